@@ -1,0 +1,1 @@
+"""Speak through a talking avatar, live."""

@@ -1,0 +1,1 @@
+"""Pure sound: formats, frames, levels, resampling. No I/O, no clock."""

@@ -1,0 +1,29 @@
+"""How loud: RMS and peak in dBFS, where a full-scale square wave is 0 dBFS."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+FLOOR_DB: Final = -96.0
+"""Reported for digital silence: the quietest step of 16 bits is about here."""
+
+_FULL_SCALE = 32768.0
+
+
+def rms_db(pcm: bytes) -> float:
+    """RMS level of 16-bit PCM in dBFS, not below `FLOOR_DB`."""
+    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
+    if samples.size == 0:
+        return FLOOR_DB
+    power = float(np.dot(samples, samples)) / samples.size
+    return max(FLOOR_DB, 10 * math.log10(power / _FULL_SCALE**2)) if power > 0 else FLOOR_DB
+
+
+def to_int16(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
+    """Floats in -1..1 to 16 bits, rounded, clipped at full scale."""
+    scaled: npt.NDArray[np.float32] = np.clip(np.rint(samples * _FULL_SCALE), -32768, 32767)
+    return scaled.astype(np.int16)

@@ -1,0 +1,100 @@
+"""The first step into the room, and why it fails when it does."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import re
+from typing import Final
+
+from livekit import rtc
+
+from micstream.avatar import token
+from micstream.avatar.redact import guard_sdk_log, redact
+from micstream.errors import ConnectionFailed, UsageError
+from micstream.settings import Settings
+
+_CONNECT_S: Final = 15.0
+_ATTEMPT_S: Final = 5.0
+
+
+def credentials(settings: Settings, *, life: datetime.timedelta) -> tuple[str, str]:
+    """The server's address and a token for it: the one given, or a fresh one.
+
+    Raises:
+        UsageError: address, key, secret or token is missing or of no use.
+    """
+    if not settings.url:
+        raise UsageError(
+            "no server: LIVEKIT_URL is not set",
+            hint="set it in the environment, in .env.local or by --url; "
+            "without a server of your own: micstream demo",
+            code="no_url",
+        )
+    if settings.token is not None:
+        given = settings.token.get_secret_value()
+        token.check_agent(given)
+        return settings.url, given
+    if not settings.api_key or settings.api_secret is None:
+        missing = "LIVEKIT_API_KEY" if not settings.api_key else "LIVEKIT_API_SECRET"
+        raise UsageError(
+            f"no credentials: {missing} is not set",
+            hint="set LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment or in .env.local",
+            code="no_credentials",
+        )
+    minted = token.mint(
+        api_key=settings.api_key,
+        api_secret=settings.api_secret.get_secret_value(),
+        room=settings.room,
+        identity=settings.identity,
+        ttl=life,
+    )
+    return settings.url, minted
+
+
+async def connect(room: rtc.Room, settings: Settings, *, token_life: datetime.timedelta) -> None:
+    """Connect `room`, subscribing to nothing by itself.
+
+    Raises:
+        UsageError: the settings do not suffice.
+        ConnectionFailed: the server is not reached or does not let us in.
+    """
+    guard_sdk_log()
+    url, pass_ = credentials(settings, life=token_life)
+    options = rtc.RoomOptions(auto_subscribe=False, connect_timeout=_ATTEMPT_S)
+    try:
+        async with asyncio.timeout(_CONNECT_S):
+            await room.connect(url, pass_, options)
+    except TimeoutError:
+        raise ConnectionFailed(
+            f"{_host(url)} does not answer within {_CONNECT_S:.0f} s",
+            hint="check LIVEKIT_URL and the network; micstream doctor looks closer",
+            code="server_unreachable",
+        ) from None
+    except rtc.ConnectError as error:
+        raise _explain(url, error.message) from None
+
+
+def _explain(url: str, said: str) -> ConnectionFailed:
+    if re.search(r"\b401\b|unauthorized|invalid token|invalid API key", said, re.IGNORECASE):
+        return ConnectionFailed(
+            f"{_host(url)} does not accept the token",
+            hint="check that LIVEKIT_API_KEY and LIVEKIT_API_SECRET belong to this server, "
+            "and this machine's clock",
+            code="token_refused",
+        )
+    return ConnectionFailed(
+        f"{_host(url)} was not reached: {_first_words(said)}",
+        hint="check LIVEKIT_URL and the network; micstream doctor looks closer",
+        code="server_unreachable",
+    )
+
+
+def _first_words(said: str) -> str:
+    """The SDK's words, without the names of its own parts before them."""
+    said = redact(said).removeprefix("engine: signal failure: ").removeprefix("client error: ")
+    return said.removeprefix("transport connection error: IO error: ").strip()[:200]
+
+
+def _host(url: str) -> str:
+    return url.split("?", maxsplit=1)[0]

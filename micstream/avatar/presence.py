@@ -1,0 +1,118 @@
+"""Which of the room's participants is the avatar, and whether it listens yet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from enum import Enum, auto
+from typing import Final, Literal
+
+from livekit import rtc
+
+from micstream.avatar.wire import CLEAR_BUFFER, OK
+
+How = Literal["probe", "video", "active"]
+
+_PROBE_EVERY_S: Final = 0.1
+_PROBE_BOUND_EVERY_S: Final = 2.0
+_ANSWER_S: Final = 1.0
+"""What reaches an avatar while it is still joining is lost: better ask again than wait."""
+
+
+class Answer(Enum):
+    """What the avatar said to `lk.clear_buffer`."""
+
+    LISTENS = auto()
+    BOUND_TO_ANOTHER = auto()
+    NO_SUCH_METHOD = auto()
+    NONE = auto()
+
+
+def matches(patterns: Iterable[str], identity: str) -> bool:
+    """Whether an identity is one of these, or begins like one that ends in `*`."""
+    return any(
+        identity.startswith(pattern[:-1]) if pattern.endswith("*") else identity == pattern
+        for pattern in patterns
+    )
+
+
+def candidates(room: rtc.Room, patterns: Iterable[str]) -> list[rtc.RemoteParticipant]:
+    """The participants that can be the avatar, the first to have joined first."""
+    wanted = tuple(patterns)
+    found = [p for p in room.remote_participants.values() if matches(wanted, p.identity)]
+    return sorted(found, key=lambda p: (p.joined_at is None, p.joined_at, p.identity))
+
+
+def is_active(participant: rtc.RemoteParticipant) -> bool:
+    """Whether data reaches it: what is sent before is dropped."""
+    return participant.state == rtc.ParticipantState.PARTICIPANT_STATE_ACTIVE
+
+
+def has_video(participant: rtc.RemoteParticipant) -> bool:
+    """Whether it shows a picture."""
+    return any(
+        publication.kind == rtc.TrackKind.KIND_VIDEO
+        for publication in participant.track_publications.values()
+    )
+
+
+async def ask(room: rtc.Room, identity: str, method: str, payload: str = "") -> str | None:
+    """Call a participant; None where no answer came in time.
+
+    Raises:
+        rtc.RpcError: it answered with an error, or cannot be reached.
+    """
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            return await room.local_participant.perform_rpc(
+                destination_identity=identity, method=method, payload=payload
+            )
+    except TimeoutError:
+        return None
+
+
+async def probe(room: rtc.Room, identity: str) -> Answer:
+    """Ask the avatar to drop what it plays: only one that listens to us answers `ok`.
+
+    A stock receiver takes this call just before it takes streams; what is sent before is lost
+    without an error. Ask only while nothing plays.
+    """
+    try:
+        answer = await ask(room, identity, CLEAR_BUFFER)
+    except rtc.RpcError as error:
+        unsupported = error.code == rtc.RpcError.ErrorCode.UNSUPPORTED_METHOD
+        return Answer.NO_SUCH_METHOD if unsupported else Answer.NONE
+    if answer is None:
+        return Answer.NONE
+    return Answer.LISTENS if answer == OK else Answer.BOUND_TO_ANOTHER
+
+
+async def until_it_listens(
+    room: rtc.Room,
+    participant: rtc.RemoteParticipant,
+    *,
+    timeout: float,
+    on_bound_to_another: Callable[[], None],
+) -> How:
+    """Wait until the avatar listens; how that is known.
+
+    One that never has the method is taken by its video after `timeout` seconds, and as it is after
+    twice that. One that is bound to another sender is asked for ever: it hears nothing of us.
+    """
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    while True:
+        answer = await probe(room, participant.identity)
+        if answer is Answer.LISTENS:
+            return "probe"
+        if answer is Answer.BOUND_TO_ANOTHER:
+            on_bound_to_another()
+            begun = loop.time()
+            await asyncio.sleep(_PROBE_BOUND_EVERY_S)
+            continue
+        waited = loop.time() - begun
+        if waited >= timeout and has_video(participant):
+            return "video"
+        if waited >= 2 * timeout:
+            return "active"
+        await asyncio.sleep(_PROBE_EVERY_S)

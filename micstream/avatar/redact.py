@@ -1,0 +1,29 @@
+"""The SDK writes whole tokens into its log where a server refuses one. Not past this point."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Final
+
+_JWT: Final = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
+
+
+def redact(text: str) -> str:
+    """The text with every JWT in it masked."""
+    return _JWT.sub("***", text)
+
+
+class _RedactTokens(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        record.msg, record.args = redact(message), None
+        return True
+
+
+_FILTER: Final = _RedactTokens()
+
+
+def guard_sdk_log() -> None:
+    """Mask tokens in whatever the logger `livekit` hands on. May be called again."""
+    logging.getLogger("livekit").addFilter(_FILTER)

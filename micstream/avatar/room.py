@@ -1,0 +1,414 @@
+"""The room with the avatar in it: join, find the avatar, make sure it listens, stay, leave.
+
+For the avatar's sake (see ARCHITECTURE, "What keeps an avatar alive") the playback calls are
+registered before anything else can happen, and leaving waits until nothing is left to report.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final, Self
+
+from livekit import rtc
+
+from micstream import events
+from micstream.audio.format import AudioFormat
+from micstream.avatar import presence, wire
+from micstream.avatar.connect import connect
+from micstream.avatar.ledger import Ledger
+from micstream.avatar.utterance import Utterance
+from micstream.errors import AvatarUnavailable, ConnectionFailed
+from micstream.monitor import Monitor
+from micstream.settings import Settings
+
+_TOKEN_LIFE: Final = datetime.timedelta(minutes=10)
+"""Long enough to join with; the server renews it for those who are in."""
+_RETRY_S: Final = (0.5, 1.0, 2.0, 4.0, 5.0)
+_CLEAR_REPORT_S: Final = 0.6
+"""How long an avatar takes to report that it was cleared, and a stray start with it."""
+_ANSWER_S: Final = 0.2
+"""How long our answer to its last report takes to reach it."""
+
+
+class AvatarRoom:
+    """Our place in the room, as an async context manager: join at its start, leave at its end.
+
+    Raises:
+        ConnectionFailed: the first connection fails; a later one is tried again for ever.
+    """
+
+    def __init__(self, settings: Settings, monitor: Monitor) -> None:
+        self._settings = settings
+        self._monitor = monitor
+        self._room: rtc.Room | None = None
+        self._avatar: rtc.RemoteParticipant | None = None
+        self._ready = asyncio.Event()
+        self._readying: asyncio.Task[None] | None = None
+        self._staying: asyncio.Task[None] | None = None
+        self._lost = asyncio.Event()
+        self._lost_reason: int | None = None
+        self._failure: ConnectionFailed | None = None
+        self._failed = asyncio.Event()
+        self._ledger = Ledger()
+        self._reported = asyncio.Event()
+        self._number = 0
+        self._told_several = False
+        self.on_ready: Callable[[], None] = lambda: None
+        """Called each time the avatar has become ready."""
+
+    # ---- joining and leaving -------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        await self._join(attempt=1)
+        self._staying = asyncio.create_task(self._stay())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in (self._staying, self._readying):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
+        room, self._room = self._room, None
+        self._ready.clear()
+        if room is not None:
+            await room.disconnect()
+
+    async def drain(self, limit: float) -> None:
+        """Wait until all that was sent is reported as played, at most `limit` seconds.
+
+        An avatar that never reports is given the time that the sound lasts, and a second.
+        """
+        now = asyncio.get_running_loop().time
+        until, silent_until = now() + limit, now() + min(limit, self.backlog + 1.0)
+        while self._ledger.outstanding and self.is_ready:
+            bound = until if self._ledger.has_reported else silent_until
+            self._reported.clear()
+            try:
+                async with asyncio.timeout_at(bound):
+                    await self._reported.wait()
+            except TimeoutError:
+                if now() >= (until if self._ledger.has_reported else silent_until):
+                    return
+
+    async def settle(self) -> None:
+        """Leave nothing for the avatar to report: a report to nobody would end it."""
+        if self._ledger.outstanding and self.is_ready:
+            await self.clear()
+        elif self._ledger.has_reported:
+            await asyncio.sleep(_ANSWER_S)
+
+    # ---- speaking ------------------------------------------------------------------------------
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the next word is heard."""
+        return self._ready.is_set()
+
+    @property
+    def backlog(self) -> float:
+        """Estimated seconds of sound sent and not yet played."""
+        return self._ledger.backlog(time.monotonic())
+
+    async def wait_ready(self, timeout: float | None = None) -> None:
+        """Until the avatar listens.
+
+        Raises:
+            AvatarUnavailable: not within `timeout` seconds.
+            ConnectionFailed: we were put out of the room for good.
+        """
+        ready = asyncio.create_task(self._ready.wait())
+        failed = asyncio.create_task(self._failed.wait())
+        try:
+            await asyncio.wait(
+                [ready, failed], timeout=timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            ready.cancel()
+            failed.cancel()
+        if self._failure:
+            raise self._failure
+        if not self._ready.is_set():
+            raise self._no_avatar(timeout or 0.0)
+
+    async def wait_failed(self) -> None:
+        """Return never, but raise where the room is closed to us for good.
+
+        Raises:
+            ConnectionFailed: someone else took our identity, or we were removed.
+        """
+        await self._failed.wait()
+        assert self._failure is not None
+        raise self._failure
+
+    @asynccontextmanager
+    async def utterance(
+        self, *, captured_at: float | None = None, onset_s: float = 0.0, decided_s: float = 0.0
+    ) -> AsyncIterator[Utterance]:
+        """Open a segment, close it at the end, whatever happens in between.
+
+        `captured_at`: monotonic seconds at which its first sample was captured (now, if None).
+
+        Raises:
+            AvatarUnavailable: no avatar listens just now.
+        """
+        utterance = self.open_utterance(captured_at, onset_s, decided_s)
+        try:
+            yield utterance
+        finally:
+            await utterance.aclose()
+
+    def open_utterance(
+        self, captured_at: float | None, onset_s: float, decided_s: float
+    ) -> Utterance:
+        """As `utterance`, for an owner that closes it itself."""
+        room, avatar = self._room, self._avatar
+        if room is None or avatar is None or not self.is_ready:
+            raise self._no_avatar(0.0)
+        self._number += 1
+
+        def still_there() -> bool:
+            return self._room is room and self._avatar is avatar and self.is_ready
+
+        def open_stream(format: AudioFormat) -> asyncio.Future[rtc.ByteStreamWriter]:
+            return asyncio.ensure_future(
+                room.local_participant.stream_bytes(
+                    name=wire.stream_name(),
+                    topic=wire.AUDIO_TOPIC,
+                    destination_identities=[avatar.identity],
+                    attributes=wire.stream_attributes(format.rate, format.channels),
+                )
+            )
+
+        return Utterance(
+            id=f"u{self._number}",
+            captured_at=time.monotonic() if captured_at is None else captured_at,
+            onset_s=onset_s,
+            decided_s=decided_s,
+            open_stream=open_stream,
+            still_there=still_there,
+            ledger=self._ledger,
+            emit=self._monitor.emit,
+            rate=self._settings.avatar_rate,
+            lead_ms=self._settings.lead_ms,
+            chunk_ms=self._settings.chunk_ms,
+        )
+
+    async def clear(self) -> None:
+        """Have the avatar stop and drop what it has. Close what is open first."""
+        room, avatar = self._room, self._avatar
+        if room is None or avatar is None:
+            return
+        waiting = self._ledger.outstanding > 0 and self._ledger.has_reported
+        self._ledger.cleared(time.monotonic())
+        with contextlib.suppress(rtc.RpcError):
+            await presence.ask(room, avatar.identity, wire.CLEAR_BUFFER)
+        if waiting:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CLEAR_REPORT_S):
+                    while self._ledger.outstanding:
+                        self._reported.clear()
+                        await self._reported.wait()
+        # A stray start may follow the report: it must still find us here.
+        await asyncio.sleep(_CLEAR_REPORT_S / 2)
+
+    # ---- the room ------------------------------------------------------------------------------
+
+    async def _join(self, attempt: int) -> None:
+        self._monitor.emit(events.Connection(state="connecting", attempt=attempt))
+        self._lost.clear()
+        room = rtc.Room()
+        room.register_byte_stream_handler(wire.SESSION_TOPIC, lambda reader, _: reader.close())
+        room.on("participant_connected", self._on_join)
+        room.on("participant_active", lambda _: self._look_for_avatar())
+        room.on("participant_disconnected", self._on_leave)
+        room.on("track_published", self._on_track)
+        room.on("reconnecting", self._on_reconnecting)
+        room.on("reconnected", self._on_reconnected)
+        room.on("disconnected", self._on_disconnected)
+        await connect(room, self._settings, token_life=_TOKEN_LIFE)
+        # No await between the connection and this: the avatar may call at any moment.
+        room.local_participant.register_rpc_method(wire.PLAYBACK_STARTED, self._playback_started)
+        room.local_participant.register_rpc_method(wire.PLAYBACK_FINISHED, self._playback_finished)
+        self._room = room
+        self._monitor.emit(events.Connection(state="connected", attempt=attempt))
+        for participant in tuple(room.remote_participants.values()):
+            self._on_join(participant)
+        self._look_for_avatar()
+
+    async def _stay(self) -> None:
+        """Join again, for ever, whenever the SDK has given up."""
+        while True:
+            await self._lost.wait()
+            self._drop_avatar()
+            self._room = None
+            if self._lost_reason == rtc.DisconnectReason.DUPLICATE_IDENTITY:
+                self._failure = ConnectionFailed(
+                    f"someone else joined as {self._settings.identity!r} and put us out",
+                    hint="end the other one, or take another --identity",
+                    code="identity_in_use",
+                )
+                self._failed.set()
+                return
+            self._monitor.emit(events.Connection(state="lost", attempt=0))
+            attempt = 0
+            while True:
+                await asyncio.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
+                attempt += 1
+                try:
+                    await self._join(attempt)
+                    break
+                except ConnectionFailed as error:
+                    self._monitor.emit(
+                        events.Warned(code=error.code, message=error.message, hint=error.hint)
+                    )
+
+    def _on_reconnecting(self) -> None:
+        self._monitor.emit(events.Connection(state="reconnecting", attempt=1))
+        self._drop_avatar()
+
+    def _on_reconnected(self) -> None:
+        self._monitor.emit(events.Connection(state="connected", attempt=1))
+        self._look_for_avatar()
+
+    def _on_disconnected(self, reason: int) -> None:
+        self._lost_reason = reason
+        self._lost.set()
+
+    # ---- the avatar ----------------------------------------------------------------------------
+
+    def _on_join(self, participant: rtc.RemoteParticipant) -> None:
+        if not presence.matches(self._settings.avatar, participant.identity):
+            return
+        self._monitor.emit(events.AvatarJoined(identity=participant.identity))
+        for publication in tuple(participant.track_publications.values()):
+            self._on_track(publication, participant)
+
+    def _on_track(
+        self, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
+    ) -> None:
+        """Subscribe to the avatar's sound: a stock avatar plays nothing until somebody has."""
+        is_audio = publication.kind == rtc.TrackKind.KIND_AUDIO
+        if is_audio and presence.matches(self._settings.avatar, participant.identity):
+            publication.set_subscribed(True)
+
+    def _on_leave(self, participant: rtc.RemoteParticipant) -> None:
+        if not presence.matches(self._settings.avatar, participant.identity):
+            return
+        self._monitor.emit(events.AvatarLeft(identity=participant.identity))
+        if self._avatar is not None and participant.identity == self._avatar.identity:
+            self._drop_avatar()
+            self._look_for_avatar()
+
+    def _look_for_avatar(self) -> None:
+        """Take the first of those that can be meant, once data reaches it."""
+        if self._avatar is not None or self._room is None:
+            return
+        found = presence.candidates(self._room, self._settings.avatar)
+        if len(found) > 1 and not self._told_several:
+            self._told_several = True
+            names = ", ".join(participant.identity for participant in found)
+            self._warn(
+                "several_avatars",
+                f"several avatars are here ({names}); speaking through {found[0].identity}",
+                "choose with --avatar",
+            )
+        if found and presence.is_active(found[0]):
+            self._avatar = found[0]
+            self._readying = asyncio.create_task(self._make_ready(self._room, found[0]))
+
+    async def _make_ready(self, room: rtc.Room, avatar: rtc.RemoteParticipant) -> None:
+        identity = avatar.identity
+        told = False
+
+        def bound_to_another() -> None:
+            nonlocal told
+            if not told:
+                self._warn(
+                    "avatar_bound",
+                    f"the avatar {identity!r} is bound to another sender: it hears nothing of us",
+                    "start the avatar for our identity, or join as the one it is bound to "
+                    "(--identity)",
+                )
+            told = True
+
+        how = await presence.until_it_listens(
+            room,
+            avatar,
+            timeout=self._settings.ready_timeout,
+            on_bound_to_another=bound_to_another,
+        )
+        if how != "probe":
+            self._warn(
+                "avatar_unproven",
+                f"the avatar {identity!r} does not answer the readiness test; going by its "
+                + ("video" if how == "video" else "presence"),
+                "its first utterance may be lost where it is not ready yet",
+            )
+        self._monitor.emit(events.AvatarReady(identity=identity, how=how))
+        self._ready.set()
+        self.on_ready()
+
+    def _drop_avatar(self) -> None:
+        self._ready.clear()
+        self._avatar = None
+        self._ledger.forget()
+        self._reported.set()
+        if self._readying is not None:
+            self._readying.cancel()
+            self._readying = None
+
+    # ---- what the avatar calls -----------------------------------------------------------------
+
+    def _playback_started(self, call: rtc.RpcInvocationData) -> str:
+        if self._avatar is None or call.caller_identity != self._avatar.identity:
+            return wire.REJECT
+        now = time.monotonic()
+        segment = self._ledger.started(now)
+        self._reported.set()
+        if segment is not None:
+            delay = round((now - segment.captured_at) * 1000)
+            self._monitor.emit(events.PlaybackStarted(id=segment.id, delay_ms=delay))
+        return wire.OK
+
+    def _playback_finished(self, call: rtc.RpcInvocationData) -> str:
+        if self._avatar is None or call.caller_identity != self._avatar.identity:
+            return wire.REJECT
+        report = wire.parse_finished(call.payload)
+        if report is None:
+            return wire.REJECT
+        matched = self._ledger.finished(report, time.monotonic())
+        self._reported.set()
+        if matched is not None:
+            segment, stutter_ms = matched
+            self._monitor.emit(
+                events.PlaybackFinished(
+                    id=segment.id,
+                    position_s=report.position_s,
+                    interrupted=report.interrupted,
+                    stutter_ms=stutter_ms,
+                )
+            )
+        return wire.OK
+
+    # ---- words ---------------------------------------------------------------------------------
+
+    def _warn(self, code: str, message: str, hint: str) -> None:
+        self._monitor.emit(events.Warned(code=code, message=message, hint=hint))
+
+    def _no_avatar(self, waited: float) -> AvatarUnavailable:
+        wanted = " or ".join(self._settings.avatar)
+        within = f" within {waited:.0f} s" if waited else ""
+        here = self._avatar is not None
+        what = "does not listen" if here else "is not in the room"
+        return AvatarUnavailable(
+            f"no avatar: {wanted} {what} {self._settings.room!r}{within}"
+            if not here
+            else f"the avatar {wanted} {what}{within}",
+            hint="start the avatar, or name it with --avatar and its room with --room",
+            code="avatar_not_listening" if here else "no_avatar",
+        )

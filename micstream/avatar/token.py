@@ -1,0 +1,77 @@
+"""Tokens: ours made, given ones read.
+
+Source: LiveKit's access tokens (JWT, HS256); the claims are read without their key, so what is
+learned here serves for clear messages and never for trust.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import jwt
+from livekit import api
+
+from micstream.errors import UsageError
+
+Kind = Literal["agent", "standard"]
+
+
+def mint(
+    *,
+    api_key: str,
+    api_secret: str,
+    room: str,
+    identity: str,
+    kind: Kind = "agent",
+    ttl: datetime.timedelta,
+    sends: bool = True,
+) -> str:
+    """A token that lets `identity` into `room`: hear, and where it `sends`, write data.
+
+    The least that works: it may publish no track, and an avatar waits for a subscriber before it
+    plays. A watcher needs no data.
+    """
+    grants = api.VideoGrants(
+        room_join=True,
+        room=room,
+        can_publish=False,
+        can_publish_data=sends,
+        can_subscribe=True,
+        can_update_own_metadata=False,
+    )
+    token = api.AccessToken(api_key, api_secret).with_identity(identity).with_name(identity)
+    return token.with_kind(kind).with_grants(grants).with_ttl(ttl).to_jwt()
+
+
+def read(token: str) -> Mapping[str, Any]:
+    """The claims of a given token.
+
+    Raises:
+        UsageError: it is no JWT.
+    """
+    try:
+        claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    except jwt.PyJWTError:
+        raise UsageError(
+            "the token given is not a JWT",
+            hint="pass a LiveKit access token, or an API key and secret: see micstream token",
+            code="bad_token",
+        ) from None
+    return claims
+
+
+def check_agent(token: str) -> None:
+    """Refuse a given token with which no avatar would listen to us.
+
+    Raises:
+        UsageError: not a JWT, or not of kind agent.
+    """
+    kind = read(token).get("kind", "standard")
+    if kind != "agent":
+        raise UsageError(
+            f"the token given is of kind {kind!r}; an avatar listens to kind 'agent' only",
+            hint="mint one with: micstream token --kind agent",
+            code="token_kind",
+        )

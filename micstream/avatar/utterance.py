@@ -1,0 +1,153 @@
+"""One utterance, one stream: whoever opens it closes it, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from micstream.audio.format import SPEECH, AudioFormat
+from micstream.audio.resample import Resampler
+from micstream.avatar import wire
+from micstream.avatar.ledger import Ledger
+from micstream.events import Event, UtteranceEnded, UtteranceStarted
+from micstream.speech.events import EndReason
+
+if TYPE_CHECKING:
+    from livekit import rtc
+
+_CLOSE_S: Final = 2.0
+"""A close that takes longer has no network under it; leaving it is all that is left."""
+_STALL_S: Final = wire.RECEIVER_IDLE_S - 1.0
+"""After so long without a write the receiver is about to give the stream up: open another."""
+
+
+class AvatarGone(Exception):
+    """The avatar, or the way to it, was lost while the utterance was open."""
+
+
+class Utterance:
+    """An open segment. Write 16 kHz mono 16-bit PCM into it; it resamples for the avatar.
+
+    What is written is sent at once up to the last whole chunk; closing sends the rest. `lead_ms`
+    of sound are gathered before the first write.
+    """
+
+    def __init__(
+        self,
+        *,
+        id: str,
+        captured_at: float,
+        onset_s: float,
+        decided_s: float,
+        open_stream: Callable[[AudioFormat], asyncio.Future[rtc.ByteStreamWriter]],
+        still_there: Callable[[], bool],
+        ledger: Ledger,
+        emit: Callable[[Event], None],
+        rate: int,
+        lead_ms: int,
+        chunk_ms: int,
+    ) -> None:
+        self.id = id
+        self._format = AudioFormat(rate)
+        self._onset_s, self._decided_s = onset_s, decided_s
+        self._open_stream = open_stream
+        self._still_there = still_there
+        self._ledger = ledger
+        self._emit = emit
+        self._lead = self._format.bytes(lead_ms)
+        self._chunk = self._format.bytes(chunk_ms)
+        self._resampler = Resampler(SPEECH, rate)
+        self._segment = ledger.opened(id, captured_at)
+        self._writer: rtc.ByteStreamWriter | None = None
+        self._waiting = b""
+        self._sent = 0
+        self._written_at = 0.0
+        self._closed = False
+
+    @property
+    def sent_s(self) -> float:
+        """Seconds of sound written to the avatar so far."""
+        return self._format.seconds(self._sent)
+
+    async def write(self, pcm: bytes) -> None:
+        """Send more speech: 16 kHz mono 16-bit PCM.
+
+        Raises:
+            AvatarGone: it cannot be heard any more.
+        """
+        self._waiting += self._resampler.push(pcm)
+        if self._writer is None:
+            if len(self._waiting) >= max(self._lead, self._format.frame_bytes):
+                await self._send(len(self._waiting))
+            return
+        # Whole chunks counted from the utterance's start: a receiver that plays frames of 100 ms
+        # then has each of them complete as early as it can be.
+        due = (self._sent + len(self._waiting)) // self._chunk * self._chunk - self._sent
+        if due > 0:
+            await self._send(due)
+
+    async def aclose(self, reason: EndReason = EndReason.SOURCE_ENDED) -> None:
+        """Send the rest and close the stream; never raises for want of an avatar."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._waiting += self._resampler.finish()
+            if self._waiting and reason is not EndReason.INTERRUPT:
+                async with asyncio.timeout(_CLOSE_S):
+                    await self._send(len(self._waiting))
+        except (AvatarGone, TimeoutError):
+            reason = EndReason.AVATAR
+        finally:
+            await self._close_stream()
+            self._ledger.closed(self._segment)
+            if self._sent:
+                self._emit(
+                    UtteranceEnded(
+                        id=self.id, duration_s=self.sent_s, bytes=self._sent, reason=reason
+                    )
+                )
+
+    async def _send(self, size: int) -> None:
+        if not self._still_there():
+            raise AvatarGone
+        now = time.monotonic()
+        if self._writer is not None and now - self._written_at > _STALL_S:
+            await self._close_stream()
+        first = self._sent == 0
+        if self._writer is None:
+            self._writer = await self._open_stream(self._format)
+        data, self._waiting = self._waiting[:size], self._waiting[size:]
+        try:
+            await self._writer.write(data)
+        except (ConnectionError, RuntimeError):
+            raise AvatarGone from None
+        self._written_at = time.monotonic()
+        self._sent += size
+        self._ledger.sent(self._segment, self._format.seconds(size), self._written_at)
+        if first:
+            self._emit(
+                UtteranceStarted(
+                    id=self.id,
+                    onset_s=self._onset_s,
+                    decided_s=self._decided_s,
+                    lead_ms=round(self._format.seconds(size) * 1000),
+                )
+            )
+
+    async def _close_stream(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return
+        closing = asyncio.ensure_future(writer.aclose())
+        try:
+            # Shielded: the stream is closed even where whoever writes into it is cancelled.
+            async with asyncio.timeout(_CLOSE_S):
+                await asyncio.shield(closing)
+        except (ConnectionError, RuntimeError, TimeoutError):
+            closing.cancel()
+        except asyncio.CancelledError:
+            await asyncio.wait([closing], timeout=_CLOSE_S)
+            raise

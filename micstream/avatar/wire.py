@@ -1,0 +1,69 @@
+"""Names and payloads on the wire between sender and avatar.
+
+Source: livekit/agents, `livekit-agents/livekit/agents/voice/avatar/_datastream_io.py`, and
+Avaluma's documentation of external audio.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+AUDIO_TOPIC: Final = "lk.audio_stream"
+SESSION_TOPIC: Final = "lk.agent.session"
+CLEAR_BUFFER: Final = "lk.clear_buffer"
+PLAYBACK_STARTED: Final = "lk.playback_started"
+PLAYBACK_FINISHED: Final = "lk.playback_finished"
+
+OK: Final = "ok"
+REJECT: Final = "reject"
+
+RECEIVER_IDLE_S: Final = 10.0
+"""A stock receiver ends a segment after this long without data; later writes vanish unheard."""
+
+_PAYLOAD_LIMIT: Final = 64 * 1024
+
+
+def stream_name() -> str:
+    """A fresh name for a segment: `AUDIO_` and 8 hex digits."""
+    return f"AUDIO_{secrets.token_hex(4)}"
+
+
+def stream_attributes(rate: int, channels: int = 1) -> dict[str, str]:
+    """What a receiver needs to read the PCM; the values are decimal strings."""
+    return {"sample_rate": str(rate), "num_channels": str(channels)}
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What `lk.playback_finished` says."""
+
+    position_s: float
+    interrupted: bool
+
+
+def parse_finished(payload: str) -> Finished | None:
+    """The report, or None where the payload is not one. Unknown fields are ignored."""
+    if len(payload) > _PAYLOAD_LIMIT:
+        return None
+    try:
+        said = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(said, dict):
+        return None
+    position, interrupted = said.get("playback_position"), said.get("interrupted")
+    if isinstance(position, bool) or not isinstance(position, int | float):
+        return None
+    if not isinstance(interrupted, bool):
+        return None
+    try:
+        seconds = float(position)
+    except OverflowError:
+        return None
+    if not math.isfinite(seconds) or seconds < 0:
+        return None
+    return Finished(seconds, interrupted)

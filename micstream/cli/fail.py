@@ -1,0 +1,21 @@
+"""An error, told."""
+
+from __future__ import annotations
+
+import sys
+
+from micstream.errors import MicstreamError
+
+
+def fail(error: MicstreamError, *, json: bool) -> int:
+    """Say what is wrong and what to do, on stderr and in the JSON; the exit code."""
+    if json:
+        from micstream.events import Failed
+
+        failed = Failed(code=error.code, message=error.message, hint=error.hint)
+        sys.stdout.write(failed.as_json() + "\n")
+        sys.stdout.flush()
+    sys.stderr.write(f"micstream: {error.message}\n")
+    if error.hint:
+        sys.stderr.write(f"  {error.hint}\n")
+    return error.exit_code

@@ -1,0 +1,66 @@
+"""`micstream live`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import typer
+
+from micstream.cli.options import (
+    CAPTURE,
+    CONNECTION,
+    SEGMENTATION,
+    TRANSPORT,
+    Flags,
+    Output,
+    takes,
+)
+
+if TYPE_CHECKING:
+    from micstream.monitor import Monitor
+    from micstream.pipeline import Performance
+    from micstream.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("live")(live)
+
+
+@takes(CONNECTION, CAPTURE, TRANSPORT, SEGMENTATION)
+def live(flags: Flags, output: Output) -> None:
+    """Speak through the avatar with your microphone.
+
+    Joins the room, waits for the avatar and sends every utterance to it while you speak it.
+    Ctrl-C or q ends it.
+
+    Examples:
+
+      micstream live --room show
+
+      micstream live --device "USB" --avatar avatar-anna --mode utterance
+
+      micstream live --json | jq 'select(.event == "playback_started").delay_ms'
+    """
+    from micstream.cli.stage import perform
+
+    perform(listen, flags, output, keys=True)
+
+
+async def listen(performance: Performance, settings: Settings, monitor: Monitor) -> None:
+    """The microphone, until cancelled; or until no avatar came in the time given."""
+    from micstream.sources.microphone import Microphone
+
+    listening = asyncio.create_task(
+        performance.listen(lambda: Microphone(settings.device, channel=settings.channel))
+    )
+    tasks: list[asyncio.Task[None]] = [listening]
+    if settings.wait_avatar is not None:
+        tasks.append(asyncio.create_task(performance.room.wait_ready(settings.wait_avatar)))
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)

@@ -1,0 +1,68 @@
+"""`micstream pipe`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from micstream.cli.options import CONNECTION, SEGMENTATION, TRANSPORT, Flags, Output, takes
+
+if TYPE_CHECKING:
+    from micstream.monitor import Monitor
+    from micstream.pipeline import Performance
+    from micstream.settings import Settings
+
+_WAIT_AVATAR_S = 30.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("pipe")(pipe)
+
+
+@takes(CONNECTION, TRANSPORT, SEGMENTATION)
+def pipe(
+    flags: Flags,
+    output: Output,
+    rate: Annotated[
+        int | None,
+        typer.Option(
+            min=4_000,
+            max=192_000,
+            metavar="Hz",
+            help="Sample rate of raw PCM. (default 16000; a WAV knows its own)",
+        ),
+    ] = None,
+    channels: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, metavar="N", help="Channels of raw PCM. (default 1)"),
+    ] = None,
+    cut: Annotated[
+        bool, typer.Option("--cut", help="Let the segmenter find the utterances in it.")
+    ] = False,
+) -> None:
+    """Speak what comes on standard input: 16-bit PCM, or a WAV. Sent on as it comes.
+
+    Examples:
+
+      espeak-ng --stdout "Good evening" | micstream pipe
+
+      ffmpeg -i radio.mp3 -f s16le -ar 24000 -ac 1 - | micstream pipe --rate 24000 --cut
+    """
+    from micstream.cli.stage import perform
+
+    async def work(performance: Performance, settings: Settings, monitor: Monitor) -> None:
+        from micstream.events import Warned
+        from micstream.sources.stdin import StdinSource
+
+        source = await StdinSource.open(rate=rate, channels=channels)
+        wait = settings.wait_avatar if settings.wait_avatar is not None else _WAIT_AVATAR_S
+        await performance.room.wait_ready(wait)
+        try:
+            await performance.speak(source, cut=cut)
+        finally:
+            for message in source.warnings:
+                monitor.emit(Warned(code="stdin", message=message))
+
+    perform(work, flags, output)

@@ -1,0 +1,194 @@
+"""What happened, as data: one frozen dataclass for every line of `--json`.
+
+`EVENT` names the kind; fields whose value is None are left out of the line.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Literal
+
+from micstream.speech.events import EndReason
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something a person or a program may want to know."""
+
+    EVENT: ClassVar[str] = ""
+    t: float = field(default_factory=time.time)
+    """Unix seconds."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The event as JSON's types: `t`, `event`, then its own fields."""
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "t"}
+        rounded = {k: round(v, 3) if isinstance(v, float) else v for k, v in own.items()}
+        known = {k: v for k, v in rounded.items() if v is not None}
+        return {"t": round(self.t, 3), "event": self.EVENT, **known}
+
+    def as_json(self) -> str:
+        """One line, no line break at its end."""
+        return json.dumps(self.as_dict(), ensure_ascii=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capturing(Event):
+    """The first block of sound has come."""
+
+    EVENT = "capturing"
+    device: str
+    rate: int
+    channels: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection(Event):
+    """The way to the room changed."""
+
+    EVENT = "connection"
+    state: Literal["connecting", "connected", "reconnecting", "lost"]
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AvatarJoined(Event):
+    """The avatar is in the room; it may not listen yet."""
+
+    EVENT = "avatar_joined"
+    identity: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AvatarReady(Event):
+    """The avatar listens; `how` that is known: it answered, it shows itself, or it is there."""
+
+    EVENT = "avatar_ready"
+    identity: str
+    how: Literal["probe", "video", "active"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AvatarLeft(Event):
+    """The avatar is no longer in the room."""
+
+    EVENT = "avatar_left"
+    identity: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready(Event):
+    """All is there: the next word is heard."""
+
+    EVENT = "ready"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UtteranceStarted(Event):
+    """The stream of an utterance was opened and its lead written."""
+
+    EVENT = "utterance_started"
+    id: str
+    onset_s: float
+    """Seconds of captured sound at which the speech began."""
+    decided_s: float
+    """Seconds of captured sound at which that was decided."""
+    lead_ms: int
+    """Sound in the first write."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UtteranceEnded(Event):
+    """The stream of an utterance was closed: the avatar plays it to its end."""
+
+    EVENT = "utterance_ended"
+    id: str
+    duration_s: float
+    """Sound that was sent."""
+    bytes: int
+    reason: EndReason
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaybackStarted(Event):
+    """The avatar reports that the utterance is heard."""
+
+    EVENT = "playback_started"
+    id: str
+    delay_ms: int
+    """This report, less the moment at which the utterance's first sample was captured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaybackFinished(Event):
+    """The avatar reports that the utterance is over, or was cut off."""
+
+    EVENT = "playback_finished"
+    id: str
+    position_s: float
+    interrupted: bool
+    stutter_ms: int | None = None
+    """Time in which nothing played between start and end; None where no start was reported."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dropped(Event):
+    """Sound that nobody will hear."""
+
+    EVENT = "dropped"
+    seconds: float
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Microphone(Event):
+    """Something about the device."""
+
+    EVENT = "microphone"
+    state: Literal["lost", "back", "zeros", "clipping", "quiet"]
+    device: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backlog(Event):
+    """Estimated sound that was sent and has not been played."""
+
+    EVENT = "backlog"
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warned(Event):
+    """Something is not as it should be, and it goes on."""
+
+    EVENT = "warning"
+    code: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed(Event):
+    """Something ended the program, or a part of it."""
+
+    EVENT = "error"
+    code: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bye(Event):
+    """The summary, last of all."""
+
+    EVENT = "bye"
+    utterances: int
+    seconds: float
+    """Sound that was sent."""
+    dropped: float
+    """Seconds of sound that nobody heard."""
+    delay_median_ms: int | None
+    delay_p95_ms: int | None
+    faults: int
+    """Connections, avatars and devices that were lost on the way, and errors."""

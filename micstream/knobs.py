@@ -1,0 +1,190 @@
+"""Every setting there is: its name, default, range, unit and words, in one table.
+
+Settings validate by it, the command line draws its options from it, and the documentation is
+tested against it. Nothing heavy is imported here, so that `--help` stays quick.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """One setting. `env` is the variable's name; the option is `--` and the name with dashes."""
+
+    name: str
+    help: str
+    panel: str
+    default: Any = None
+    kind: type = str
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    env: str = ""
+    short: str = ""
+    secret: bool = False
+    several: bool = False
+
+    @property
+    def option(self) -> str:
+        """`--lead-ms` for `lead_ms`."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return self.env or f"MICSTREAM_{self.name.upper()}"
+
+
+ROOM: Final = "Room and avatar"
+MICROPHONE: Final = "Microphone"
+SENDING: Final = "Sending"
+CUTTING: Final = "Cutting into utterances"
+
+
+def _ms(name: str, default: int, low: int, high: int, words: str) -> Knob:
+    return Knob(name, words, CUTTING, default, int, low, high, unit="ms")
+
+
+KNOBS: Final = (
+    Knob("url", "Address of the LiveKit server, ws:// or wss://.", ROOM, env="LIVEKIT_URL"),
+    Knob("api_key", "API key of the LiveKit server.", ROOM, env="LIVEKIT_API_KEY"),
+    Knob(
+        "api_secret",
+        "Its secret. Better in the environment: a process list shows options.",
+        ROOM,
+        env="LIVEKIT_API_SECRET",
+        secret=True,
+    ),
+    Knob(
+        "token",
+        "A ready token of kind agent, in place of key and secret.",
+        ROOM,
+        env="LIVEKIT_TOKEN",
+        secret=True,
+    ),
+    Knob("room", "Name of the room.", ROOM, "micstream", env="LIVEKIT_ROOM", short="-r"),
+    Knob(
+        "identity",
+        "Who we are in the room; keep it stable, the avatar binds to it.",
+        ROOM,
+        "external-audio-sender",
+        short="-i",
+    ),
+    Knob(
+        "avatar",
+        "The avatar's identity, or a prefix ending in *. May be given several times: "
+        "the first of them to have joined is spoken through.",
+        ROOM,
+        ("avatar-*",),
+        several=True,
+    ),
+    Knob(
+        "wait_avatar",
+        "How long to wait for the avatar. live waits for ever unless told, play and pipe 30 s.",
+        ROOM,
+        None,
+        float,
+        0,
+        86_400,
+        unit="s",
+    ),
+    Knob(
+        "ready_timeout",
+        "After this long without an answer to the readiness test, go by the avatar's video.",
+        ROOM,
+        5.0,
+        float,
+        0.5,
+        60,
+        unit="s",
+    ),
+    Knob(
+        "device",
+        "Microphone: name, part of a name, or index (see micstream devices). "
+        "The system's default where it is not given.",
+        MICROPHONE,
+    ),
+    Knob(
+        "channel",
+        "Channel to use of a device with several, from 1; 0 mixes them all.",
+        MICROPHONE,
+        0,
+        int,
+        0,
+        64,
+    ),
+    Knob(
+        "talk",
+        "voice: the detector opens the line. push: the key t does.",
+        MICROPHONE,
+        "voice",
+        choices=("voice", "push"),
+    ),
+    Knob(
+        "mode",
+        "live: heard while you speak. utterance: each one whole, after its end.",
+        SENDING,
+        "live",
+        choices=("live", "utterance"),
+    ),
+    Knob(
+        "lead_ms",
+        "Least sound in the first write: the avatar's cushion against a jittery network. "
+        "Less than 100 makes stock avatars stutter.",
+        SENDING,
+        100,
+        int,
+        0,
+        5_000,
+        unit="ms",
+    ),
+    Knob("chunk_ms", "Sound in each write after that.", SENDING, 50, int, 10, 1_000, unit="ms"),
+    Knob(
+        "avatar_rate",
+        "Sample rate that the avatar wants: 16000 for most, 24000 for some.",
+        SENDING,
+        16_000,
+        int,
+        8_000,
+        48_000,
+        unit="Hz",
+    ),
+    Knob(
+        "vad",
+        "Voice activity detector.",
+        CUTTING,
+        "webrtc",
+        choices=("webrtc",),
+    ),
+    Knob(
+        "vad_mode",
+        "How much webrtcvad must hear to call it speech: 0 little, 3 a lot.",
+        CUTTING,
+        2,
+        int,
+        0,
+        3,
+    ),
+    _ms("frame_ms", 20, 10, 30, "Frame that the detector judges: 10, 20 or 30."),
+    _ms("onset_ms", 60, 10, 1_000, "Voiced sound that begins an utterance ..."),
+    _ms("onset_window_ms", 100, 10, 2_000, "... within this stretch."),
+    _ms("pre_roll_ms", 60, 0, 2_000, "Sent from before the first voiced frame."),
+    _ms("hangover_ms", 500, 50, 5_000, "Silence that ends an utterance."),
+    _ms("tail_ms", 200, 0, 5_000, "Kept of that silence in --mode utterance."),
+    _ms("min_speech_ms", 200, 0, 5_000, "Less voiced sound is a false alarm in --mode utterance."),
+    _ms("max_length_ms", 30_000, 1_000, 600_000, "Longest utterance; cut at a quiet place ..."),
+    _ms("search_ms", 5_000, 0, 60_000, "... within this stretch before its end."),
+)
+
+BY_NAME: Final = {knob.name: knob for knob in KNOBS}
+
+SEGMENTER: Final = tuple(
+    knob.name
+    for knob in KNOBS
+    if knob.panel == CUTTING and knob.name not in ("vad", "vad_mode", "frame_ms")
+)
+"""The names that are fields of `SegmenterOptions` too."""

@@ -1,0 +1,89 @@
+"""Child processes that always end with us.
+
+`subprocess.Popen` and polling, not `asyncio.subprocess`: a child is then bound to no event loop, so
+it can be started in one and ended in another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+POLL_S = 0.02
+PR_SET_PDEATHSIG = 1
+
+
+def start(
+    command: Sequence[str | Path], *, environment: Mapping[str, str], log: Path
+) -> subprocess.Popen[bytes]:
+    """Start `command`; what it prints on stdout and stderr is appended to `log`.
+
+    It gets a session of its own, so that Ctrl-C in the terminal reaches only us and we end it in
+    order. On Linux the kernel ends it should we be killed without a chance to. Raises OSError.
+    """
+    with open(log, "ab", opener=_private) as output:
+        return subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            start_new_session=os.name == "posix",
+            preexec_fn=_die_with_parent(),  # noqa: PLW1509 - all it needs is there before the fork
+        )
+
+
+async def end(process: subprocess.Popen[bytes], *, grace_s: float = 3.0) -> None:
+    """SIGTERM; SIGKILL after `grace_s` seconds, or at once when this wait is cancelled."""
+    try:
+        process.terminate()
+        async with asyncio.timeout(grace_s):
+            await ended(process)
+    except TimeoutError:
+        pass
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+async def ended(process: subprocess.Popen[bytes]) -> int:
+    """Wait for the end of `process`; returns its exit code."""
+    while (code := process.poll()) is None:  # noqa: ASYNC110 - see the module's docstring
+        await asyncio.sleep(POLL_S)
+    return code
+
+
+def tail(log: Path, *, characters: int = 2000) -> str:
+    """The end of a log, empty when there is none."""
+    try:
+        return log.read_text(errors="replace")[-characters:].strip()
+    except OSError:
+        return ""
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    if sys.platform != "linux":
+        return None
+    try:
+        libc = ctypes.CDLL(None)
+    except OSError:  # a static Python: then without
+        return None
+    parent = os.getpid()
+
+    def ask_kernel() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # the parent went before the kernel was asked
+            os._exit(1)
+
+    return ask_kernel

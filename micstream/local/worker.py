@@ -1,0 +1,113 @@
+"""The avatar worker itself: livekit-agents' own runner and receiver, with the drawn face.
+
+It imports livekit-agents, which takes seconds: only the worker's process loads this module.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Any, TypeAlias
+
+from livekit import rtc
+from livekit.agents.voice.avatar import AvatarOptions, AvatarRunner, DataStreamAudioReceiver
+
+from micstream.local import face
+from micstream.local.talker import FPS, TalkingFace
+
+RATE = 16_000
+CONNECT_TIMEOUT_S = 15.0
+CLOSE_TIMEOUT_S = 2.0
+
+_Step: TypeAlias = Coroutine[Any, Any, object]
+
+
+async def run(*, url: str, token: str, sender: str) -> str | None:
+    """Be the avatar of `sender` until SIGTERM or SIGINT: then None, else the reason of its end."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        except NotImplementedError:  # Windows: there it is ended without being asked
+            break
+    face.prepare()
+    room = rtc.Room()
+    gone = asyncio.Event()
+    room.on("disconnected", lambda *_: gone.set())
+    try:
+        # It hears by data streams alone: no track of anyone is of use to it.
+        options = rtc.RoomOptions(auto_subscribe=False)
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            await room.connect(url, token, options)
+    except (rtc.ConnectError, TimeoutError) as error:
+        return f"cannot join the room: {_one_line(error)}"
+    print("ready", flush=True)  # noqa: T201 - what the parent process waits for
+    try:
+        return await _first_end(_perform(room, sender), stop, gone)
+    finally:
+        await _bounded(room.disconnect())
+
+
+async def _first_end(performance: _Step, stop: asyncio.Event, gone: asyncio.Event) -> str | None:
+    ends = [asyncio.create_task(each) for each in (performance, stop.wait(), gone.wait())]
+    try:
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            return None
+        if gone.is_set():
+            return "the room is gone"
+        try:
+            await ends[0]
+        except Exception as error:
+            return f"the avatar's runner died: {_one_line(error)}"
+        return "the avatar's runner ended"
+    finally:
+        for each in ends:
+            each.cancel()
+        await asyncio.gather(*ends, return_exceptions=True)
+
+
+async def _perform(room: rtc.Room, sender: str) -> None:
+    """Play what `sender` sends; returns or raises when any part of the runner has ended."""
+    receiver = DataStreamAudioReceiver(room, sender_identity=sender)
+    runner = AvatarRunner(
+        room,
+        audio_recv=receiver,
+        video_gen=TalkingFace(RATE),
+        options=AvatarOptions(
+            video_width=face.WIDTH,
+            video_height=face.HEIGHT,
+            video_fps=FPS,
+            audio_sample_rate=RATE,
+            audio_channels=1,
+        ),
+    )
+    await runner.start()  # waits for the sender
+    complete = asyncio.create_task(runner.wait_for_complete())
+    try:
+        # The receiver's task keeps its error to itself, and the runner learns of it only when it
+        # next asks for sound: so both are watched.
+        await asyncio.wait({complete, receiver._main_atask}, return_when=asyncio.FIRST_COMPLETED)
+        if receiver._exception is not None:
+            raise receiver._exception
+        if complete.done():
+            await complete
+    finally:
+        complete.cancel()
+        await _bounded(runner.aclose())
+        await asyncio.gather(complete, return_exceptions=True)
+
+
+async def _bounded(closing: _Step) -> None:
+    """A close that fails or hangs must not keep the process."""
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await closing
+    except Exception as error:
+        print(f"while closing: {_one_line(error)}", file=sys.stderr)  # noqa: T201
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

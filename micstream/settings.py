@@ -1,0 +1,161 @@
+"""One validated object: flags > environment > `.env.local` > `.env` > defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from micstream import knobs
+from micstream.errors import UsageError
+from micstream.speech.segmenter import SegmenterOptions
+
+
+def _knob(name: str) -> Any:
+    knob = knobs.BY_NAME[name]
+    bounds: dict[str, Any] = {}
+    if knob.low is not None:
+        bounds = {"ge": knob.low, "le": knob.high}
+    return Field(default=knob.default, validation_alias=knob.variable, repr=False, **bounds)
+
+
+class Settings(BaseSettings):
+    """What `knobs.py` describes, validated. Secrets are masked wherever it is shown."""
+
+    model_config = SettingsConfigDict(
+        env_file=(".env", ".env.local"),
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        validate_default=False,
+    )
+
+    url: str | None = _knob("url")
+    api_key: str | None = _knob("api_key")
+    api_secret: SecretStr | None = _knob("api_secret")
+    token: SecretStr | None = _knob("token")
+    room: str = _knob("room")
+    identity: str = _knob("identity")
+    avatar: Annotated[tuple[str, ...], NoDecode] = _knob("avatar")
+    wait_avatar: float | None = _knob("wait_avatar")
+    ready_timeout: float = _knob("ready_timeout")
+    device: str | None = _knob("device")
+    channel: int = _knob("channel")
+    talk: Literal["voice", "push"] = _knob("talk")
+    mode: Literal["live", "utterance"] = _knob("mode")
+    lead_ms: int = _knob("lead_ms")
+    chunk_ms: int = _knob("chunk_ms")
+    avatar_rate: int = _knob("avatar_rate")
+    vad: Literal["webrtc"] = _knob("vad")
+    vad_mode: int = _knob("vad_mode")
+    frame_ms: Literal[10, 20, 30] = Field(default=20, validation_alias="MICSTREAM_FRAME_MS")
+    onset_ms: int = _knob("onset_ms")
+    onset_window_ms: int = _knob("onset_window_ms")
+    pre_roll_ms: int = _knob("pre_roll_ms")
+    hangover_ms: int = _knob("hangover_ms")
+    tail_ms: int = _knob("tail_ms")
+    min_speech_ms: int = _knob("min_speech_ms")
+    max_length_ms: int = _knob("max_length_ms")
+    search_ms: int = _knob("search_ms")
+
+    @field_validator("frame_ms", mode="before")
+    @classmethod
+    def _whole(cls, value: object) -> object:
+        return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+    @field_validator("avatar", mode="before")
+    @classmethod
+    def _several(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("avatar")
+    @classmethod
+    def _patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("expected an identity, or a prefix ending in *")
+        for pattern in value:
+            if "*" in pattern[:-1]:
+                raise ValueError(f"{pattern!r}: a * may stand at the end only")
+        return value
+
+    @field_validator("room", "identity")
+    @classmethod
+    def _named(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("it is empty; expected a name")
+        return value
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("ws", "wss", "http", "https") or not parts.hostname:
+            raise ValueError("expected an address such as wss://example.livekit.cloud")
+        if parts.username or parts.password:
+            raise ValueError("an address carries no user or password; use LIVEKIT_API_SECRET")
+        return value
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.onset_ms > self.onset_window_ms:
+            raise ValueError("--onset-ms must not be longer than --onset-window-ms")
+        return self
+
+    @property
+    def segmenter(self) -> SegmenterOptions:
+        """What the segmenter takes."""
+        return SegmenterOptions(**{name: getattr(self, name) for name in knobs.SEGMENTER})
+
+    def __repr__(self) -> str:
+        shown = []
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            masked = value is not None and (knobs.BY_NAME[name].secret or name == "api_key")
+            shown.append(f"{name}={'***' if masked else repr(value)}")
+        return f"Settings({', '.join(shown)})"
+
+    __str__ = __repr__
+
+
+def load(**flags: Any) -> Settings:
+    """The settings, with those `flags` on top that are not None.
+
+    Raises:
+        UsageError: a value that cannot be used; says which, where it can be set, and what was
+            expected, and never repeats a secret.
+    """
+    given = {name: value for name, value in flags.items() if value is not None and value != []}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = "; ".join(_explain(problem) for problem in error.errors())
+        raise UsageError(
+            problems, hint="see .env.example and --help", code="bad_settings"
+        ) from None
+    except UnicodeDecodeError:
+        raise UsageError(
+            "a settings file is not UTF-8 text", hint="look at .env.local and .env", code="bad_env"
+        ) from None
+
+
+def _explain(problem: Mapping[str, Any]) -> str:
+    where = str(problem["loc"][0]) if problem["loc"] else ""
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    knob = next((k for k in knobs.KNOBS if where in (k.name, k.variable)), None)
+    if knob is None:
+        return message
+    hidden = knob.secret or "@" in str(problem.get("input"))  # an address may hold a password
+    value = "" if hidden else f" {problem.get('input')!r} cannot be used:"
+    return f"{knob.option} ({knob.variable}):{value} {message[:1].lower()}{message[1:]}"
+
+
+__all__ = ["Settings", "load"]

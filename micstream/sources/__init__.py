@@ -1,0 +1,1 @@
+"""Where sound comes from: the microphone, files, standard input. One file each."""

@@ -1,0 +1,107 @@
+"""Sound files: WAV, FLAC, MP3, OGG and whatever else libsndfile reads."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy.typing as npt
+import soundfile
+
+from micstream.audio.format import AudioFormat
+from micstream.errors import InputError
+from micstream.sources.source import Block
+
+Pace = Literal["realtime", "fast"]
+
+_BLOCK_MS = 20
+_HINT = "expected a sound file: WAV, FLAC, MP3 or OGG"
+
+
+class FileSource:
+    """One file, block by block, as fast as it would be spoken or as fast as it is taken.
+
+    Raises:
+        InputError: at once, where the file is missing, holds no sound or is not understood.
+    """
+
+    pick = 0
+
+    def __init__(self, path: Path, *, pace: Pace = "realtime") -> None:
+        self.name = path.name
+        self.warning = ""
+        """What is wrong with the file and does not keep it from being played."""
+        self._path = path
+        self._pace = pace
+        with _opened(path) as file:
+            if file.frames == 0:
+                raise InputError(f"{path}: no sound in it", hint=_HINT, code="empty_file")
+            try:
+                self.format = AudioFormat(file.samplerate, file.channels)
+            except ValueError as error:
+                raise InputError(f"{path}: it has {error}", hint=_HINT, code="bad_file") from None
+            self.duration_s = file.frames / file.samplerate
+            self._promised = _promised_bytes(path) if file.format == "WAV" else None
+            held = path.stat().st_size
+            if self._promised is not None and self._promised > held:
+                self.warning = (
+                    f"{path.name}: its header promises {self._promised} bytes and {held} are "
+                    f"there; played as far as it goes"
+                )
+
+    def read(self) -> Iterator[bytes]:
+        """The whole file, in blocks of 20 ms."""
+        with _opened(self._path) as file:
+            size = self.format.samples(_BLOCK_MS)
+            while True:
+                try:
+                    block: npt.NDArray[Any] = file.read(size, dtype="int16")
+                except soundfile.LibsndfileError as error:
+                    raise InputError(
+                        f"{self._path}: {error.error_string}", hint=_HINT, code="bad_file"
+                    ) from None
+                if len(block) == 0:
+                    return
+                yield block.tobytes()
+
+    async def blocks(self) -> AsyncIterator[Block]:
+        """The blocks, each at the time at which it would have been spoken."""
+        begun, played = time.monotonic(), 0.0
+        for pcm in self.read():
+            played += self.format.seconds(len(pcm))
+            if self._pace == "realtime":
+                await asyncio.sleep(max(0.0, begun + played - time.monotonic()))
+                yield Block(pcm, begun + played)
+            else:
+                yield Block(pcm, time.monotonic())
+                await asyncio.sleep(0)
+
+
+def _opened(path: Path) -> soundfile.SoundFile:
+    if path.is_dir():
+        raise InputError(f"{path}: a directory", hint=_HINT, code="bad_file")
+    try:
+        with path.open("rb"):
+            pass
+        return soundfile.SoundFile(path)
+    except OSError as error:
+        raise InputError(
+            f"{path}: {(error.strerror or 'cannot be read').lower()}",
+            hint="check the name and its permissions",
+            code="no_file",
+        ) from None
+    except soundfile.LibsndfileError as error:
+        size = path.stat().st_size
+        what = "it is empty" if size == 0 else error.error_string.strip().rstrip(".").lower()
+        raise InputError(f"{path}: {what}", hint=_HINT, code="bad_file") from None
+
+
+def _promised_bytes(path: Path) -> int | None:
+    """The file size that a WAV's header announces, None where it does not know."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    size = int.from_bytes(head[4:8], "little")
+    return None if size in (0, 0xFFFFFFFF) or head[:4] != b"RIFF" else size + 8

@@ -1,0 +1,129 @@
+"""PortAudio, by the package `sounddevice`: loading it, and the devices it knows."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass
+from types import ModuleType
+from typing import Any
+
+from micstream.errors import AudioDeviceError
+
+_TRIED_RATES = (8_000, 16_000, 24_000, 32_000, 44_100, 48_000, 96_000)
+
+
+def load() -> ModuleType:
+    """The module `sounddevice`.
+
+    Raises:
+        AudioDeviceError: PortAudio is not there.
+    """
+    try:
+        import sounddevice
+    except OSError:
+        raise AudioDeviceError(
+            "PortAudio is not installed",
+            hint="install it: apt install libportaudio2 (Debian, Ubuntu), "
+            "dnf install portaudio (Fedora), brew install portaudio (macOS)",
+            code="no_portaudio",
+        ) from None
+    module: ModuleType = sounddevice
+    return module
+
+
+@dataclass(frozen=True, slots=True)
+class InputDevice:
+    """A device that sound can be captured from."""
+
+    index: int
+    name: str
+    host_api: str
+    channels: int
+    default_rate: int
+    is_default: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def input_devices() -> list[InputDevice]:
+    """Every device with an input.
+
+    Raises:
+        AudioDeviceError: PortAudio is not there, or fails.
+    """
+    sounddevice = load()
+    try:
+        devices, apis = sounddevice.query_devices(), sounddevice.query_hostapis()
+        default = sounddevice.default.device[0]
+    except sounddevice.PortAudioError as error:
+        raise AudioDeviceError(f"PortAudio fails: {reason(error)}", code="portaudio") from None
+    return [
+        InputDevice(
+            index=device["index"],
+            name=device["name"],
+            host_api=apis[device["hostapi"]]["name"],
+            channels=device["max_input_channels"],
+            default_rate=round(device["default_samplerate"]),
+            is_default=device["index"] == default,
+        )
+        for device in devices
+        if device["max_input_channels"] > 0
+    ]
+
+
+def supported_rates(device: InputDevice) -> list[int]:
+    """Those of the usual rates at which the device can be opened."""
+    return [rate for rate in _TRIED_RATES if accepts(device, rate, 1, "int16")]
+
+
+def accepts(device: InputDevice, rate: int, channels: int, dtype: str) -> bool:
+    """Whether the device can be opened like this."""
+    sounddevice = load()
+    try:
+        sounddevice.check_input_settings(device.index, channels, dtype, samplerate=rate)
+    except (sounddevice.PortAudioError, ValueError):
+        return False
+    return True
+
+
+def find_input(wanted: str | None) -> InputDevice:
+    """The device of this name, part of a name or index; the default one for None.
+
+    Raises:
+        AudioDeviceError: none, or several and none of exactly that name.
+    """
+    devices = input_devices()
+    hint = "see what there is: micstream devices"
+    if not devices:
+        raise AudioDeviceError(
+            "no microphone: PortAudio finds no device with an input",
+            hint="plug one in, or start the sound server (PulseAudio, PipeWire)"
+            if sys.platform == "linux"
+            else "plug one in and allow the terminal to use it",
+            code="no_device",
+        )
+    if wanted is None:
+        chosen = [device for device in devices if device.is_default] or devices[:1]
+    elif wanted.isdecimal():
+        chosen = [device for device in devices if device.index == int(wanted)]
+    else:
+        exact = [device for device in devices if device.name == wanted]
+        part = [device for device in devices if wanted.lower() in device.name.lower()]
+        chosen = exact[:1] or part
+    if not chosen:
+        raise AudioDeviceError(f"no input device {wanted!r}", hint=hint, code="no_device")
+    if len(chosen) > 1:
+        names = ", ".join(f"{device.index}: {device.name}" for device in chosen)
+        raise AudioDeviceError(
+            f"{wanted!r} fits several devices ({names})",
+            hint="give the whole name or the index",
+            code="device_ambiguous",
+        )
+    return chosen[0]
+
+
+def reason(error: Exception) -> str:
+    """PortAudio's own words."""
+    return str(error.args[0]) if error.args else type(error).__name__

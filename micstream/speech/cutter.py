@@ -1,0 +1,116 @@
+"""Sound in, utterances with their sound out: framer, detector and segmenter put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum
+
+from micstream.audio.format import SAMPLE_WIDTH
+from micstream.audio.framer import Framer
+from micstream.audio.levels import rms_db
+from micstream.speech.detector import Detector
+from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech
+from micstream.speech.segmenter import Mark, Segmenter, SegmenterOptions
+
+
+class Gate(Enum):
+    """Who decides what is sent."""
+
+    VOICE = "voice"
+    """The detector."""
+    OPEN = "open"
+    """The person, who holds the line open (push to talk)."""
+    SHUT = "shut"
+    """Nobody: muted, or push to talk at rest."""
+
+
+class Cutter:
+    """Cuts one stream of 16 kHz mono 16-bit PCM into utterances.
+
+    The same bytes give the same events however they are divided into blocks. The `pcm` of an
+    utterance's `Speech` events, joined, is the source from `Onset.start` to `End.end`.
+    """
+
+    def __init__(self, detector: Detector, options: SegmenterOptions | None = None) -> None:
+        self._detector = detector
+        self._segmenter = Segmenter(options or SegmenterOptions(), detector.frame_samples)
+        self._frame_bytes = detector.frame_samples * SAMPLE_WIDTH
+        self._framer = Framer(self._frame_bytes)
+        self._gate = Gate.VOICE
+        self._kept = bytearray()  # the newest frames, as far back as an onset can begin
+        self._kept_end = 0  # sample index one past its last
+        self._reach = (self._segmenter.reach_frames + 1) * self._frame_bytes
+
+    @property
+    def position(self) -> int:
+        """Samples judged so far."""
+        return self._kept_end
+
+    @property
+    def speaking(self) -> bool:
+        """Whether an utterance is open."""
+        return self._segmenter.speaking
+
+    @property
+    def gate(self) -> Gate:
+        """Who decides what is sent."""
+        return self._gate
+
+    def push(self, block: bytes) -> Iterator[SegmentEvent]:
+        """Everything that `block` makes certain, in order."""
+        for frame in self._framer.push(block):
+            yield from self._judge(frame)
+
+    def set_gate(self, gate: Gate) -> list[SegmentEvent]:
+        """Hand the decision over; shutting it ends the open utterance (`mute`).
+
+        What was heard behind a shut gate is never sent, not even as pre-roll.
+        """
+        was, self._gate = self._gate, gate
+        if Gate.SHUT in (was, gate):
+            ended = self.end(EndReason.MUTE)
+            return [*ended, *self._attach(self._segmenter.begin())] if gate is Gate.OPEN else ended
+        return self._attach(self._segmenter.begin()) if gate is Gate.OPEN else []
+
+    def end(self, reason: EndReason) -> list[SegmentEvent]:
+        """End the open utterance here, if there is one; the next onset begins the next."""
+        return self._attach(self._segmenter.end(reason))
+
+    def finish(self, reason: EndReason = EndReason.SOURCE_ENDED) -> list[SegmentEvent]:
+        """End the stream: what fills no frame belongs to the open utterance too."""
+        rest = self._framer.take_rest()
+        rest = rest[: len(rest) - len(rest) % SAMPLE_WIDTH] if self.speaking else b""
+        self._keep(rest)
+        events = self._attach(self._segmenter.end(reason, len(rest) // SAMPLE_WIDTH))
+        self._detector.reset()
+        return events
+
+    def _judge(self, frame: bytes) -> list[SegmentEvent]:
+        self._keep(frame)
+        segmenter = self._segmenter
+        probability = self._detector.probability(frame)
+        if self._gate is Gate.SHUT:
+            voiced = False
+        else:
+            voiced = self._gate is Gate.OPEN or probability >= 0.5
+        level = rms_db(frame) if segmenter.wants_level else 0.0
+        return self._attach(segmenter.push(voiced, level))
+
+    def _keep(self, pcm: bytes) -> None:
+        self._kept += pcm
+        self._kept_end += len(pcm) // SAMPLE_WIDTH
+        if len(self._kept) > 2 * self._reach:
+            del self._kept[: len(self._kept) - self._reach]
+
+    def _attach(self, marks: list[Mark]) -> list[SegmentEvent]:
+        if not marks:
+            return []
+        first = self._kept_end - len(self._kept) // SAMPLE_WIDTH
+        events: list[SegmentEvent] = []
+        for mark in marks:
+            if isinstance(mark, Onset | End):
+                events.append(mark)
+            else:
+                low, high = (mark.start - first) * SAMPLE_WIDTH, (mark.end - first) * SAMPLE_WIDTH
+                events.append(Speech(mark.start, bytes(self._kept[low:high])))
+        return events

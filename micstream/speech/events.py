@@ -1,0 +1,59 @@
+"""What the segmenter says. All positions are sample indices from the start of the source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class EndReason(StrEnum):
+    """Why an utterance ended."""
+
+    SILENCE = "silence"
+    MAX_LENGTH = "max_length"
+    MUTE = "mute"
+    INTERRUPT = "interrupt"
+    DEVICE = "device"
+    AVATAR = "avatar"
+    SOURCE_ENDED = "source_ended"
+    SHUTDOWN = "shutdown"
+
+
+@dataclass(frozen=True, slots=True)
+class Onset:
+    """Someone began to speak."""
+
+    start: int
+    """First sample of the utterance, pre-roll included."""
+    onset: int
+    """Where the speech itself begins: the first voiced frame of those that decided."""
+    decided: int
+    """Samples heard when it was decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A run of the utterance's samples, ready to be sent."""
+
+    start: int
+    pcm: bytes
+    """16-bit mono; begins at `start`, where the last one ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The utterance is over."""
+
+    end: int
+    """One past the last sample that was handed out."""
+    speech_end: int
+    """One past the last voiced frame, the tail included: where a collected utterance is trimmed."""
+    decided: int
+    """Samples heard when it was decided."""
+    voiced: int
+    """Samples in voiced frames; `enough` says whether that makes an utterance."""
+    enough: bool
+    reason: EndReason
+
+
+SegmentEvent = Onset | Speech | End

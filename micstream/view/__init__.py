@@ -1,0 +1,1 @@
+"""What happened, shown: as lines for people, as JSON for programs."""

@@ -1,0 +1,100 @@
+"""One line an event, for people."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+from rich.text import Text
+
+from micstream import events
+from micstream.events import Event
+
+_STYLES = {
+    "avatar_ready": "green",
+    "ready": "bold green",
+    "utterance_started": "cyan",
+    "playback_started": "bold",
+    "avatar_left": "yellow",
+    "dropped": "yellow",
+    "warning": "yellow",
+    "microphone": "yellow",
+    "error": "bold red",
+}
+
+
+class Lines:
+    """Writes each event as a line with its time of day; `quiet` leaves all but trouble out."""
+
+    def __init__(self, console: Console, *, quiet: bool = False) -> None:
+        self._console = console
+        self._quiet = quiet
+
+    def __call__(self, event: Event) -> None:
+        """Show it."""
+        if self._quiet and event.EVENT not in ("warning", "error", "dropped", "bye"):
+            return
+        clock = time.strftime("%H:%M:%S", time.localtime(event.t))
+        style = _STYLES.get(event.EVENT, "")
+        self._console.print(Text(f"{clock}  ", "dim"), Text(words(event), style), sep="")
+
+
+def words(event: Event) -> str:
+    """The event in words."""
+    match event:
+        case events.Capturing():
+            channels = "mono" if event.channels == 1 else f"{event.channels} channels"
+            return f"microphone: {event.device}, {event.rate / 1000:g} kHz, {channels}"
+        case events.Connection(state="connecting" | "reconnecting"):
+            return f"{event.state} to the room" + _attempt(event.attempt)
+        case events.Connection(state="lost"):
+            return "the connection is lost; joining again until it works"
+        case events.Connection():
+            return "in the room"
+        case events.AvatarJoined():
+            return f"avatar {event.identity} is here"
+        case events.AvatarReady():
+            known = {"probe": "it answered", "video": "it shows itself", "active": "it is present"}
+            return f"avatar {event.identity} listens ({known[event.how]})"
+        case events.AvatarLeft():
+            return f"avatar {event.identity} has left"
+        case events.Ready():
+            return "ready: the next word is heard"
+        case events.UtteranceStarted():
+            return f"{event.id:>5}  speaks   from {event.onset_s:.2f} s, lead {event.lead_ms} ms"
+        case events.UtteranceEnded():
+            return f"{event.id:>5}  sent     {event.duration_s:.2f} s ({event.reason})"
+        case events.PlaybackStarted():
+            return f"{event.id:>5}  heard    after {event.delay_ms} ms"
+        case events.PlaybackFinished():
+            how = "cut off" if event.interrupted else "played"
+            stutter = f", stuttered {event.stutter_ms} ms" if event.stutter_ms else ""
+            return f"{event.id:>5}  {how:<8} {event.position_s:.2f} s{stutter}"
+        case events.Dropped():
+            return f"dropped {event.seconds:.2f} s: {event.why}"
+        case events.Microphone():
+            return f"microphone {event.device}: {event.state}"
+        case events.Backlog():
+            return f"backlog {event.seconds:.1f} s"
+        case events.Warned() | events.Failed():
+            hint = f"\n           {event.hint}" if event.hint else ""
+            return f"{event.EVENT}: {event.message}{hint}"
+        case events.Bye():
+            return _summary(event)
+    return event.EVENT
+
+
+def _attempt(attempt: int) -> str:
+    return f", attempt {attempt}" if attempt > 1 else ""
+
+
+def _summary(bye: events.Bye) -> str:
+    said = f"{bye.utterances} utterance{'' if bye.utterances == 1 else 's'}, {bye.seconds:.1f} s"
+    delays = (
+        f"; heard after {bye.delay_median_ms} ms (median), {bye.delay_p95_ms} ms (95 %)"
+        if bye.delay_median_ms is not None
+        else ""
+    )
+    dropped = f"; dropped {bye.dropped:.1f} s" if bye.dropped else ""
+    faults = f"; faults: {bye.faults}" if bye.faults else ""
+    return said + delays + dropped + faults
