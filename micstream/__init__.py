@@ -1,1 +1,73 @@
-"""Speak through a talking avatar, live."""
+"""Speak through a talking avatar, live.
+
+    from micstream import Sender
+
+    async with Sender(room="show") as sender:
+        await sender.wait_ready(30)
+        async with sender.utterance() as utterance:
+            await utterance.write(pcm)
+
+What is named here stays; what is not may change. Modules are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from micstream import events
+    from micstream.avatar.utterance import AvatarGone, Utterance
+    from micstream.errors import (
+        AudioDeviceError,
+        AvatarUnavailable,
+        ConnectionFailed,
+        InputError,
+        MicstreamError,
+        UsageError,
+    )
+    from micstream.sender import Sender
+    from micstream.settings import Settings
+    from micstream.sources.files import FileSource
+    from micstream.sources.source import Block, Source
+
+_HOME = {
+    "AudioDeviceError": "errors",
+    "AvatarGone": "avatar.utterance",
+    "AvatarUnavailable": "errors",
+    "Block": "sources.source",
+    "ConnectionFailed": "errors",
+    "FileSource": "sources.files",
+    "InputError": "errors",
+    "MicstreamError": "errors",
+    "Sender": "sender",
+    "Settings": "settings",
+    "Source": "sources.source",
+    "UsageError": "errors",
+    "Utterance": "avatar.utterance",
+}
+
+__all__ = [
+    "AudioDeviceError",
+    "AvatarGone",
+    "AvatarUnavailable",
+    "Block",
+    "ConnectionFailed",
+    "FileSource",
+    "InputError",
+    "MicstreamError",
+    "Sender",
+    "Settings",
+    "Source",
+    "UsageError",
+    "Utterance",
+    "events",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "events":
+        return import_module("micstream.events")
+    if name in _HOME:
+        return getattr(import_module(f"micstream.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'micstream' has no attribute {name!r}")

@@ -26,6 +26,8 @@ class MicstreamError(Exception):
         self.message = message
         self.hint = hint
         self.code = code
+        self.told = False
+        """Whether it has been reported as an event already."""
 
 
 class UsageError(MicstreamError):

@@ -20,6 +20,7 @@ from micstream.monitor import Monitor
 from micstream.settings import Settings
 from micstream.sources.source import Block, Source
 from micstream.speech.cutter import Cutter, Gate
+from micstream.speech.detector import Detector
 from micstream.speech.events import EndReason, Onset, SegmentEvent
 from micstream.speech.webrtc import WebRtcDetector
 from micstream.speech.whole import Whole
@@ -38,9 +39,14 @@ Timed = tuple[SegmentEvent, float]
 """An event, and for an onset the monotonic second at which its first sample was captured."""
 
 
+def make_detector(settings: Settings) -> Detector:
+    """The detector that the settings name."""
+    return WebRtcDetector(settings.vad_mode, settings.frame_ms)
+
+
 def make_cutter(settings: Settings) -> Cutter:
     """Detector and segmenter as the settings say."""
-    return Cutter(WebRtcDetector(settings.vad_mode, settings.frame_ms), settings.segmenter)
+    return Cutter(make_detector(settings), settings.segmenter)
 
 
 class SoundPath:

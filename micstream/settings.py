@@ -97,8 +97,13 @@ class Settings(BaseSettings):
     def _address(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        parts = urlsplit(value)
-        if parts.scheme not in ("ws", "wss", "http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(value)
+            known = parts.scheme in ("ws", "wss", "http", "https")
+            usable = known and parts.hostname and parts.port != 0
+        except ValueError:  # whose words may repeat a password
+            usable = False
+        if not usable:
             raise ValueError("expected an address such as wss://example.livekit.cloud")
         if parts.username or parts.password:
             raise ValueError("an address carries no user or password; use LIVEKIT_API_SECRET")
@@ -108,6 +113,10 @@ class Settings(BaseSettings):
     def _fits(self) -> Self:
         if self.onset_ms > self.onset_window_ms:
             raise ValueError("--onset-ms must not be longer than --onset-window-ms")
+        if self.max_length_ms < self.onset_window_ms + self.pre_roll_ms:
+            raise ValueError(
+                "--max-length-ms must hold --onset-window-ms and --pre-roll-ms together"
+            )
         return self
 
     @property

@@ -23,6 +23,10 @@ class Framer:
         for start in range(0, whole, size):
             yield data[start : start + size]
 
+    def silence_rest(self) -> None:
+        """What waits for more becomes zeros, so that the frames stay where they are."""
+        self._rest = bytes(len(self._rest))
+
     def take_rest(self) -> bytes:
         """The tail shorter than a frame, handed out once."""
         rest, self._rest = self._rest, b""

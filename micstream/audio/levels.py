@@ -24,6 +24,7 @@ def rms_db(pcm: bytes) -> float:
 
 
 def to_int16(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
-    """Floats in -1..1 to 16 bits, rounded, clipped at full scale."""
-    scaled: npt.NDArray[np.float32] = np.clip(np.rint(samples * _FULL_SCALE), -32768, 32767)
+    """Floats in -1..1 to 16 bits, rounded, clipped at full scale; what is no number is silence."""
+    within = np.clip(np.nan_to_num(samples), -1.0, 1.0)  # first: the largest floats overflow
+    scaled: npt.NDArray[np.float32] = np.minimum(np.rint(within * _FULL_SCALE), 32767)
     return scaled.astype(np.int16)

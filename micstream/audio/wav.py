@@ -1,7 +1,8 @@
 """A RIFF/WAVE header read from a stream, byte by byte where it has to be.
 
 Source: Microsoft's "Multiple Channel Audio Data and WAVE Files". Programs that write to a pipe
-cannot know the length beforehand and put 0 or 0xFFFFFFFF there: both mean "until the end".
+cannot know the length beforehand and put 0, 0xFFFFFFFF or something near 2 GiB there: all of these
+mean "until the end".
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from micstream.errors import InputError
 _PCM: Final = 1
 _FLOAT: Final = 3
 _EXTENSIBLE: Final = 0xFFFE
-_OPEN_ENDED: Final = (0, 0xFFFFFFFF)
+_OPEN_ENDED: Final = 0x7FFF_0000
+"""No program writes so much into a pipe: a length from here on stands for "not known"."""
 _HEADER_LIMIT: Final = 1 << 20
 """A header longer than this is no header: what comes before `data` is bounded."""
 
@@ -41,8 +43,7 @@ class WavHeader:
         """Whole samples as they stand in the file, to 16 bits."""
         if not self.is_float:
             return data
-        samples = np.nan_to_num(np.frombuffer(data, dtype="<f4"))
-        return to_int16(samples).tobytes()
+        return to_int16(np.frombuffer(data, dtype="<f4")).tobytes()
 
 
 def looks_like_wav(start: bytes) -> bool:
@@ -67,7 +68,7 @@ def parse_header(data: bytes) -> tuple[WavHeader, int] | None:
         if name == b"data":
             if header is None:
                 raise InputError("the WAV has its data before its format", code="bad_wav")
-            known = None if size in _OPEN_ENDED else size
+            known = None if size == 0 or size >= _OPEN_ENDED else size
             return WavHeader(*header, data_bytes=known), at + 8
         if name == b"fmt ":
             if size < 16:

@@ -18,7 +18,11 @@ _CONNECT_S: Final = 15.0
 _ATTEMPT_S: Final = 5.0
 
 
-def credentials(settings: Settings, *, life: datetime.timedelta) -> tuple[str, str]:
+TOKEN_LIFE: Final = datetime.timedelta(minutes=10)
+"""Long enough to join with; the server renews it for those who are in."""
+
+
+def credentials(settings: Settings) -> tuple[str, str]:
     """The server's address and a token for it: the one given, or a fresh one.
 
     Raises:
@@ -47,12 +51,12 @@ def credentials(settings: Settings, *, life: datetime.timedelta) -> tuple[str, s
         api_secret=settings.api_secret.get_secret_value(),
         room=settings.room,
         identity=settings.identity,
-        ttl=life,
+        ttl=TOKEN_LIFE,
     )
     return settings.url, minted
 
 
-async def connect(room: rtc.Room, settings: Settings, *, token_life: datetime.timedelta) -> None:
+async def connect(room: rtc.Room, settings: Settings) -> None:
     """Connect `room`, subscribing to nothing by itself.
 
     Raises:
@@ -60,7 +64,7 @@ async def connect(room: rtc.Room, settings: Settings, *, token_life: datetime.ti
         ConnectionFailed: the server is not reached or does not let us in.
     """
     guard_sdk_log()
-    url, pass_ = credentials(settings, life=token_life)
+    url, pass_ = credentials(settings)
     options = rtc.RoomOptions(auto_subscribe=False, connect_timeout=_ATTEMPT_S)
     try:
         async with asyncio.timeout(_CONNECT_S):
@@ -72,10 +76,11 @@ async def connect(room: rtc.Room, settings: Settings, *, token_life: datetime.ti
             code="server_unreachable",
         ) from None
     except rtc.ConnectError as error:
-        raise _explain(url, error.message) from None
+        raise explain(url, error.message) from None
 
 
-def _explain(url: str, said: str) -> ConnectionFailed:
+def explain(url: str, said: str) -> ConnectionFailed:
+    """What the SDK said of a failed connection, as an error of ours, without secrets."""
     if re.search(r"\b401\b|unauthorized|invalid token|invalid API key", said, re.IGNORECASE):
         return ConnectionFailed(
             f"{_host(url)} does not accept the token",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,7 +16,7 @@ from typing import Final, Self
 from livekit import rtc
 
 from micstream import events
-from micstream.audio.format import AudioFormat
+from micstream.audio.format import SPEECH, AudioFormat
 from micstream.avatar import presence, wire
 from micstream.avatar.connect import connect
 from micstream.avatar.ledger import Ledger
@@ -26,8 +25,6 @@ from micstream.errors import AvatarUnavailable, ConnectionFailed
 from micstream.monitor import Monitor
 from micstream.settings import Settings
 
-_TOKEN_LIFE: Final = datetime.timedelta(minutes=10)
-"""Long enough to join with; the server renews it for those who are in."""
 _RETRY_S: Final = (0.5, 1.0, 2.0, 4.0, 5.0)
 _CLEAR_REPORT_S: Final = 0.6
 """How long an avatar takes to report that it was cleared, and a stray start with it."""
@@ -57,6 +54,7 @@ class AvatarRoom:
         self._ledger = Ledger()
         self._reported = asyncio.Event()
         self._number = 0
+        self._line = asyncio.Lock()  # a receiver takes a second stream for the end of the first
         self._told_several = False
         self.on_ready: Callable[[], None] = lambda: None
         """Called each time the avatar has become ready."""
@@ -146,28 +144,36 @@ class AvatarRoom:
         raise self._failure
 
     @asynccontextmanager
-    async def utterance(
-        self, *, captured_at: float | None = None, onset_s: float = 0.0, decided_s: float = 0.0
-    ) -> AsyncIterator[Utterance]:
-        """Open a segment, close it at the end, whatever happens in between.
+    async def utterance(self, *, rate: int = SPEECH.rate) -> AsyncIterator[Utterance]:
+        """Open a segment for mono 16-bit PCM at `rate` Hz; it is closed whatever happens.
 
-        `captured_at`: monotonic seconds at which its first sample was captured (now, if None).
+        One segment at a time: this waits for the one before to be closed.
 
         Raises:
             AvatarUnavailable: no avatar listens just now.
         """
-        utterance = self.open_utterance(captured_at, onset_s, decided_s)
+        utterance = await self.open_utterance(rate=rate)
         try:
             yield utterance
         finally:
             await utterance.aclose()
 
-    def open_utterance(
-        self, captured_at: float | None, onset_s: float, decided_s: float
+    async def open_utterance(
+        self,
+        *,
+        captured_at: float | None = None,
+        onset_s: float = 0.0,
+        decided_s: float = 0.0,
+        rate: int = SPEECH.rate,
     ) -> Utterance:
-        """As `utterance`, for an owner that closes it itself."""
+        """As `utterance`, for an owner that closes it itself.
+
+        `captured_at`: monotonic seconds at which its first sample was captured (now, if None).
+        """
+        await self._line.acquire()
         room, avatar = self._room, self._avatar
         if room is None or avatar is None or not self.is_ready:
+            self._line.release()
             raise self._no_avatar(0.0)
         self._number += 1
 
@@ -193,7 +199,9 @@ class AvatarRoom:
             still_there=still_there,
             ledger=self._ledger,
             emit=self._monitor.emit,
-            rate=self._settings.avatar_rate,
+            on_closed=self._line.release,
+            rate=rate,
+            avatar_rate=self._settings.avatar_rate,
             lead_ms=self._settings.lead_ms,
             chunk_ms=self._settings.chunk_ms,
         )
@@ -230,7 +238,7 @@ class AvatarRoom:
         room.on("reconnecting", self._on_reconnecting)
         room.on("reconnected", self._on_reconnected)
         room.on("disconnected", self._on_disconnected)
-        await connect(room, self._settings, token_life=_TOKEN_LIFE)
+        await connect(room, self._settings)
         # No await between the connection and this: the avatar may call at any moment.
         room.local_participant.register_rpc_method(wire.PLAYBACK_STARTED, self._playback_started)
         room.local_participant.register_rpc_method(wire.PLAYBACK_FINISHED, self._playback_finished)

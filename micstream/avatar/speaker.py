@@ -111,7 +111,7 @@ class Speaker:
             case Onset():
                 self._onset, self._captured_at = event, captured_at
                 if self._mode == "live":
-                    self._open(event)
+                    await self._open(event)
             case Speech() if self._mode == "live":
                 await self._write(event)
             case Speech():
@@ -129,13 +129,15 @@ class Speaker:
             return
         whole = b"".join(speech.pcm for speech in collected)
         trimmed = whole[: (end.speech_end - self._onset.start) * 2]
-        self._open(self._onset)
+        await self._open(self._onset)
         await self._write(Speech(self._onset.start, trimmed))
 
-    def _open(self, onset: Onset) -> None:
+    async def _open(self, onset: Onset) -> None:
         try:
-            self._utterance = self._room.open_utterance(
-                self._captured_at, onset.onset / SPEECH.rate, onset.decided / SPEECH.rate
+            self._utterance = await self._room.open_utterance(
+                captured_at=self._captured_at,
+                onset_s=onset.onset / SPEECH.rate,
+                decided_s=onset.decided / SPEECH.rate,
             )
         except AvatarUnavailable:
             self._utterance = None

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from micstream.audio.format import SPEECH, AudioFormat
+from micstream.audio.format import AudioFormat
 from micstream.audio.resample import Resampler
 from micstream.avatar import wire
 from micstream.avatar.ledger import Ledger
@@ -28,7 +28,7 @@ class AvatarGone(Exception):
 
 
 class Utterance:
-    """An open segment. Write 16 kHz mono 16-bit PCM into it; it resamples for the avatar.
+    """An open segment. Write mono 16-bit PCM at `rate` Hz into it; it resamples for the avatar.
 
     What is written is sent at once up to the last whole chunk; closing sends the rest. `lead_ms`
     of sound are gathered before the first write.
@@ -45,20 +45,23 @@ class Utterance:
         still_there: Callable[[], bool],
         ledger: Ledger,
         emit: Callable[[Event], None],
+        on_closed: Callable[[], None],
         rate: int,
+        avatar_rate: int,
         lead_ms: int,
         chunk_ms: int,
     ) -> None:
         self.id = id
-        self._format = AudioFormat(rate)
+        self._format = AudioFormat(avatar_rate)
         self._onset_s, self._decided_s = onset_s, decided_s
         self._open_stream = open_stream
         self._still_there = still_there
         self._ledger = ledger
         self._emit = emit
+        self._on_closed = on_closed
         self._lead = self._format.bytes(lead_ms)
         self._chunk = self._format.bytes(chunk_ms)
-        self._resampler = Resampler(SPEECH, rate)
+        self._resampler = Resampler(AudioFormat(rate), avatar_rate)
         self._segment = ledger.opened(id, captured_at)
         self._writer: rtc.ByteStreamWriter | None = None
         self._waiting = b""
@@ -72,7 +75,7 @@ class Utterance:
         return self._format.seconds(self._sent)
 
     async def write(self, pcm: bytes) -> None:
-        """Send more speech: 16 kHz mono 16-bit PCM.
+        """Send more speech: mono 16-bit PCM.
 
         Raises:
             AvatarGone: it cannot be heard any more.
@@ -103,6 +106,7 @@ class Utterance:
         finally:
             await self._close_stream()
             self._ledger.closed(self._segment)
+            self._on_closed()
             if self._sent:
                 self._emit(
                     UtteranceEnded(

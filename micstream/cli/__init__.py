@@ -60,6 +60,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(0)
     except BrokenPipeError:
-        # Whoever read our output has gone; there is nobody left to tell.
-        sys.stdout = None
+        from micstream.cli.stage import drop_stdout
+
+        drop_stdout()
         sys.exit(0)

@@ -2,8 +2,155 @@
 
 from __future__ import annotations
 
+import asyncio
+import secrets
+import sys
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+from micstream.cli.options import CAPTURE, SEGMENTATION, TRANSPORT, Flags, Output, takes
+
+if TYPE_CHECKING:
+    from micstream.monitor import Monitor
+    from micstream.pipeline import Performance
+    from micstream.settings import Settings
+
+_SPEECH = "sentences.flac"
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
+    app.command("demo")(demo)
+
+
+@takes(CAPTURE, TRANSPORT, SEGMENTATION)
+def demo(
+    flags: Flags,
+    output: Output,
+    play: Annotated[
+        bool, typer.Option("--play", help="Play the bundled speech even if there is a microphone.")
+    ] = False,
+) -> None:
+    """Everything on this machine: a LiveKit server, an avatar, and you.
+
+    Takes the server of LIVEKIT_URL where it is set, else one on the PATH or in the cache, else gets
+    one. Speaks with your microphone, or plays bundled speech where there is none. What it started
+    ends with it.
+
+    Examples:
+
+      micstream demo
+
+      micstream demo --play --mode utterance
+    """
+    asyncio.run(_run(flags, output, play=play))
+
+
+async def _run(flags: Flags, output: Output, *, play: bool) -> None:
+    from micstream.cli.live import listen
+    from micstream.cli.play import play_files
+    from micstream.cli.stage import end_on_signals, perform_with, quiet_libraries
+    from micstream.local.assets import bundled
+    from micstream.local.avatar import IDENTITY, local_avatar
+
+    quiet_libraries(verbose=output.verbose)
+    stop = asyncio.Event()
+    restore = end_on_signals(stop)
+    try:
+        async with AsyncExitStack() as stack:
+            preparing = asyncio.create_task(_find_room(stack, flags))
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({preparing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if stop.is_set():
+                preparing.cancel()
+                await asyncio.wait({preparing})
+                return
+            settings = await preparing
+            assert settings.url is not None
+            assert settings.api_key is not None
+            assert settings.api_secret is not None
+            _say("starting the avatar")
+            await stack.enter_async_context(
+                local_avatar(
+                    settings.url,
+                    settings.api_key,
+                    settings.api_secret.get_secret_value(),
+                    settings.room,
+                    settings.identity,
+                    IDENTITY,
+                )
+            )
+            if play or not _has_microphone(settings):
+                speech = bundled(_SPEECH)
+                _say(
+                    f"playing bundled speech, {speech.name}"
+                    + ("" if play else ": there is no microphone")
+                )
+
+                async def work(
+                    performance: Performance, settings: Settings, monitor: Monitor
+                ) -> None:
+                    await play_files(performance, settings, monitor, [speech], cut=True)
+
+                await perform_with(work, settings, output)
+            else:
+                _say("speak into your microphone; Ctrl-C or q ends it")
+                await perform_with(listen, settings, output, keys=True)
+    finally:
+        restore()
+
+
+async def _find_room(stack: AsyncExitStack, flags: Flags) -> Settings:
+    """The server to use and a room of our own on it."""
+    from micstream.avatar.connect import credentials
+    from micstream.errors import UsageError
+    from micstream.local.avatar import IDENTITY
+    from micstream.local.server import find_server, local_server
+    from micstream.settings import load
+
+    room = f"demo-{secrets.token_hex(3)}"
+    settings = load(**flags, room=room, avatar=[IDENTITY])
+    if settings.url:
+        if not settings.api_key or settings.api_secret is None:
+            raise UsageError(
+                "LIVEKIT_URL is set, and the demo's avatar needs LIVEKIT_API_KEY and "
+                "LIVEKIT_API_SECRET too",
+                hint="set them, or unset LIVEKIT_URL and let the demo bring its own server",
+                code="no_credentials",
+            )
+        own = settings.model_copy(update={"token": None})
+        credentials(own)
+        _say(f"using the server at {settings.url}")
+        return own
+    server = await stack.enter_async_context(local_server(await find_server(progress=_say)))
+    _say(f"started a LiveKit server at {server.url}, for this demo only")
+    return load(
+        **flags,
+        room=room,
+        avatar=[IDENTITY],
+        url=server.url,
+        api_key=server.api_key,
+        api_secret=server.api_secret,
+    ).model_copy(update={"token": None})
+
+
+def _has_microphone(settings: Settings) -> bool:
+    from micstream.errors import AudioDeviceError
+    from micstream.sources.portaudio import find_input
+
+    try:
+        find_input(settings.device)
+    except AudioDeviceError as error:
+        if settings.device is not None:
+            raise
+        _say(error.message)
+        return False
+    return True
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"demo: {line}\n")
+    sys.stderr.flush()

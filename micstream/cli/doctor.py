@@ -2,8 +2,76 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import sys
+from typing import Annotated
+
 import typer
+
+from micstream.cli.options import CAPTURE, CONNECTION, Flags, Output, takes
+
+_MARKS = {"ok": "✓", "warning": "!", "failed": "✗", "left out": "-"}
+_STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "left out": "dim"}
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
+    app.command("doctor")(doctor)
+
+
+@takes(CONNECTION, tuple(knob for knob in CAPTURE if knob.name != "talk"))
+def doctor(
+    flags: Flags,
+    output: Output,
+    through: Annotated[
+        bool,
+        typer.Option(
+            "--through",
+            help="Also ask the avatar, as the sender: it stops what it plays, and a sender "
+            "of the same identity is thrown out.",
+        ),
+    ] = False,
+) -> None:
+    """Check everything from the microphone to the avatar; exit 0 when one can go on stage.
+
+    Examples:
+
+      micstream doctor --room show
+
+      micstream doctor --through && micstream live
+    """
+    from micstream.cli.stage import quiet_libraries
+    from micstream.settings import load
+
+    settings = load(**flags)
+    quiet_libraries(verbose=output.verbose)
+
+    async def run() -> int:
+        from rich.console import Console
+        from rich.text import Text
+
+        from micstream.doctor import diagnose
+
+        console = Console(no_color=output.plain, highlight=False)
+        code = 0
+        async for check in diagnose(settings, through=through):
+            if check.state == "failed":
+                code = code or check.exit_code
+            if output.json:
+                sys.stdout.write(json.dumps(check.as_dict(), ensure_ascii=False) + "\n")
+                sys.stdout.flush()
+                continue
+            if output.quiet and check.state == "ok":
+                continue
+            mark = Text(f"{_MARKS[check.state]} {check.name:<13}", _STYLES[check.state])
+            console.print(mark, check.found, soft_wrap=True)
+            if check.state != "ok":
+                console.print(f"  {'expected':<13} {check.expected}", soft_wrap=True)
+                if check.do:
+                    console.print(f"  {'what to do':<13} {check.do}", soft_wrap=True)
+        if not output.json and not output.quiet:
+            console.print("ready for the stage" if code == 0 else "not ready yet", style="bold")
+        return code
+
+    raise typer.Exit(asyncio.run(run()))

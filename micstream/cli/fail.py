@@ -9,7 +9,7 @@ from micstream.errors import MicstreamError
 
 def fail(error: MicstreamError, *, json: bool) -> int:
     """Say what is wrong and what to do, on stderr and in the JSON; the exit code."""
-    if json:
+    if json and not error.told:
         from micstream.events import Failed
 
         failed = Failed(code=error.code, message=error.message, hint=error.hint)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from micstream import events
 from micstream.cli.options import Flags, Output
-from micstream.monitor import Monitor
+from micstream.errors import MicstreamError
+from micstream.monitor import Listener, Monitor
 from micstream.pipeline import Performance, conduct
 from micstream.settings import Settings, load
 from micstream.view.json_lines import JsonLines
@@ -31,26 +35,56 @@ async def perform_with(
     """As `perform`, inside a running loop."""
     quiet_libraries(verbose=output.verbose)
     monitor = Monitor()
-    monitor.listen(make_view(output))
     stop = asyncio.Event()
-    restore = _end_on_signals(stop)
+    monitor.listen(_until_nobody_reads(make_view(output), stop))
+    restore = end_on_signals(stop)
     performance = Performance(settings, monitor)
-    listening = None
-    if keys and sys.stdin is not None and sys.stdin.isatty():
-        from micstream.cli.keys import Keys
-
-        listening = Keys(performance, stop)
-        if not output.json:
-            sys.stderr.write(f"{listening.HELP}\n")
     try:
-        if listening is not None:
-            with listening:
-                await conduct(performance, work(performance, settings, monitor), stop=stop)
-        else:
+        with _keys(performance, stop, output) if keys else contextlib.nullcontext():
             await conduct(performance, work(performance, settings, monitor), stop=stop)
+    except MicstreamError as error:
+        monitor.emit(events.Failed(code=error.code, message=error.message, hint=error.hint))
+        error.told = True
+        raise
     finally:
         restore()
         monitor.emit(monitor.summary())
+
+
+def _keys(
+    performance: Performance, stop: asyncio.Event, output: Output
+) -> contextlib.AbstractContextManager[object]:
+    """Listen to keys, where there is a terminal to press them in."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        return contextlib.nullcontext()
+    from micstream.cli.keys import Keys
+
+    if not output.json:
+        sys.stderr.write(f"{Keys.HELP}\n")
+    return Keys(performance, stop)
+
+
+def _until_nobody_reads(view: Listener, stop: asyncio.Event) -> Listener:
+    """A view whose reader goes away (`| head`) ends the program, cleanly, and not its parts."""
+    reader_is_there = True
+
+    def show(event: events.Event) -> None:
+        nonlocal reader_is_there
+        if not reader_is_there:
+            return
+        try:
+            view(event)
+        except BrokenPipeError:
+            reader_is_there = False
+            drop_stdout()
+            stop.set()
+
+    return show
+
+
+def drop_stdout() -> None:
+    """Nobody reads stdout any more: what is still to be written there goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def make_view(output: Output) -> Lines | JsonLines:
@@ -69,7 +103,8 @@ def quiet_libraries(*, verbose: bool) -> None:
         logging.getLogger("livekit").setLevel(logging.INFO)
 
 
-def _end_on_signals(stop: asyncio.Event) -> Callable[[], None]:
+def end_on_signals(stop: asyncio.Event) -> Callable[[], None]:
+    """Set `stop` on Ctrl-C, SIGTERM and a closed terminal; returns what undoes it."""
     loop = asyncio.get_running_loop()
     names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     signals = [getattr(signal, name) for name in names]

@@ -82,7 +82,7 @@ async def _download(place: Path, progress: Progress) -> Path:
 
     archive = _archive_name()
     progress(f"downloading {archive}")
-    timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_TIMEOUT_S, sock_read=READ_TIMEOUT_S)
+    timeout = aiohttp.ClientTimeout(connect=CONNECT_TIMEOUT_S, sock_read=READ_TIMEOUT_S)
     try:
         async with aiohttp.ClientSession(
             timeout=timeout, trust_env=True, raise_for_status=True

@@ -25,7 +25,8 @@ def start(
     """Start `command`; what it prints on stdout and stderr is appended to `log`.
 
     It gets a session of its own, so that Ctrl-C in the terminal reaches only us and we end it in
-    order. On Linux the kernel ends it should we be killed without a chance to. Raises OSError.
+    order. On Linux the kernel ends it should we be killed without a chance to; it does so too when
+    the thread ends that called this. Raises OSError.
     """
     with open(log, "ab", opener=_private) as output:
         return subprocess.Popen(

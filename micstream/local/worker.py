@@ -37,8 +37,8 @@ async def run(*, url: str, token: str, sender: str) -> str | None:
     gone = asyncio.Event()
     room.on("disconnected", lambda *_: gone.set())
     try:
-        # It hears by data streams alone: no track of anyone is of use to it.
-        options = rtc.RoomOptions(auto_subscribe=False)
+        # It hears by data streams alone, and encodes no picture that nobody watches.
+        options = rtc.RoomOptions(auto_subscribe=False, dynacast=True)
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             await room.connect(url, token, options)
     except (rtc.ConnectError, TimeoutError) as error:

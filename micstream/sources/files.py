@@ -6,12 +6,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+import numpy as np
 import numpy.typing as npt
 import soundfile
 
 from micstream.audio.format import AudioFormat
+from micstream.audio.levels import to_int16
 from micstream.errors import InputError
 from micstream.sources.source import Block
 
@@ -58,14 +60,15 @@ class FileSource:
             size = self.format.samples(_BLOCK_MS)
             while True:
                 try:
-                    block: npt.NDArray[Any] = file.read(size, dtype="int16")
+                    # As floats: libsndfile reads those of a float file unscaled into integers.
+                    block: npt.NDArray[np.float32] = file.read(size, dtype="float32")
                 except soundfile.LibsndfileError as error:
                     raise InputError(
                         f"{self._path}: {error.error_string}", hint=_HINT, code="bad_file"
                     ) from None
                 if len(block) == 0:
                     return
-                yield block.tobytes()
+                yield to_int16(block).tobytes()
 
     async def blocks(self) -> AsyncIterator[Block]:
         """The blocks, each at the time at which it would have been spoken."""

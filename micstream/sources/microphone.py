@@ -138,7 +138,7 @@ def _choose_format(device: portaudio.InputDevice, channel: int) -> tuple[AudioFo
             hint="0 mixes them all",
             code="no_channel",
         )
-    counts = [channel] if channel > 1 else [1, min(2, device.channels), device.channels]
+    counts = [max(1, channel), max(channel, min(2, device.channels)), device.channels]
     for rate in (SPEECH.rate, device.default_rate, 48_000, 44_100):
         for dtype in ("int16", "float32"):
             for channels in counts:

@@ -67,6 +67,8 @@ class Cutter:
         What was heard behind a shut gate is never sent, not even as pre-roll.
         """
         was, self._gate = self._gate, gate
+        if was is Gate.SHUT:
+            self._framer.silence_rest()
         if Gate.SHUT in (was, gate):
             ended = self.end(EndReason.MUTE)
             return [*ended, *self._attach(self._segmenter.begin())] if gate is Gate.OPEN else ended

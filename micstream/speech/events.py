@@ -51,8 +51,9 @@ class End:
     decided: int
     """Samples heard when it was decided."""
     voiced: int
-    """Samples in voiced frames; `enough` says whether that makes an utterance."""
+    """Samples in voiced frames."""
     enough: bool
+    """Whether that makes an utterance; the rest of one cut at the limit always does."""
     reason: EndReason
 
 

@@ -95,6 +95,7 @@ class Segmenter:
         self._floor = 0  # no utterance begins before this frame
         self._recent = 0  # one bit a frame, the newest lowest, 1 = voiced
         self._speaking = False
+        self._continues = False  # what a cut at the limit left over
         self._held_until = 0  # no onset before this frame
         self._held_quiet = frames(_HELD_QUIET_MS)
         self._held_most = frames(_HELD_MOST_MS)
@@ -134,7 +135,8 @@ class Segmenter:
             return []
         deciding = self._recent & self._onset_mask
         if deciding.bit_count() >= self._needed:
-            return self._open(self._now - deciding.bit_length(), deciding.bit_count())
+            ours = deciding & ((1 << min(self._window, self._now - self._floor)) - 1)
+            return self._open(self._now - deciding.bit_length(), ours.bit_count())
         return []
 
     def begin(self) -> list[Mark]:
@@ -157,6 +159,7 @@ class Segmenter:
     def _open(self, onset: int, voiced: int) -> list[Mark]:
         start = max(self._floor, onset - self._pre_roll)
         self._speaking = True
+        self._continues = False
         self._start = start
         self._voiced = voiced
         self._last_voiced = self._now
@@ -179,6 +182,7 @@ class Segmenter:
             recent = self._recent
             marks += self._open(self._now, 0)
             self._recent = recent
+            self._continues = True
         return marks
 
     def _must_cut(self, level_db: float) -> bool:
@@ -206,6 +210,6 @@ class Segmenter:
             speech_end=min(end, self._last_voiced * size + self._tail),
             decided=self._now * size + rest,
             voiced=voiced,
-            enough=voiced >= self._min_voiced,
+            enough=voiced >= self._min_voiced or (self._continues and voiced > 0),
             reason=reason,
         )

@@ -22,6 +22,9 @@ _STYLES = {
     "error": "bold red",
 }
 
+_BACKLOG_SHOWN_S = 1.0
+"""Less is the avatar's own buffer."""
+
 
 class Lines:
     """Writes each event as a line with its time of day; `quiet` leaves all but trouble out."""
@@ -32,11 +35,17 @@ class Lines:
 
     def __call__(self, event: Event) -> None:
         """Show it."""
-        if self._quiet and event.EVENT not in ("warning", "error", "dropped", "bye"):
+        if isinstance(event, events.Failed):  # told on stderr, when the program ends
+            return
+        if isinstance(event, events.Backlog) and event.seconds < _BACKLOG_SHOWN_S:
+            return
+        if self._quiet and event.EVENT not in ("warning", "dropped", "bye"):
             return
         clock = time.strftime("%H:%M:%S", time.localtime(event.t))
         style = _STYLES.get(event.EVENT, "")
-        self._console.print(Text(f"{clock}  ", "dim"), Text(words(event), style), sep="")
+        self._console.print(
+            Text(f"{clock}  ", "dim"), Text(words(event), style), sep="", soft_wrap=True
+        )
 
 
 def words(event: Event) -> str:

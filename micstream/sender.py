@@ -1,0 +1,132 @@
+"""The Python interface: our place in a room with an avatar, for programs of one's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, Final, Self
+
+from micstream.avatar.utterance import Utterance
+from micstream.events import Bye, Event
+from micstream.monitor import Monitor
+from micstream.pipeline import Performance
+from micstream.settings import Settings, load
+from micstream.sources.source import Source
+from micstream.speech.cutter import Gate
+
+_EVENTS_KEPT: Final = 1_000
+
+
+class Sender:
+    """Joins a room and speaks through the avatar in it; an async context manager.
+
+        async with Sender(room="show") as sender:
+            await sender.wait_ready(30)
+            async with sender.utterance(rate=24_000) as utterance:
+                await utterance.write(pcm)
+
+    Settings are those of the command line by their names (`room`, `avatar`, `lead_ms`, ...), on top
+    of the environment, `.env.local` and `.env`; or a `Settings` object.
+
+    Raises:
+        UsageError: a setting cannot be used, or one is missing.
+        ConnectionFailed: the room cannot be joined.
+    """
+
+    def __init__(self, settings: Settings | None = None, /, **changes: Any) -> None:
+        self._monitor = Monitor()
+        self._settings = settings if settings is not None else load(**changes)
+        self._performance = Performance(self._settings, self._monitor)
+
+    async def __aenter__(self) -> Self:
+        await self._performance.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            await self._performance.__aexit__(kind, error, traceback)
+        finally:
+            self._monitor.emit(self._monitor.summary())
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the next word is heard."""
+        return self._performance.room.is_ready
+
+    @property
+    def backlog(self) -> float:
+        """Estimated seconds of sound sent and not yet played."""
+        return self._performance.room.backlog
+
+    async def wait_ready(self, timeout: float | None = None) -> None:
+        """Until the avatar listens.
+
+        Raises:
+            AvatarUnavailable: not within `timeout` seconds.
+        """
+        await self._performance.room.wait_ready(timeout)
+
+    def utterance(self, *, rate: int = 16_000) -> AbstractAsyncContextManager[Utterance]:
+        """An open segment: `await utterance.write(pcm)`, mono 16-bit at `rate` Hz.
+
+        It is closed at the end of the block, whatever happens in it. One at a time.
+
+        Raises:
+            AvatarUnavailable: no avatar listens just now.
+        """
+        return self._performance.room.utterance(rate=rate)
+
+    async def speak(self, source: Source, *, cut: bool = False) -> None:
+        """Speak a source to its end: a `FileSource`, or anything else that yields blocks.
+
+        `cut`: let the segmenter find the utterances; else all of it is one.
+        """
+        await self._performance.speak(source, cut=cut)
+
+    async def listen(self) -> None:
+        """Speak what the microphone hears, until cancelled.
+
+        Raises:
+            AudioDeviceError: it cannot be opened.
+        """
+        from micstream.sources.microphone import Microphone
+
+        settings = self._settings
+        await self._performance.listen(
+            lambda: Microphone(settings.device, channel=settings.channel)
+        )
+
+    async def interrupt(self) -> None:
+        """Stop sending, and have the avatar drop what it holds."""
+        await self._performance.interrupt()
+
+    def mute(self, muted: bool = True) -> None:
+        """Close the microphone's line, ending the open utterance; or leave it to the voice."""
+        self._performance.set_gate(Gate.SHUT if muted else Gate.VOICE)
+
+    def events(self) -> AsyncIterator[Event]:
+        """What happens from now on; ends after `Bye`. The newest are lost to a slow reader."""
+        queue: asyncio.Queue[Event] = asyncio.Queue(_EVENTS_KEPT)
+
+        def keep(event: Event) -> None:
+            if queue.full() and isinstance(event, Bye):
+                queue.get_nowait()
+            if not queue.full():
+                queue.put_nowait(event)
+
+        self._monitor.listen(keep)
+        return self._read(queue)
+
+    async def _read(self, queue: asyncio.Queue[Event]) -> AsyncIterator[Event]:
+        while True:
+            event = await queue.get()
+            yield event
+            if isinstance(event, Bye):
+                return
