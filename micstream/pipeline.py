@@ -130,6 +130,18 @@ class Performance:
             if isinstance(error, Exception):
                 raise error
 
+    async def wait_failed(self) -> None:
+        """Return never, but raise where it cannot go on.
+
+        Raises:
+            ConnectionFailed: the room is closed to us for good.
+        """
+        failing = asyncio.create_task(self.room.wait_failed())
+        try:
+            await asyncio.gather(failing, *map(asyncio.shield, self._tasks))
+        finally:
+            failing.cancel()
+
     # ---- sources -------------------------------------------------------------------------------
 
     async def speak(self, source: Source, *, cut: bool) -> None:
@@ -259,7 +271,7 @@ async def conduct(
     stopping = asyncio.create_task(stop.wait())
     try:
         async with performance:
-            failing = asyncio.create_task(performance.room.wait_failed())
+            failing = asyncio.create_task(performance.wait_failed())
             tasks: set[asyncio.Task[Any]] = {working, stopping, failing}
             try:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -113,9 +113,9 @@ class Settings(BaseSettings):
     def _fits(self) -> Self:
         if self.onset_ms > self.onset_window_ms:
             raise ValueError("--onset-ms must not be longer than --onset-window-ms")
-        if self.max_length_ms < self.onset_window_ms + self.pre_roll_ms:
+        if self.max_length_ms <= self.onset_window_ms + self.pre_roll_ms:
             raise ValueError(
-                "--max-length-ms must hold --onset-window-ms and --pre-roll-ms together"
+                "--max-length-ms must be longer than --onset-window-ms and --pre-roll-ms together"
             )
         return self
 

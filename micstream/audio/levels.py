@@ -11,7 +11,8 @@ import numpy.typing as npt
 FLOOR_DB: Final = -96.0
 """Reported for digital silence: the quietest step of 16 bits is about here."""
 
-_FULL_SCALE = 32768.0
+FULL_SCALE: Final = 32768.0
+"""Of 16 bits: what a float of 1.0 stands for."""
 
 
 def rms_db(pcm: bytes) -> float:
@@ -20,11 +21,11 @@ def rms_db(pcm: bytes) -> float:
     if samples.size == 0:
         return FLOOR_DB
     power = float(np.dot(samples, samples)) / samples.size
-    return max(FLOOR_DB, 10 * math.log10(power / _FULL_SCALE**2)) if power > 0 else FLOOR_DB
+    return max(FLOOR_DB, 10 * math.log10(power / FULL_SCALE**2)) if power > 0 else FLOOR_DB
 
 
 def to_int16(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
     """Floats in -1..1 to 16 bits, rounded, clipped at full scale; what is no number is silence."""
     within = np.clip(np.nan_to_num(samples), -1.0, 1.0)  # first: the largest floats overflow
-    scaled: npt.NDArray[np.float32] = np.minimum(np.rint(within * _FULL_SCALE), 32767)
+    scaled: npt.NDArray[np.float32] = np.minimum(np.rint(within * FULL_SCALE), 32767)
     return scaled.astype(np.int16)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import soxr
 
 from micstream.audio.format import AudioFormat
+from micstream.audio.levels import FULL_SCALE, to_int16
 
 
 def mix_down(samples: npt.NDArray[np.int16], channels: int, pick: int = 0) -> npt.NDArray[np.int16]:
@@ -33,7 +34,7 @@ class Resampler:
         self._stream = (
             None
             if source.rate == rate
-            else soxr.ResampleStream(source.rate, rate, 1, dtype="int16", quality="MQ")
+            else soxr.ResampleStream(source.rate, rate, 1, dtype="float32", quality="MQ")
         )
         self._rest = b""
 
@@ -59,5 +60,7 @@ class Resampler:
         mono = mix_down(np.frombuffer(data, dtype="<i2"), self._source.channels, self._pick)
         if self._stream is None:
             return mono.tobytes()
-        converted: npt.NDArray[np.int16] = self._stream.resample_chunk(mono, last=last)
-        return converted.tobytes()
+        # As floats: into integers libsoxr adds a random dither, so that not even silence is silent.
+        floats = mono.astype(np.float32) / FULL_SCALE
+        converted: npt.NDArray[np.float32] = self._stream.resample_chunk(floats, last=last)
+        return to_int16(converted).tobytes()

@@ -149,7 +149,6 @@ class Speaker:
         try:
             await self._utterance.write(speech.pcm)
         except AvatarGone:
-            self._drop(speech, "the avatar was lost")
             await self._close(EndReason.AVATAR)
 
     async def _close(self, reason: EndReason) -> None:

@@ -11,7 +11,7 @@ from micstream.audio.format import AudioFormat
 from micstream.audio.resample import Resampler
 from micstream.avatar import wire
 from micstream.avatar.ledger import Ledger
-from micstream.events import Event, UtteranceEnded, UtteranceStarted
+from micstream.events import Dropped, Event, UtteranceEnded, UtteranceStarted
 from micstream.speech.events import EndReason
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ _CLOSE_S: Final = 2.0
 """A close that takes longer has no network under it; leaving it is all that is left."""
 _STALL_S: Final = wire.RECEIVER_IDLE_S - 1.0
 """After so long without a write the receiver is about to give the stream up: open another."""
+
+_SDK_ERRORS: Final = (ConnectionError, RuntimeError, AssertionError)
+"""What the SDK raises once the room is gone; a failed assertion for a handle it has let go."""
 
 
 class AvatarGone(Exception):
@@ -65,6 +68,7 @@ class Utterance:
         self._segment = ledger.opened(id, captured_at)
         self._writer: rtc.ByteStreamWriter | None = None
         self._waiting = b""
+        self._taken = 0  # bytes in the avatar's format
         self._sent = 0
         self._written_at = 0.0
         self._closed = False
@@ -80,8 +84,8 @@ class Utterance:
         Raises:
             AvatarGone: it cannot be heard any more.
         """
-        self._waiting += self._resampler.push(pcm)
-        if self._writer is None:
+        self._take(self._resampler.push(pcm))
+        if self._writer is None and self._sent == 0:
             if len(self._waiting) >= max(self._lead, self._format.frame_bytes):
                 await self._send(len(self._waiting))
             return
@@ -97,22 +101,33 @@ class Utterance:
             return
         self._closed = True
         try:
-            self._waiting += self._resampler.finish()
+            self._take(self._resampler.finish())
             if self._waiting and reason is not EndReason.INTERRUPT:
                 async with asyncio.timeout(_CLOSE_S):
                     await self._send(len(self._waiting))
         except (AvatarGone, TimeoutError):
             reason = EndReason.AVATAR
         finally:
-            await self._close_stream()
-            self._ledger.closed(self._segment)
-            self._on_closed()
-            if self._sent:
-                self._emit(
-                    UtteranceEnded(
-                        id=self.id, duration_s=self.sent_s, bytes=self._sent, reason=reason
-                    )
-                )
+            try:
+                await self._close_stream()
+            finally:
+                self._settle(reason)
+
+    def _settle(self, reason: EndReason) -> None:
+        self._ledger.closed(self._segment)
+        self._on_closed()
+        if self._sent:
+            self._emit(
+                UtteranceEnded(id=self.id, duration_s=self.sent_s, bytes=self._sent, reason=reason)
+            )
+        if self._taken > self._sent:
+            why = "interrupted" if reason is EndReason.INTERRUPT else "the avatar was lost"
+            lost = self._format.seconds(self._taken - self._sent)
+            self._emit(Dropped(seconds=lost, why=why))
+
+    def _take(self, pcm: bytes) -> None:
+        self._waiting += pcm
+        self._taken += len(pcm)
 
     async def _send(self, size: int) -> None:
         if not self._still_there():
@@ -121,12 +136,11 @@ class Utterance:
         if self._writer is not None and now - self._written_at > _STALL_S:
             await self._close_stream()
         first = self._sent == 0
-        if self._writer is None:
-            self._writer = await self._open_stream(self._format)
         data, self._waiting = self._waiting[:size], self._waiting[size:]
         try:
-            await self._writer.write(data)
-        except (ConnectionError, RuntimeError):
+            writer = self._writer or await self._open()
+            await writer.write(data)
+        except _SDK_ERRORS:
             raise AvatarGone from None
         self._written_at = time.monotonic()
         self._sent += size
@@ -141,6 +155,18 @@ class Utterance:
                 )
             )
 
+    async def _open(self) -> rtc.ByteStreamWriter:
+        opening = self._open_stream(self._format)
+        try:
+            self._writer = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # The header may be out already: the stream has to be known, to be closed.
+            await asyncio.wait([opening], timeout=_CLOSE_S)
+            if opening.done() and opening.exception() is None:
+                self._writer = opening.result()
+            raise
+        return self._writer
+
     async def _close_stream(self) -> None:
         writer, self._writer = self._writer, None
         if writer is None:
@@ -150,7 +176,7 @@ class Utterance:
             # Shielded: the stream is closed even where whoever writes into it is cancelled.
             async with asyncio.timeout(_CLOSE_S):
                 await asyncio.shield(closing)
-        except (ConnectionError, RuntimeError, TimeoutError):
+        except (*_SDK_ERRORS, TimeoutError):
             closing.cancel()
         except asyncio.CancelledError:
             await asyncio.wait([closing], timeout=_CLOSE_S)

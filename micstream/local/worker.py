@@ -18,7 +18,7 @@ from micstream.local import face
 from micstream.local.talker import FPS, TalkingFace
 
 RATE = 16_000
-CONNECT_TIMEOUT_S = 15.0
+CONNECT_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
 
 _Step: TypeAlias = Coroutine[Any, Any, object]
@@ -45,18 +45,20 @@ async def run(*, url: str, token: str, sender: str) -> str | None:
         return f"cannot join the room: {_one_line(error)}"
     print("ready", flush=True)  # noqa: T201 - what the parent process waits for
     try:
-        return await _first_end(_perform(room, sender), stop, gone)
+        return await _first_end(_perform(room, sender), room, stop, gone)
     finally:
         await _bounded(room.disconnect())
 
 
-async def _first_end(performance: _Step, stop: asyncio.Event, gone: asyncio.Event) -> str | None:
+async def _first_end(
+    performance: _Step, room: rtc.Room, stop: asyncio.Event, gone: asyncio.Event
+) -> str | None:
     ends = [asyncio.create_task(each) for each in (performance, stop.wait(), gone.wait())]
     try:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if stop.is_set():
             return None
-        if gone.is_set():
+        if gone.is_set() or not room.isconnected():  # the runner may have noticed first
             return "the room is gone"
         try:
             await ends[0]

@@ -75,7 +75,8 @@ def input_devices() -> list[InputDevice]:
 
 def supported_rates(device: InputDevice) -> list[int]:
     """Those of the usual rates at which the device can be opened."""
-    return [rate for rate in _TRIED_RATES if accepts(device, rate, 1, "int16")]
+    ways = [(n, dtype) for n in (1, device.channels) for dtype in ("int16", "float32")]
+    return [rate for rate in _TRIED_RATES if any(accepts(device, rate, *way) for way in ways)]
 
 
 def accepts(device: InputDevice, rate: int, channels: int, dtype: str) -> bool:
