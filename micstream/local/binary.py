@@ -213,3 +213,23 @@ def _go_hint() -> str:
 
 def _short(error: BaseException) -> str:
     return str(error) or type(error).__name__
+
+
+def main() -> int:
+    """Provide the server ahead of its use; returns the exit code."""
+
+    def tell(line: str) -> None:
+        sys.stderr.write(f"livekit-server: {line}\n")
+
+    try:
+        place = asyncio.run(find_server(progress=tell))
+    except MicstreamError as error:
+        tell(error.message)
+        tell(error.hint)
+        return error.exit_code
+    sys.stdout.write(f"{place}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
