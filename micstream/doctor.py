@@ -200,6 +200,7 @@ async def _check_room(settings: Settings, url: str) -> AsyncIterator[Check]:
         identity=f"micstream-doctor-{secrets.token_hex(3)}",
         kind="standard",
         ttl=TOKEN_LIFE,
+        passing=True,
     )
     room = rtc.Room()
     try:
@@ -253,7 +254,21 @@ def _judge_room(settings: Settings, room: rtc.Room) -> list[Check]:
     else:
         checks.append(Check("other agents", "ok", "none"))
     checks.append(_judge_avatar(settings, avatars))
+    checks.append(_judge_viewers(room))
     return checks
+
+
+def _judge_viewers(room: rtc.Room) -> Check:
+    left = presence.closes_unwatched_after(room)
+    if left is None:
+        return Check("viewers", "ok", "somebody watches, or the room stays open without")
+    return Check(
+        "viewers",
+        "warning",
+        "nobody watches",
+        f"a viewer: without one the server closes this room, after {left:.0f} s at the latest",
+        "have a page show the avatar, or raise the room's empty_timeout and departure_timeout",
+    )
 
 
 def _judge_avatar(settings: Settings, avatars: list[rtc.RemoteParticipant]) -> Check:

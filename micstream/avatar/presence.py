@@ -18,6 +18,8 @@ _PROBE_BOUND_EVERY_S: Final = 2.0
 _ANSWER_S: Final = 1.0
 """What reaches an avatar while it is still joining is lost: better ask again than wait."""
 
+_LONG_S: Final = 3600.0
+
 
 class Answer(Enum):
     """What the avatar said to `lk.clear_buffer`."""
@@ -54,6 +56,19 @@ def has_video(participant: rtc.RemoteParticipant) -> bool:
         publication.kind == rtc.TrackKind.KIND_VIDEO
         for publication in participant.track_publications.values()
     )
+
+
+def closes_unwatched_after(room: rtc.Room) -> float | None:
+    """Seconds after which the server closes this room because nobody watches; None if not soon.
+
+    Agents do not keep a room open (livekit-server, `pkg/rtc/room.go`, CloseIfEmpty): without a
+    viewer it is closed after its empty timeout, usually five minutes, and everybody put out.
+    """
+    agent = rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
+    if any(participant.kind != agent for participant in room.remote_participants.values()):
+        return None
+    timeout = max(room.empty_timeout, room.departure_timeout)
+    return timeout if 0 < timeout < _LONG_S else None
 
 
 async def ask(room: rtc.Room, identity: str, method: str, payload: str = "") -> str | None:

@@ -31,6 +31,8 @@ _CLEAR_REPORT_S: Final = 0.6
 _ANSWER_S: Final = 0.2
 """How long our answer to its last report takes to reach it."""
 
+_AGENT: Final = rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
+
 
 class AvatarRoom:
     """Our place in the room, as an async context manager: join at its start, leave at its end.
@@ -305,6 +307,8 @@ class AvatarRoom:
             publication.set_subscribed(True)
 
     def _on_leave(self, participant: rtc.RemoteParticipant) -> None:
+        if self._room is not None and participant.kind != _AGENT:
+            self._warn_unwatched(self._room)
         if not presence.matches(self._settings.avatar, participant.identity):
             return
         self._monitor.emit(events.AvatarLeft(identity=participant.identity))
@@ -358,8 +362,19 @@ class AvatarRoom:
                 "its first utterance may be lost where it is not ready yet",
             )
         self._monitor.emit(events.AvatarReady(identity=identity, how=how))
+        self._warn_unwatched(room)
         self._ready.set()
         self.on_ready()
+
+    def _warn_unwatched(self, room: rtc.Room) -> None:
+        left = presence.closes_unwatched_after(room)
+        if left is not None:
+            self._warn(
+                "no_viewer",
+                f"nobody watches: without a viewer the server closes this room within {left:.0f} s",
+                "have a page show the avatar, or raise the room's empty_timeout and "
+                "departure_timeout",
+            )
 
     def _drop_avatar(self) -> None:
         self._ready.clear()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import jwt
 from livekit import api
@@ -16,6 +16,8 @@ from livekit import api
 from micstream.errors import UsageError
 
 Kind = Literal["agent", "standard"]
+
+_UNWATCHED: Final = datetime.timedelta(hours=12)
 
 
 def mint(
@@ -26,23 +28,39 @@ def mint(
     identity: str,
     kind: Kind = "agent",
     ttl: datetime.timedelta,
-    sends: bool = True,
+    passing: bool = False,
 ) -> str:
-    """A token that lets `identity` into `room`: hear, and where it `sends`, write data.
+    """A token that lets `identity` into `room`: hear, and of kind agent also send data.
 
     The least that works: it may publish no track, and an avatar waits for a subscriber before it
     plays. A watcher needs no data.
+
+    `passing`: the room takes no notice of it. When somebody of kind standard has been in a room
+    and left, the server closes it 20 s later if only agents are left; one with the grant `agent`
+    does not count (livekit-server, `pkg/rtc/participant.go`, IsDependent; `room.go`, CloseIfEmpty).
     """
     grants = api.VideoGrants(
         room_join=True,
         room=room,
         can_publish=False,
-        can_publish_data=sends,
+        can_publish_data=kind == "agent",
         can_subscribe=True,
         can_update_own_metadata=False,
+        agent=True if passing else None,
     )
     token = api.AccessToken(api_key, api_secret).with_identity(identity).with_name(identity)
-    return token.with_kind(kind).with_grants(grants).with_ttl(ttl).to_jwt()
+    token = token.with_kind(kind).with_grants(grants).with_ttl(ttl)
+    if kind == "agent":
+        token = token.with_room_config(_kept_open())
+    return token.to_jwt()
+
+
+def _kept_open() -> api.RoomConfiguration:
+    """For a room that our joining creates: it shall outlast a rehearsal without a viewer."""
+    return api.RoomConfiguration(
+        empty_timeout=round(_UNWATCHED.total_seconds()),
+        departure_timeout=round(_UNWATCHED.total_seconds()),
+    )
 
 
 def read(token: str) -> Mapping[str, Any]:

@@ -61,7 +61,6 @@ def token(
         identity=settings.identity,
         kind=kind,
         ttl=datetime.timedelta(hours=ttl),
-        sends=kind == "agent",
     )
     if output.json:
         described = {

@@ -55,6 +55,8 @@ class LocalServer:
     log_path: Path
     api_key: str = field(default_factory=lambda: "API" + secrets.token_hex(8))
     api_secret: str = field(default_factory=lambda: secrets.token_urlsafe(36), repr=False)
+    empty_timeout_s: int = 86_400
+    """How long a room without a viewer stays open; a server's own default is 300, agents or not."""
     _ports: _Ports = field(default_factory=_Ports.free, repr=False)
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     _started_before: bool = field(default=False, repr=False)
@@ -153,6 +155,10 @@ class LocalServer:
                     "use_external_ip": False,
                     "enable_loopback_candidate": True,
                     "ips": {"includes": [f"{LOOPBACK}/32"]},
+                },
+                "room": {
+                    "empty_timeout": self.empty_timeout_s,
+                    "departure_timeout": self.empty_timeout_s,
                 },
                 "logging": {"level": "info", "json": False},
             }

@@ -1,0 +1,5 @@
+"""`python -m micstream`."""
+
+from micstream.cli import main
+
+main()
