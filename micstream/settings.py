@@ -97,16 +97,16 @@ class Settings(BaseSettings):
     def _address(cls, value: str | None) -> str | None:
         if value is None:
             return None
+        if "@" in value:
+            raise ValueError("an address carries no user or password; use LIVEKIT_API_SECRET")
         try:
             parts = urlsplit(value)
             known = parts.scheme in ("ws", "wss", "http", "https")
             usable = known and parts.hostname and parts.port != 0
-        except ValueError:  # whose words may repeat a password
+        except ValueError:
             usable = False
         if not usable:
             raise ValueError("expected an address such as wss://example.livekit.cloud")
-        if parts.username or parts.password:
-            raise ValueError("an address carries no user or password; use LIVEKIT_API_SECRET")
         return value
 
     @model_validator(mode="after")

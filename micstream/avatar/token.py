@@ -71,7 +71,7 @@ def read(token: str) -> Mapping[str, Any]:
     """
     try:
         claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, UnicodeError):
         raise UsageError(
             "the token given is not a JWT",
             hint="pass a LiveKit access token, or an API key and secret: see micstream token",

@@ -88,8 +88,9 @@ def _place(given: Path, file: Path, ending: str, *, several: bool) -> Path:
 
 
 def _print_table(done: CutFile, *, plain: bool) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from micstream.view.console import Terminal
 
     found = done.utterances
     spoken = sum(one.end - one.start for one in found)
@@ -112,4 +113,4 @@ def _print_table(done: CutFile, *, plain: bool) -> None:
             f"{one.end_decided_s:.2f}",
             one.reason,
         )
-    Console(no_color=plain, highlight=False).print(table)
+    Terminal(plain=plain).print(table)

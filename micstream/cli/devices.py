@@ -34,10 +34,11 @@ def devices(
             line = {**device.as_dict(), "rates": supported_rates(device)}
             sys.stdout.write(json_.dumps(line, ensure_ascii=False) + "\n")
         return
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(no_color=plain, highlight=False)
+    from micstream.view.console import Terminal
+
+    console = Terminal(plain=plain)
     if not found:
         console.print("no device with an input")
         return

@@ -48,12 +48,12 @@ def doctor(
     quiet_libraries(verbose=output.verbose)
 
     async def run() -> int:
-        from rich.console import Console
         from rich.text import Text
 
         from micstream.doctor import diagnose
+        from micstream.view.console import Terminal
 
-        console = Console(no_color=output.plain, highlight=False)
+        console = Terminal(plain=output.plain)
         code = 0
         async for check in diagnose(settings, through=through):
             if check.state == "failed":

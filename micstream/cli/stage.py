@@ -91,9 +91,9 @@ def make_view(output: Output) -> Lines | JsonLines:
     """Lines for people, or JSON."""
     if output.json:
         return JsonLines(sys.stdout)
-    from rich.console import Console
+    from micstream.view.console import Terminal
 
-    return Lines(Console(no_color=output.plain, highlight=False), quiet=output.quiet)
+    return Lines(Terminal(plain=output.plain), quiet=output.quiet)
 
 
 def quiet_libraries(*, verbose: bool) -> None:

@@ -25,6 +25,7 @@ from micstream.local import process
 
 READY_TIMEOUT_S = 20.0
 IDENTITY = "avatar-demo"
+REASON = "ended: "  # marks the worker's own last word: the libraries below it print lines too
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,12 @@ class AvatarProcess:
     def output(self) -> str:
         """The end of what it printed."""
         return process.tail(self._log)
+
+    @property
+    def reason(self) -> str:
+        """Why it ended by itself, in one line; empty when it did not, or could not say."""
+        lines = [line for line in self.output.splitlines() if line.startswith(REASON)]
+        return lines[-1].removeprefix(REASON) if lines else ""
 
     async def end(self) -> None:
         """SIGTERM, and SIGKILL when it has not ended within three seconds."""
@@ -132,8 +139,8 @@ def _importable(name: str) -> bool:
 
 
 def _failed(what: str, avatar: AvatarProcess) -> MicstreamError:
-    lines = avatar.output.splitlines() or ["it printed nothing"]
-    return MicstreamError(f"the avatar worker {what}: {lines[-1]}", code="avatar_failed")
+    said = avatar.reason or avatar.output.rpartition("\n")[2] or "it printed nothing"
+    return MicstreamError(f"the avatar worker {what}: {said}", code="avatar_failed")
 
 
 def main() -> int:
@@ -148,7 +155,7 @@ def main() -> int:
     url, token, sender = settings
     reason = asyncio.run(run(url=url, token=token, sender=sender))
     if reason is not None:
-        print(reason, file=sys.stderr)  # noqa: T201
+        print(f"{REASON}{reason}", file=sys.stderr)  # noqa: T201
     return 0 if reason is None else 1
 
 

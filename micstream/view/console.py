@@ -1,0 +1,24 @@
+"""The terminal, as rich sees it."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+
+class Terminal(Console):
+    """A console that leaves the end of the program to the program.
+
+    Where nobody reads any more (`| head`), rich's own would raise SystemExit from within whatever
+    printed: past everything that has to be done before we may leave an avatar.
+    """
+
+    def __init__(self, *, plain: bool) -> None:
+        super().__init__(no_color=plain, highlight=False)
+
+    def on_broken_pipe(self) -> None:
+        """Called while the error is handled: let it go on.
+
+        Raises:
+            BrokenPipeError: always.
+        """
+        raise  # noqa: PLE0704 - rich calls this in its except clause
