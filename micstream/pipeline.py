@@ -6,7 +6,7 @@ source -> resampler -> cutter -> speaker -> avatar
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from typing import Any, Final, Self
 
 from micstream import events
@@ -18,6 +18,8 @@ from micstream.avatar.speaker import Speaker
 from micstream.errors import AudioDeviceError
 from micstream.monitor import Monitor
 from micstream.settings import Settings
+from micstream.sources import portaudio
+from micstream.sources.microphone import Microphone
 from micstream.sources.source import Block, Source
 from micstream.speech.cutter import Cutter, Gate
 from micstream.speech.detector import Detector
@@ -161,8 +163,8 @@ class Performance:
                 self._speaker.put(event, at)
         await self._speaker.join()
 
-    async def listen(self, open_source: Callable[[], Source]) -> None:
-        """Speak what a microphone hears, until cancelled; reopen it whenever it was lost.
+    async def listen(self) -> None:
+        """Speak what the microphone hears, until cancelled; reopen it whenever it was lost.
 
         May begin before the room is joined.
 
@@ -170,7 +172,8 @@ class Performance:
             AudioDeviceError: it cannot be opened the first time.
         """
         self._awaits_microphone = True
-        source = open_source()
+        settings = self._settings
+        source = Microphone(settings.device, channel=settings.channel)
         while True:
             try:
                 await self._hear(source)
@@ -179,10 +182,10 @@ class Performance:
                     raise
                 self._monitor.emit(events.Microphone(state="lost", device=source.name))
                 self._warn(error)
-            source = await self._reopen(open_source)
+            source = await self._reopen(source.name)
             self._monitor.emit(events.Microphone(state="back", device=source.name))
 
-    async def _hear(self, source: Source) -> None:
+    async def _hear(self, source: Microphone) -> None:
         cutter = make_cutter(self._settings)
         cutter.set_gate(self.gate)
         path, reason = SoundPath(source, cutter), EndReason.SHUTDOWN
@@ -191,6 +194,7 @@ class Performance:
             async for block in source.blocks():
                 if self._awaits_microphone:
                     self._tell_capturing(source)
+                self._tell_lost(source)
                 for event, at in path.push(block):
                     self._speaker.put(event, at)
         except AudioDeviceError:
@@ -201,11 +205,13 @@ class Performance:
             for event, at in path.finish(reason):
                 self._speaker.put(event, at)
 
-    async def _reopen(self, open_source: Callable[[], Source]) -> Source:
+    async def _reopen(self, name: str) -> Microphone:
+        """The same device, by its name: another one is never taken unasked."""
         while True:
             await asyncio.sleep(_REOPEN_S)
             try:
-                return open_source()
+                portaudio.look_again()
+                return Microphone(name, channel=self._settings.channel)
             except AudioDeviceError:
                 continue
 
@@ -239,6 +245,20 @@ class Performance:
         )
         if self.room.is_ready:
             self._tell_ready()
+
+    def _tell_lost(self, source: Microphone) -> None:
+        if source.dropped_s:
+            lost, source.dropped_s = source.dropped_s, 0.0
+            self._monitor.emit(events.Dropped(seconds=lost, why="this machine is too slow"))
+        if source.overflows:
+            source.overflows = 0
+            self._monitor.emit(
+                events.Warned(
+                    code="overflow",
+                    message="PortAudio lost sound: this machine is too slow",
+                    hint="end other programs",
+                )
+            )
 
     def _tell_ready(self) -> None:
         if not self._awaits_microphone:

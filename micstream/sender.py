@@ -96,12 +96,7 @@ class Sender:
         Raises:
             AudioDeviceError: it cannot be opened.
         """
-        from micstream.sources.microphone import Microphone
-
-        settings = self._settings
-        await self._performance.listen(
-            lambda: Microphone(settings.device, channel=settings.channel)
-        )
+        await self._performance.listen()
 
     async def interrupt(self) -> None:
         """Stop sending, and have the avatar drop what it holds."""

@@ -97,9 +97,11 @@ class Speaker:
 
     async def interrupt(self) -> None:
         """Drop what waits here, close the segment, and have the avatar drop the rest."""
-        for event, _ in self._queue:
+        queued = [event for event, _ in self._queue]
+        for event in (*self._collected, *queued):
             if isinstance(event, Speech):
                 self._drop(event, "interrupted")
+        self._collected.clear()
         self._queue.clear()
         self._queued_samples = 0
         await self._close(EndReason.INTERRUPT)
@@ -110,6 +112,7 @@ class Speaker:
         match event:
             case Onset():
                 self._onset, self._captured_at = event, captured_at
+                self._collected.clear()
                 if self._mode == "live":
                     await self._open(event)
             case Speech() if self._mode == "live":
@@ -124,7 +127,8 @@ class Speaker:
 
     async def _speak_collected(self, end: End) -> None:
         """The whole utterance in one go, without its trailing silence; no false alarms."""
-        collected, self._collected = self._collected, []
+        collected = list(self._collected)
+        self._collected.clear()
         if self._onset is None or not end.enough or end.reason is EndReason.INTERRUPT:
             return
         whole = b"".join(speech.pcm for speech in collected)

@@ -72,6 +72,7 @@ class Utterance:
         self._sent = 0
         self._written_at = 0.0
         self._closed = False
+        self._busy = asyncio.Lock()  # whoever interrupts closes while another task may write
 
     @property
     def sent_s(self) -> float:
@@ -84,22 +85,32 @@ class Utterance:
         Raises:
             AvatarGone: it cannot be heard any more.
         """
-        self._take(self._resampler.push(pcm))
-        if self._writer is None and self._sent == 0:
-            if len(self._waiting) >= max(self._lead, self._format.frame_bytes):
-                await self._send(len(self._waiting))
-            return
-        # Whole chunks counted from the utterance's start: a receiver that plays frames of 100 ms
-        # then has each of them complete as early as it can be.
-        due = (self._sent + len(self._waiting)) // self._chunk * self._chunk - self._sent
-        if due > 0:
-            await self._send(due)
+        async with self._busy:
+            if self._closed:
+                raise AvatarGone
+            self._take(self._resampler.push(pcm))
+            if due := self._due():
+                await self._send(due)
+
+    def _due(self) -> int:
+        """Bytes to send now: the lead first, then whole chunks.
+
+        Chunks are counted from the utterance's start: a receiver that plays frames of 100 ms then
+        has each of them complete as early as it can be.
+        """
+        waiting = len(self._waiting)
+        if self._sent == 0:
+            return waiting if waiting >= max(self._lead, 1) else 0
+        return max(0, (self._sent + waiting) // self._chunk * self._chunk - self._sent)
 
     async def aclose(self, reason: EndReason = EndReason.SOURCE_ENDED) -> None:
         """Send the rest and close the stream; never raises for want of an avatar."""
-        if self._closed:
-            return
-        self._closed = True
+        async with self._busy:
+            if not self._closed:
+                self._closed = True
+                await self._finish(reason)
+
+    async def _finish(self, reason: EndReason) -> None:
         try:
             self._take(self._resampler.finish())
             if self._waiting and reason is not EndReason.INTERRUPT:

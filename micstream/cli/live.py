@@ -50,11 +50,7 @@ def live(flags: Flags, output: Output) -> None:
 
 async def listen(performance: Performance, settings: Settings, monitor: Monitor) -> None:
     """The microphone, until cancelled; or until no avatar came in the time given."""
-    from micstream.sources.microphone import Microphone
-
-    listening = asyncio.create_task(
-        performance.listen(lambda: Microphone(settings.device, channel=settings.channel))
-    )
+    listening = asyncio.create_task(performance.listen())
     tasks: list[asyncio.Task[None]] = [listening]
     if settings.wait_avatar is not None:
         tasks.append(asyncio.create_task(performance.room.wait_ready(settings.wait_avatar)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from dataclasses import asdict, dataclass
 from types import ModuleType
@@ -29,6 +30,18 @@ def load() -> ModuleType:
         ) from None
     module: ModuleType = sounddevice
     return module
+
+
+def look_again() -> None:
+    """See devices that have come since: PortAudio's list is as old as its initialisation.
+
+    No stream may be open.
+    """
+    sounddevice = load()
+    with contextlib.suppress(sounddevice.PortAudioError):
+        sounddevice._terminate()
+    with contextlib.suppress(sounddevice.PortAudioError):
+        sounddevice._initialize()
 
 
 @dataclass(frozen=True, slots=True)
