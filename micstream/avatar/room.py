@@ -31,6 +31,11 @@ _CLEAR_REPORT_S: Final = 0.6
 _ANSWER_S: Final = 0.2
 """How long our answer to its last report takes to reach it."""
 
+_ARRIVED_S: Final = 0.5
+"""Longest wait for a segment to have arrived; on a slower way the receiver is late anyway."""
+_READ_S: Final = 0.02
+"""And for the receiver to have read it: without, 9 bursts of 84 were damaged, with 20 ms none."""
+_NO_METHOD: Final = "micstream.arrived"
 _AGENT: Final = rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
 
 
@@ -56,6 +61,7 @@ class AvatarRoom:
         self._ledger = Ledger()
         self._reported = asyncio.Event()
         self._number = 0
+        self._freeing: set[asyncio.Task[None]] = set()
         self._line = asyncio.Lock()  # a receiver takes a second stream for the end of the first
         self._told_several = False
         self.on_ready: Callable[[], None] = lambda: None
@@ -69,7 +75,7 @@ class AvatarRoom:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in (self._staying, self._readying):
+        for task in (self._staying, self._readying, *self._freeing):
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task])
@@ -201,12 +207,37 @@ class AvatarRoom:
             still_there=still_there,
             ledger=self._ledger,
             emit=self._monitor.emit,
-            on_closed=self._line.release,
+            on_closed=lambda sent: self._free_line(room, avatar.identity, sent=sent),
             rate=rate,
             avatar_rate=self._settings.avatar_rate,
             lead_ms=self._settings.lead_ms,
             chunk_ms=self._settings.chunk_ms,
         )
+
+    def _free_line(self, room: rtc.Room, identity: str, *, sent: bool) -> None:
+        """Let the next segment begin, once the avatar has read the end of this one.
+
+        A stock receiver that sees the next header earlier drops what it has not read yet. A call
+        queues behind the sound, so its answer, whatever it is, says that all has arrived.
+        """
+        if not sent:
+            self._line.release()
+            return
+
+        async def free() -> None:
+            try:
+                async with asyncio.timeout(_ARRIVED_S):
+                    with contextlib.suppress(rtc.RpcError):
+                        await presence.ask(room, identity, _NO_METHOD)
+                await asyncio.sleep(_READ_S)
+            except TimeoutError:
+                pass
+            finally:
+                self._line.release()
+
+        task = asyncio.create_task(free())
+        self._freeing.add(task)
+        task.add_done_callback(self._freeing.discard)
 
     async def clear(self) -> None:
         """Have the avatar stop and drop what it has. Close what is open first."""

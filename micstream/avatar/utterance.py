@@ -48,7 +48,7 @@ class Utterance:
         still_there: Callable[[], bool],
         ledger: Ledger,
         emit: Callable[[Event], None],
-        on_closed: Callable[[], None],
+        on_closed: Callable[[bool], None],
         rate: int,
         avatar_rate: int,
         lead_ms: int,
@@ -126,7 +126,7 @@ class Utterance:
 
     def _settle(self, reason: EndReason) -> None:
         self._ledger.closed(self._segment)
-        self._on_closed()
+        self._on_closed(self._sent > 0)
         if self._sent:
             self._emit(
                 UtteranceEnded(id=self.id, duration_s=self.sent_s, bytes=self._sent, reason=reason)

@@ -21,6 +21,8 @@ from micstream.sources import portaudio
 from micstream.sources.source import Block
 
 _BLOCK_MS: Final = 20
+_MOST_CHANNELS: Final = 64
+"""ALSA's plugins claim hundreds."""
 _QUEUED_BLOCKS: Final = 500
 """Ten seconds: more than any stall the loop survives."""
 _FIRST_BLOCK_S: Final = 6.0
@@ -138,7 +140,8 @@ def _choose_format(device: portaudio.InputDevice, channel: int) -> tuple[AudioFo
             hint="0 mixes them all",
             code="no_channel",
         )
-    counts = [max(1, channel), max(channel, min(2, device.channels)), device.channels]
+    needed = (max(1, channel), max(channel, min(2, device.channels)), device.channels)
+    counts = [count for count in needed if count <= _MOST_CHANNELS]
     for rate in (SPEECH.rate, device.default_rate, 48_000, 44_100):
         for dtype in ("int16", "float32"):
             for channels in counts:

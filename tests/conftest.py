@@ -1,0 +1,90 @@
+"""Fixtures for real rooms, real avatars and a real microphone.
+
+Where a program they need is missing they fail and say which: a test that is left out proves
+nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from micstream.errors import MicstreamError
+from micstream.local.avatar import AvatarProcess, local_avatar
+from micstream.local.server import LocalServer, find_server
+from tests.support.sound import VirtualMicrophone, virtual_microphone
+
+SENDER = "external-audio-sender"
+T = TypeVar("T")
+AvatarFactory = Callable[..., AbstractAsyncContextManager[AvatarProcess]]
+
+
+@pytest.fixture(scope="session")
+def server_binary() -> Path:
+    """The livekit-server that `make test` has provided."""
+    try:
+        return _run(find_server(allow_install=False, progress=lambda _: None))
+    except MicstreamError as error:
+        pytest.fail(f"{error.message}. {error.hint}")
+
+
+@pytest.fixture(scope="session")
+def server(server_binary: Path) -> Iterator[LocalServer]:
+    """One livekit-server for all tests; those that harm it start their own."""
+    with tempfile.TemporaryDirectory(prefix="micstream-tests-") as folder:
+        running = LocalServer(server_binary, Path(folder) / "server.log")
+        try:
+            _run(running.start())
+            yield running
+        finally:
+            _run(running.stop())
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of whoever runs the tests has no say in them."""
+    for name in tuple(os.environ):
+        if name.startswith(("LIVEKIT_", "MICSTREAM_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def room_name() -> str:
+    """A room that no other test is in."""
+    return f"test-{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def avatar(server: LocalServer) -> AvatarFactory:
+    """`async with avatar(room)`: livekit-agents' own avatar worker, in a process of its own."""
+
+    def start(
+        room: str, *, sender: str = SENDER, identity: str = "avatar-test"
+    ) -> AbstractAsyncContextManager[AvatarProcess]:
+        return local_avatar(server.url, server.api_key, server.api_secret, room, sender, identity)
+
+    return start
+
+
+@pytest.fixture
+async def microphone() -> AsyncIterator[VirtualMicrophone]:
+    """A virtual microphone of 48 kHz, mono."""
+    async with virtual_microphone() as running:
+        yield running
+
+
+def _run(step: Coroutine[Any, Any, T]) -> T:
+    # A loop of its own: the tests' loops come and go, the server stays.
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(step)
+    finally:
+        loop.close()

@@ -1,0 +1,1 @@
+"""What the tests share: rooms with real participants, and a microphone without hardware."""

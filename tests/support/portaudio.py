@@ -1,0 +1,151 @@
+"""A double at PortAudio's level: devices that no virtual microphone can be."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+Callback = Callable[[Any, int, Any, Any], None]
+
+
+class PortAudioError(Exception):
+    """As sounddevice raises it: words, then PortAudio's number."""
+
+
+class CallbackAbort(Exception):
+    """What a callback raises to stop its stream."""
+
+
+@dataclass
+class FakeDevice:
+    """One device: what it has, what it can be opened as, and what it delivers."""
+
+    name: str
+    channels: int = 1
+    rate: int = 48_000
+    rates: tuple[int, ...] = (48_000,)
+    dtypes: tuple[str, ...] = ("int16",)
+    counts: tuple[int, ...] = (1,)
+    """Channel counts at which it opens."""
+    blocks: Sequence[bytes] = ()
+    """Delivered as soon as it is started, by a thread of its own, as PortAudio's are."""
+    overflowed: int = 0
+    """For so many of its blocks it says that some sound was lost before."""
+    unplugged: bool = False
+    """Whether it is gone after its last block."""
+    all_at_once: bool = False
+    """Whether all is delivered before anybody can take it."""
+    cannot_open: str = ""
+    cannot_start: str = ""
+
+    def accepts(self, rate: int, channels: int, dtype: str) -> bool:
+        """Whether it opens like this."""
+        return rate in self.rates and dtype in self.dtypes and channels in self.counts
+
+
+@dataclass
+class FakeStream:
+    """What `RawInputStream` hands out."""
+
+    device: FakeDevice
+    samplerate: int
+    channels: int
+    dtype: str
+    blocksize: int
+    callback: Callback
+    finished_callback: Callable[[], None]
+    closed: bool = False
+    thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        if self.device.cannot_start:
+            raise PortAudioError(self.device.cannot_start, -9999)
+        self.thread = threading.Thread(target=self._deliver)
+        self.thread.start()
+        if self.device.all_at_once:
+            self.thread.join()
+
+    def hand_over(self, block: bytes, *, overflowed: bool = False) -> None:
+        """One callback."""
+        width = self.channels * {"int16": 2, "float32": 4}[self.dtype]
+        status = SimpleNamespace(input_overflow=overflowed)
+        self.callback(memoryview(block), len(block) // width, None, status)
+
+    def close(self, ignore_errors: bool = True) -> None:
+        """Stop; the thread has ended when it returns."""
+        self.closed = True
+        if self.thread is not None:
+            self.thread.join()
+
+    def _deliver(self) -> None:
+        for number, block in enumerate(self.device.blocks):
+            self.hand_over(block, overflowed=number < self.device.overflowed)
+        if self.device.unplugged:
+            self.finished_callback()
+
+
+@dataclass
+class FakePortAudio:
+    """Stands in for the module `sounddevice`."""
+
+    devices: list[FakeDevice]
+    default_input: int = 0
+    broken: str = ""
+    """What every question about devices fails with."""
+    streams: list[FakeStream] = field(default_factory=list)
+
+    PortAudioError = PortAudioError
+    CallbackAbort = CallbackAbort
+
+    @property
+    def default(self) -> SimpleNamespace:
+        """Indices of the default devices: input, output."""
+        return SimpleNamespace(device=[self.default_input, -1])
+
+    def query_devices(self) -> list[dict[str, Any]]:
+        """All of them, and one that can only play."""
+        if self.broken:
+            raise PortAudioError(self.broken, -9986)
+        return list(self._described())
+
+    def query_hostapis(self) -> list[dict[str, Any]]:
+        """There is one."""
+        return [{"name": "Fake"}]
+
+    def check_input_settings(
+        self, device: int, channels: int, dtype: str, *, samplerate: float
+    ) -> None:
+        """Raise where the device does not open like this."""
+        if not self.devices[device].accepts(int(samplerate), channels, dtype):
+            raise PortAudioError("Invalid sample rate", -9997)
+
+    def RawInputStream(  # noqa: N802 - sounddevice's name
+        self, *, device: int, latency: str, **given: Any
+    ) -> FakeStream:
+        """Open it."""
+        chosen = self.devices[device]
+        if chosen.cannot_open:
+            raise PortAudioError(chosen.cannot_open, -9985)
+        assert chosen.accepts(given["samplerate"], given["channels"], given["dtype"])
+        stream = FakeStream(chosen, **given)
+        self.streams.append(stream)
+        return stream
+
+    def _described(self) -> Iterator[dict[str, Any]]:
+        for index, device in enumerate(self.devices):
+            yield _described(index, device.name, device.channels, device.rate)
+        yield _described(len(self.devices), "Loudspeaker", 0, 44_100)
+
+
+def _described(index: int, name: str, channels: int, rate: float) -> dict[str, Any]:
+    return {
+        "index": index,
+        "name": name,
+        "hostapi": 0,
+        "max_input_channels": channels,
+        "default_samplerate": float(rate),
+    }

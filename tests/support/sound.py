@@ -1,0 +1,112 @@
+"""A microphone without hardware: a sound server of our own, whose sink is heard by PortAudio."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from micstream.local import process
+from tests.support.waiting import wait_until
+
+PROGRAMS = {"pulseaudio": "pulseaudio", "paplay": "pulseaudio-utils", "pactl": "pulseaudio-utils"}
+SINK = "vmic"
+
+
+class VirtualMicrophone:
+    """What is spoken into it comes out of PortAudio's devices `pulse` and `default`.
+
+    PortAudio reads the environment when it is initialised, so the program under test is a
+    subprocess that gets `env`.
+    """
+
+    DEVICE = "pulse"
+
+    def __init__(self, folder: Path, *, rate: int = 48_000, channels: int = 1) -> None:
+        self.folder, self.rate, self.channels = folder, rate, channels
+        self.log = folder / "pulseaudio.log"
+        self._socket = folder / "native"
+        self._server: subprocess.Popen[bytes] | None = None
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of a program that is to hear this microphone, and of a speaker."""
+        ours = {
+            "XDG_RUNTIME_DIR": str(self.folder),
+            "PULSE_RUNTIME_PATH": str(self.folder),
+            "PULSE_COOKIE": str(self.folder / "cookie"),
+            "PULSE_SERVER": f"unix:{self._socket}",
+            "PULSE_SINK": SINK,
+            "PULSE_SOURCE": f"{SINK}.monitor",
+            "DBUS_SESSION_BUS_ADDRESS": "disabled:",
+        }
+        return {**os.environ, **ours}
+
+    async def start(self) -> None:
+        """Start the sound server (again); returns when it has its sink."""
+        sink = f"module-null-sink sink_name={SINK} rate={self.rate} channels={self.channels}"
+        command = [
+            *("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--disable-shm=yes"),
+            *("-L", f"module-native-protocol-unix auth-anonymous=1 socket={self._socket}"),
+            *("-L", sink),
+        ]
+        # Its own variables are those of a client, except for the folders.
+        environment = {k: v for k, v in self.env.items() if k != "PULSE_SERVER"}
+        self._server = process.start(command, environment=environment, log=self.log)
+        try:
+            await wait_until(self._has_sink, 10, "pulseaudio's sink")
+        except AssertionError as error:
+            raise AssertionError(f"pulseaudio: {process.tail(self.log)}") from error
+
+    async def stop(self) -> None:
+        """End the sound server, as when it crashes under a running program."""
+        if self._server is not None:
+            await process.end(self._server)
+
+    async def speak(self, wav: Path) -> None:
+        """Say a WAV file; returns when its last sample has been said."""
+        command = ["paplay", f"--device={SINK}", "--latency-msec=40", str(wav)]
+        speaker = process.start(command, environment=self.env, log=self.folder / "paplay.log")
+        try:
+            code = await process.ended(speaker)
+        finally:
+            await process.end(speaker)
+        assert code == 0, f"paplay: {process.tail(self.folder / 'paplay.log')}"
+
+    async def heard_by_someone(self, timeout: float = 10.0) -> None:
+        """Until a program records from it: what is said before that is lost to it."""
+        await wait_until(lambda: self._listed("source-outputs"), timeout, "a recording program")
+
+    def _has_sink(self) -> bool:
+        assert self._server is not None and self._server.poll() is None, "pulseaudio has ended"
+        return self._socket.exists() and SINK in self._listed("sinks")
+
+    def _listed(self, what: str) -> str:
+        command = ["pactl", "list", "short", what]
+        done = subprocess.run(
+            command, check=False, env=self.env, capture_output=True, text=True, timeout=5
+        )
+        return done.stdout
+
+
+@asynccontextmanager
+async def virtual_microphone(
+    *, rate: int = 48_000, channels: int = 1
+) -> AsyncIterator[VirtualMicrophone]:
+    """A running VirtualMicrophone; the test fails where PulseAudio is missing."""
+    for program, package in PROGRAMS.items():
+        if shutil.which(program) is None:
+            pytest.fail(f"{program} is missing: install the package {package}")
+    with tempfile.TemporaryDirectory(prefix="micstream-vmic-") as folder:
+        microphone = VirtualMicrophone(Path(folder), rate=rate, channels=channels)
+        try:
+            await microphone.start()
+            yield microphone
+        finally:
+            await microphone.stop()

@@ -1,0 +1,25 @@
+"""Waiting for a condition, never for a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+
+async def wait_until(condition: Callable[[], object], timeout: float = 5.0, what: str = "") -> None:
+    """Until `condition()` is true; fails with `what` after `timeout` seconds."""
+    try:
+        async with asyncio.timeout(timeout):
+            while not condition():  # noqa: ASYNC110 - conditions of any kind have no event
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        raise AssertionError(f"not within {timeout:g} s: {what or condition}") from None
+
+
+async def stays(condition: Callable[[], object], seconds: float, what: str) -> None:
+    """Fails with `what` as soon as `condition()` is not true within the next `seconds`."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while loop.time() < until:
+        assert condition(), what
+        await asyncio.sleep(0.01)
