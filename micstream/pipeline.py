@@ -57,15 +57,16 @@ class SoundPath:
     def __init__(self, source: Source, cutter: Cutter | Whole) -> None:
         self.cutter = cutter
         self._resampler = Resampler(source.format, SPEECH.rate, pick=source.pick)
-        self._clock = CaptureClock(SPEECH.rate)
-        self._samples = 0
+        # Counted before the resampler, which holds some sound back.
+        self._format = source.format
+        self._clock = CaptureClock(source.format.rate)
+        self._bytes = 0
 
     def push(self, block: Block) -> Iterator[Timed]:
         """What the block makes certain."""
-        pcm = self._resampler.push(block.pcm)
-        self._samples += len(pcm) // 2
-        self._clock.observe(self._samples, block.ends_at)
-        return self.dated(self.cutter.push(pcm))
+        self._bytes += len(block.pcm)
+        self._clock.observe(self._bytes // self._format.frame_bytes, block.ends_at)
+        return self.dated(self.cutter.push(self._resampler.push(block.pcm)))
 
     def finish(self, reason: EndReason) -> Iterator[Timed]:
         """The source has ended: what filter and framer still hold, and the open utterance's end."""
@@ -75,7 +76,10 @@ class SoundPath:
     def dated(self, happened: Iterable[SegmentEvent]) -> Iterator[Timed]:
         """The events, onsets with the moment they were captured."""
         for event in happened:
-            yield event, self._clock.at(event.start) if isinstance(event, Onset) else 0.0
+            if isinstance(event, Onset):
+                yield event, self._clock.at(event.start * self._format.rate // SPEECH.rate)
+            else:
+                yield event, 0.0
 
 
 class Performance:

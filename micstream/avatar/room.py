@@ -19,7 +19,8 @@ from micstream import events
 from micstream.audio.format import SPEECH, AudioFormat
 from micstream.avatar import presence, wire
 from micstream.avatar.connect import connect
-from micstream.avatar.ledger import Ledger
+from micstream.avatar.line import Line
+from micstream.avatar.playback import Playback
 from micstream.avatar.utterance import Utterance
 from micstream.errors import AvatarUnavailable, ConnectionFailed
 from micstream.monitor import Monitor
@@ -31,11 +32,6 @@ _CLEAR_REPORT_S: Final = 0.6
 _ANSWER_S: Final = 0.2
 """How long our answer to its last report takes to reach it."""
 
-_ARRIVED_S: Final = 0.5
-"""Longest wait for a segment to have arrived; on a slower way the receiver is late anyway."""
-_READ_S: Final = 0.02
-"""And for the receiver to have read it: without, 9 bursts of 84 were damaged, with 20 ms none."""
-_NO_METHOD: Final = "micstream.arrived"
 _AGENT: Final = rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
 
 
@@ -58,11 +54,9 @@ class AvatarRoom:
         self._lost_reason: int | None = None
         self._failure: ConnectionFailed | None = None
         self._failed = asyncio.Event()
-        self._ledger = Ledger()
-        self._reported = asyncio.Event()
+        self._playback = Playback(monitor, self._speaks_through)
+        self._line = Line()
         self._number = 0
-        self._freeing: set[asyncio.Task[None]] = set()
-        self._line = asyncio.Lock()  # a receiver takes a second stream for the end of the first
         self._told_several = False
         self.on_ready: Callable[[], None] = lambda: None
         """Called each time the avatar has become ready."""
@@ -75,37 +69,25 @@ class AvatarRoom:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in (self._staying, self._readying, *self._freeing):
+        for task in (self._staying, self._readying):
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task])
+        await self._line.aclose()
         room, self._room = self._room, None
         self._ready.clear()
         if room is not None:
             await room.disconnect()
 
     async def drain(self, limit: float) -> None:
-        """Wait until all that was sent is reported as played, at most `limit` seconds.
-
-        An avatar that never reports is given the time that the sound lasts, and a second.
-        """
-        now = asyncio.get_running_loop().time
-        until, silent_until = now() + limit, now() + min(limit, self.backlog + 1.0)
-        while self._ledger.outstanding and self.is_ready:
-            bound = until if self._ledger.has_reported else silent_until
-            self._reported.clear()
-            try:
-                async with asyncio.timeout_at(bound):
-                    await self._reported.wait()
-            except TimeoutError:
-                if now() >= (until if self._ledger.has_reported else silent_until):
-                    return
+        """Wait until all that was sent is reported as played, at most `limit` seconds."""
+        await self._playback.wait_played(limit)
 
     async def settle(self) -> None:
         """Leave nothing for the avatar to report: a report to nobody would end it."""
-        if self._ledger.outstanding and self.is_ready:
+        if self._playback.ledger.outstanding and self.is_ready:
             await self.clear()
-        elif self._ledger.has_reported:
+        elif self._playback.ledger.has_reported:
             await asyncio.sleep(_ANSWER_S)
 
     # ---- speaking ------------------------------------------------------------------------------
@@ -118,7 +100,7 @@ class AvatarRoom:
     @property
     def backlog(self) -> float:
         """Estimated seconds of sound sent and not yet played."""
-        return self._ledger.backlog(time.monotonic())
+        return self._playback.backlog
 
     async def wait_ready(self, timeout: float | None = None) -> None:
         """Until the avatar listens.
@@ -178,15 +160,21 @@ class AvatarRoom:
 
         `captured_at`: monotonic seconds at which its first sample was captured (now, if None).
         """
-        await self._line.acquire()
+        await self._line.take()
         room, avatar = self._room, self._avatar
         if room is None or avatar is None or not self.is_ready:
-            self._line.release()
+            self._line.give_back()
             raise self._no_avatar(0.0)
         self._number += 1
 
         def still_there() -> bool:
             return self._room is room and self._avatar is avatar and self.is_ready
+
+        def closed(sent: bool) -> None:
+            if sent:
+                self._line.give_back_read(room, avatar.identity)
+            else:
+                self._line.give_back()
 
         def open_stream(format: AudioFormat) -> asyncio.Future[rtc.ByteStreamWriter]:
             return asyncio.ensure_future(
@@ -205,55 +193,27 @@ class AvatarRoom:
             decided_s=decided_s,
             open_stream=open_stream,
             still_there=still_there,
-            ledger=self._ledger,
+            ledger=self._playback.ledger,
             emit=self._monitor.emit,
-            on_closed=lambda sent: self._free_line(room, avatar.identity, sent=sent),
+            on_closed=closed,
             rate=rate,
             avatar_rate=self._settings.avatar_rate,
             lead_ms=self._settings.lead_ms,
             chunk_ms=self._settings.chunk_ms,
         )
 
-    def _free_line(self, room: rtc.Room, identity: str, *, sent: bool) -> None:
-        """Let the next segment begin, once the avatar has read the end of this one.
-
-        A stock receiver that sees the next header earlier drops what it has not read yet. A call
-        queues behind the sound, so its answer, whatever it is, says that all has arrived.
-        """
-        if not sent:
-            self._line.release()
-            return
-
-        async def free() -> None:
-            try:
-                async with asyncio.timeout(_ARRIVED_S):
-                    with contextlib.suppress(rtc.RpcError):
-                        await presence.ask(room, identity, _NO_METHOD)
-                await asyncio.sleep(_READ_S)
-            except TimeoutError:
-                pass
-            finally:
-                self._line.release()
-
-        task = asyncio.create_task(free())
-        self._freeing.add(task)
-        task.add_done_callback(self._freeing.discard)
-
     async def clear(self) -> None:
         """Have the avatar stop and drop what it has. Close what is open first."""
         room, avatar = self._room, self._avatar
         if room is None or avatar is None:
             return
-        waiting = self._ledger.outstanding > 0 and self._ledger.has_reported
-        self._ledger.cleared(time.monotonic())
+        ledger = self._playback.ledger
+        reports = ledger.outstanding > 0 and ledger.has_reported
+        ledger.cleared(time.monotonic())
         with contextlib.suppress(rtc.RpcError):
             await presence.ask(room, avatar.identity, wire.CLEAR_BUFFER)
-        if waiting:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_CLEAR_REPORT_S):
-                    while self._ledger.outstanding:
-                        self._reported.clear()
-                        await self._reported.wait()
+        if reports:
+            await self._playback.wait_played(_CLEAR_REPORT_S)
         # A stray start may follow the report: it must still find us here.
         await asyncio.sleep(_CLEAR_REPORT_S / 2)
 
@@ -273,8 +233,7 @@ class AvatarRoom:
         room.on("disconnected", self._on_disconnected)
         await connect(room, self._settings)
         # No await between the connection and this: the avatar may call at any moment.
-        room.local_participant.register_rpc_method(wire.PLAYBACK_STARTED, self._playback_started)
-        room.local_participant.register_rpc_method(wire.PLAYBACK_FINISHED, self._playback_finished)
+        self._playback.register(room)
         self._room = room
         self._monitor.emit(events.Connection(state="connected", attempt=attempt))
         for participant in tuple(room.remote_participants.values()):
@@ -407,47 +366,16 @@ class AvatarRoom:
                 "departure_timeout",
             )
 
+    def _speaks_through(self) -> str | None:
+        return self._avatar.identity if self._avatar is not None else None
+
     def _drop_avatar(self) -> None:
         self._ready.clear()
         self._avatar = None
-        self._ledger.forget()
-        self._reported.set()
+        self._playback.forget()
         if self._readying is not None:
             self._readying.cancel()
             self._readying = None
-
-    # ---- what the avatar calls -----------------------------------------------------------------
-
-    def _playback_started(self, call: rtc.RpcInvocationData) -> str:
-        if self._avatar is None or call.caller_identity != self._avatar.identity:
-            return wire.REJECT
-        now = time.monotonic()
-        segment = self._ledger.started(now)
-        self._reported.set()
-        if segment is not None:
-            delay = round((now - segment.captured_at) * 1000)
-            self._monitor.emit(events.PlaybackStarted(id=segment.id, delay_ms=delay))
-        return wire.OK
-
-    def _playback_finished(self, call: rtc.RpcInvocationData) -> str:
-        if self._avatar is None or call.caller_identity != self._avatar.identity:
-            return wire.REJECT
-        report = wire.parse_finished(call.payload)
-        if report is None:
-            return wire.REJECT
-        matched = self._ledger.finished(report, time.monotonic())
-        self._reported.set()
-        if matched is not None:
-            segment, stutter_ms = matched
-            self._monitor.emit(
-                events.PlaybackFinished(
-                    id=segment.id,
-                    position_s=report.position_s,
-                    interrupted=report.interrupted,
-                    stutter_ms=stutter_ms,
-                )
-            )
-        return wire.OK
 
     # ---- words ---------------------------------------------------------------------------------
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import sys
+import traceback
 from types import FrameType
+from typing import NoReturn
 
 import typer
 
@@ -46,9 +50,18 @@ def _root(
     pass
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line; every error of ours becomes a message and an exit code."""
+    code = _run()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # nobody reads it any more
+            stream.flush()
+    # The SDK's threads call into Python up to the end, and abort the whole process where they meet
+    # an interpreter that is being taken down: so it is not taken down. All is closed by now.
+    os._exit(code)
 
+
+def _run() -> int:
     def ended(_: int, __: FrameType | None) -> None:
         raise KeyboardInterrupt
 
@@ -56,11 +69,12 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except MicstreamError as error:
-        sys.exit(fail(error, json="--json" in sys.argv))
+        return fail(error, json="--json" in sys.argv)
     except KeyboardInterrupt:
-        sys.exit(0)
-    except BrokenPipeError:
-        from micstream.cli.stage import drop_stdout
-
-        drop_stdout()
-        sys.exit(0)
+        return 0
+    except SystemExit as end:  # how typer ends, after its own messages and a closed stdout too
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0

@@ -83,13 +83,24 @@ class FileSource:
                 await asyncio.sleep(0)
 
 
-def _opened(path: Path) -> soundfile.SoundFile:
+class _Stream(soundfile.SoundFile):  # type: ignore[misc] # it is untyped
+    """Read from its beginning to its end, and never sought in.
+
+    soundfile seeks after each read, and in an MP3 that is silence from there on: a frame of it
+    lives on what was left over from those before.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _opened(path: Path) -> _Stream:
     if path.is_dir():
         raise InputError(f"{path}: a directory", hint=_HINT, code="bad_file")
     try:
         with path.open("rb"):
             pass
-        return soundfile.SoundFile(path)
+        return _Stream(path)
     except OSError as error:
         raise InputError(
             f"{path}: {(error.strerror or 'cannot be read').lower()}",

@@ -1,0 +1,89 @@
+"""What the avatar reports of its playing, put to the segments it belongs to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+
+from livekit import rtc
+
+from micstream import events
+from micstream.avatar import wire
+from micstream.avatar.ledger import Ledger
+from micstream.monitor import Monitor
+
+
+class Playback:
+    """The ledger, and the calls by which the avatar keeps it true.
+
+    Only the avatar that `speaks_through` names is answered; others are rejected.
+    """
+
+    def __init__(self, monitor: Monitor, speaks_through: Callable[[], str | None]) -> None:
+        self.ledger = Ledger()
+        self._monitor = monitor
+        self._speaks_through = speaks_through
+        self._changed = asyncio.Event()
+
+    def register(self, room: rtc.Room) -> None:
+        """Answer the avatar's calls: one that cannot report its first segment ends."""
+        me = room.local_participant
+        me.register_rpc_method(wire.PLAYBACK_STARTED, self._started)
+        me.register_rpc_method(wire.PLAYBACK_FINISHED, self._finished)
+
+    @property
+    def backlog(self) -> float:
+        """Estimated seconds of sound sent and not yet played."""
+        return self.ledger.backlog(time.monotonic())
+
+    def forget(self) -> None:
+        """The avatar is gone: nothing is outstanding, and nobody waits for it any more."""
+        self.ledger.forget()
+        self._changed.set()
+
+    async def wait_played(self, limit: float) -> None:
+        """Until all that was sent is reported as played, at most `limit` seconds.
+
+        An avatar that never reports is given the time that the sound lasts, and a second.
+        """
+        now = asyncio.get_running_loop().time
+        until, silent_until = now() + limit, now() + min(limit, self.backlog + 1.0)
+        while self.ledger.outstanding:
+            bound = until if self.ledger.has_reported else silent_until
+            if now() >= bound:
+                return
+            self._changed.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(bound):
+                    await self._changed.wait()
+
+    def _started(self, call: rtc.RpcInvocationData) -> str:
+        if call.caller_identity != self._speaks_through():
+            return wire.REJECT
+        now = time.monotonic()
+        segment = self.ledger.started(now)
+        self._changed.set()
+        if segment is not None:
+            delay = round((now - segment.captured_at) * 1000)
+            self._monitor.emit(events.PlaybackStarted(id=segment.id, delay_ms=delay))
+        return wire.OK
+
+    def _finished(self, call: rtc.RpcInvocationData) -> str:
+        report = wire.parse_finished(call.payload)
+        if report is None or call.caller_identity != self._speaks_through():
+            return wire.REJECT
+        matched = self.ledger.finished(report, time.monotonic())
+        self._changed.set()
+        if matched is not None:
+            segment, stutter_ms = matched
+            self._monitor.emit(
+                events.PlaybackFinished(
+                    id=segment.id,
+                    position_s=report.position_s,
+                    interrupted=report.interrupted,
+                    stutter_ms=stutter_ms,
+                )
+            )
+        return wire.OK
