@@ -232,8 +232,11 @@ class Performance:
     async def interrupt(self) -> None:
         """Stop sending, close the segment, and have the avatar drop what it holds.
 
-        Nothing is sent until the next onset, and that needs a silence before it.
+        Nothing is sent until the next onset, and that needs a silence before it. A line that is
+        held open is closed.
         """
+        if self.gate is Gate.OPEN:
+            self.set_gate(Gate.SHUT)
         if self._path is not None:
             self._path.cutter.end(EndReason.INTERRUPT)
         await self._speaker.interrupt()

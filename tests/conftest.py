@@ -15,6 +15,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import hypothesis
 import pytest
 
 from micstream.errors import MicstreamError
@@ -25,6 +26,11 @@ from tests.support.sound import VirtualMicrophone, virtual_microphone
 SENDER = "external-audio-sender"
 T = TypeVar("T")
 AvatarFactory = Callable[..., AbstractAsyncContextManager[AvatarProcess]]
+
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("micstream", deadline=None)
+hypothesis.settings.load_profile("micstream")
 
 
 @pytest.fixture(scope="session")

@@ -21,10 +21,17 @@ class Playback:
     Only the avatar that `speaks_through` names is answered; others are rejected.
     """
 
-    def __init__(self, monitor: Monitor, speaks_through: Callable[[], str | None]) -> None:
+    def __init__(
+        self,
+        monitor: Monitor,
+        *,
+        speaks_through: Callable[[], str | None],
+        on_played: Callable[[], None],
+    ) -> None:
         self.ledger = Ledger()
         self._monitor = monitor
         self._speaks_through = speaks_through
+        self._on_played = on_played
         self._changed = asyncio.Event()
 
     def register(self, room: rtc.Room) -> None:
@@ -76,6 +83,7 @@ class Playback:
             return wire.REJECT
         matched = self.ledger.finished(report, time.monotonic())
         self._changed.set()
+        self._on_played()
         if matched is not None:
             segment, stutter_ms = matched
             self._monitor.emit(

@@ -10,6 +10,8 @@ from typing import Final, Literal
 from livekit import rtc
 
 from micstream.avatar.wire import CLEAR_BUFFER, OK
+from micstream.errors import AvatarUnavailable
+from micstream.settings import Settings
 
 How = Literal["probe", "video", "active"]
 
@@ -131,3 +133,19 @@ async def until_it_listens(
         if waited >= 2 * timeout:
             return "active"
         await asyncio.sleep(_PROBE_EVERY_S)
+
+
+def explain_absence(settings: Settings, *, here: bool, waited: float | None) -> AvatarUnavailable:
+    """That no avatar listens, after `waited` seconds: is there one at all, and what to do."""
+    wanted = " or ".join(settings.avatar)
+    within = f" within {waited:g} s" if waited is not None else ""
+    hint = "start the avatar, or name it with --avatar and its room with --room"
+    if here:
+        return AvatarUnavailable(
+            f"the avatar {wanted} does not listen{within}", hint=hint, code="avatar_not_listening"
+        )
+    return AvatarUnavailable(
+        f"no avatar: {wanted} is not in the room {settings.room!r}{within}",
+        hint=hint,
+        code="no_avatar",
+    )

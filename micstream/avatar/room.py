@@ -54,7 +54,9 @@ class AvatarRoom:
         self._lost_reason: int | None = None
         self._failure: ConnectionFailed | None = None
         self._failed = asyncio.Event()
-        self._playback = Playback(monitor, self._speaks_through)
+        self._playback = Playback(
+            monitor, speaks_through=self._speaks_through, on_played=self._stop_listening
+        )
         self._line = Line()
         self._number = 0
         self._told_several = False
@@ -121,7 +123,7 @@ class AvatarRoom:
         if self._failure:
             raise self._failure
         if not self._ready.is_set():
-            raise self._no_avatar(timeout or 0.0)
+            raise self._no_avatar(timeout)
 
     async def wait_failed(self) -> None:
         """Return never, but raise where the room is closed to us for good.
@@ -164,7 +166,7 @@ class AvatarRoom:
         room, avatar = self._room, self._avatar
         if room is None or avatar is None or not self.is_ready:
             self._line.give_back()
-            raise self._no_avatar(0.0)
+            raise self._no_avatar(None)
         self._number += 1
 
         def still_there() -> bool:
@@ -296,6 +298,16 @@ class AvatarRoom:
         if is_audio and presence.matches(self._settings.avatar, participant.identity):
             publication.set_subscribed(True)
 
+    def _stop_listening(self) -> None:
+        """It plays: it needs our ear no more. Receiving its sound costs more than sending ours.
+
+        Should it publish anew, we listen anew.
+        """
+        publications = self._avatar.track_publications.values() if self._avatar else ()
+        for publication in publications:
+            if publication.kind == rtc.TrackKind.KIND_AUDIO and publication.subscribed:
+                publication.set_subscribed(False)
+
     def _on_leave(self, participant: rtc.RemoteParticipant) -> None:
         if self._room is not None and participant.kind != _AGENT:
             self._warn_unwatched(self._room)
@@ -382,15 +394,6 @@ class AvatarRoom:
     def _warn(self, code: str, message: str, hint: str) -> None:
         self._monitor.emit(events.Warned(code=code, message=message, hint=hint))
 
-    def _no_avatar(self, waited: float) -> AvatarUnavailable:
-        wanted = " or ".join(self._settings.avatar)
-        within = f" within {waited:.0f} s" if waited else ""
+    def _no_avatar(self, waited: float | None) -> AvatarUnavailable:
         here = self._avatar is not None
-        what = "does not listen" if here else "is not in the room"
-        return AvatarUnavailable(
-            f"no avatar: {wanted} {what} {self._settings.room!r}{within}"
-            if not here
-            else f"the avatar {wanted} {what}{within}",
-            hint="start the avatar, or name it with --avatar and its room with --room",
-            code="avatar_not_listening" if here else "no_avatar",
-        )
+        return presence.explain_absence(self._settings, here=here, waited=waited)

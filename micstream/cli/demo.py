@@ -53,14 +53,13 @@ async def _run(flags: Flags, output: Output, *, play: bool) -> None:
     from micstream.cli.play import play_files
     from micstream.cli.stage import end_on_signals, perform_with, quiet_libraries
     from micstream.local.assets import bundled
-    from micstream.local.avatar import IDENTITY, local_avatar
 
     quiet_libraries(verbose=output.verbose)
     stop = asyncio.Event()
     restore = end_on_signals(stop)
     try:
         async with AsyncExitStack() as stack:
-            preparing = asyncio.create_task(_find_room(stack, flags))
+            preparing = asyncio.create_task(_prepare(stack, flags))
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait({preparing, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
@@ -69,20 +68,6 @@ async def _run(flags: Flags, output: Output, *, play: bool) -> None:
                 await asyncio.wait({preparing})
                 return
             settings = await preparing
-            assert settings.url is not None
-            assert settings.api_key is not None
-            assert settings.api_secret is not None
-            _say("starting the avatar")
-            await stack.enter_async_context(
-                local_avatar(
-                    settings.url,
-                    settings.api_key,
-                    settings.api_secret.get_secret_value(),
-                    settings.room,
-                    settings.identity,
-                    IDENTITY,
-                )
-            )
             if play or not _has_microphone(settings):
                 speech = bundled(_SPEECH)
                 _say(
@@ -101,6 +86,28 @@ async def _run(flags: Flags, output: Output, *, play: bool) -> None:
                 await perform_with(listen, settings, output, keys=True)
     finally:
         restore()
+
+
+async def _prepare(stack: AsyncExitStack, flags: Flags) -> Settings:
+    """A room with an avatar in it."""
+    from micstream.local.avatar import IDENTITY, local_avatar
+
+    settings = await _find_room(stack, flags)
+    assert settings.url is not None
+    assert settings.api_key is not None
+    assert settings.api_secret is not None
+    _say("starting the avatar")
+    await stack.enter_async_context(
+        local_avatar(
+            settings.url,
+            settings.api_key,
+            settings.api_secret.get_secret_value(),
+            settings.room,
+            settings.identity,
+            IDENTITY,
+        )
+    )
+    return settings
 
 
 async def _find_room(stack: AsyncExitStack, flags: Flags) -> Settings:

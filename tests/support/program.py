@@ -33,6 +33,10 @@ def environment(server: LocalServer | None = None, **more: str) -> dict[str, str
     return clean | {"COLUMNS": "200", **more}
 
 
+NO_DEVICES = "import sounddevice\nsounddevice.query_devices = lambda: sounddevice.DeviceList()\n"
+"""For `started_with`: a machine without a microphone."""
+
+
 class Program:
     """A running `micstream`; what it prints is in `stdout` and `stderr` so far."""
 
@@ -133,3 +137,10 @@ async def run(
     with (folder / "stdin").open("rb") as given:
         async with program(folder, *arguments, env=env, stdin=given.fileno()) as started:
             return await started.ended(timeout), started
+
+
+def started_with(code: str, folder: Path, env: dict[str, str]) -> dict[str, str]:
+    """An environment in which Python runs this at its start: a double at PortAudio's level."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "sitecustomize.py").write_text(code)
+    return env | {"PYTHONPATH": str(folder)}

@@ -58,3 +58,13 @@ def place(pcm: bytes, source: Samples) -> tuple[float, float]:
     same = whole[max(at, 0) : at + heard.size]
     norm = np.sqrt((heard**2).sum() * (same**2).sum())
     return at / RATE, float(lags[at] / norm) if norm else 0.0
+
+
+def likeness_near(pcm: bytes, source: Samples, second: float, *, slack_ms: int = 15) -> float:
+    """How like it is to what `source` has about there (1.0: the same), loudness aside."""
+    heard = np.frombuffer(pcm, dtype=np.int16).astype(np.float64)
+    middle, slack = round(second * RATE), slack_ms * RATE // 1000
+    starts = range(max(0, middle - slack), middle + slack)
+    return max(
+        float(np.corrcoef(heard, source[start : start + heard.size])[0, 1]) for start in starts
+    )

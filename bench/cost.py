@@ -1,0 +1,142 @@
+"""What the sender costs while a person speaks, and how soon it is there.
+
+CPU and memory: micstream and livekit-agents' parts, in turns, each on a fresh stage (see
+bench.latency), while a monologue without pauses is spoken into the virtual microphone. CPU is the
+process's user and system time between two moments within it, as a share of one core; memory is the
+most it ever had (VmHWM). Both hold all of the sender: capture, detection, the room, and receiving
+the avatar's sound.
+
+Start: the wall time of `micstream --help`, and from starting `micstream live` to its event
+`capturing`, with a microphone that delivers at once (another program already listens to it) and
+no avatar in the room. Python's compiled files are there; the disk's cache is warm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+from bench.recording import ears
+from bench.report import Figures, dump, parser, show
+from bench.senders import AGENTS, MICSTREAM, OURS, Sender, running, stage, tell
+from bench.spoken import bundled_speech
+from micstream.local.server import find_server, local_server
+from tests.support.sound import virtual_microphone
+from tests.support.waiting import wait_until
+
+ROUNDS, QUICK_ROUNDS = 3, 1
+WINDOW_S, QUICK_WINDOW_S = 45.0, 12.0
+STARTS, QUICK_STARTS = 10, 3
+_SETTLED_S = 5.0
+"""Into the monologue: the segment is open and the avatar speaks."""
+
+
+async def speaking(sender: Sender, window_s: float) -> Figures:
+    """CPU and memory of one sender while it speaks."""
+    speech = bundled_speech("monologue.flac")
+    async with stage(sender) as on:
+        process = psutil.Process(on.sender.pid)
+        talk = asyncio.create_task(on.say(speech))
+        try:
+            await wait_until(lambda: on.viewer.heard_seconds() > _SETTLED_S, 30, "the avatar")
+            before, begun = process.cpu_times(), time.monotonic()
+            await asyncio.sleep(window_s)
+            after, ended = process.cpu_times(), time.monotonic()
+            assert not talk.done(), "the monologue ended before the measurement"
+        finally:
+            talk.cancel()
+            await asyncio.gather(talk, return_exceptions=True)
+        spent = (after.user - before.user) + (after.system - before.system)
+        return {
+            "cpu_percent": 100 * spent / (ended - begun),
+            "peak_mib": _peak_mib(on.sender.pid),
+        }
+
+
+def _peak_mib(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    line = next(line for line in lines if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
+
+
+def helping(times: int) -> list[float]:
+    """Wall seconds of `micstream --help`."""
+    spent = []
+    for _ in range(times):
+        begun = time.monotonic()
+        subprocess.run([MICSTREAM, "--help"], check=True, stdout=subprocess.DEVNULL, timeout=30)
+        spent.append(time.monotonic() - begun)
+    return spent
+
+
+async def starting(times: int) -> list[float]:
+    """Seconds from starting `micstream live` to its event `capturing`."""
+    spent = []
+    binary = await find_server(progress=tell)
+    async with local_server(binary) as server, virtual_microphone() as microphone:
+        with ears(microphone) as listening:
+            await wait_until(lambda: listening.hears, 10, "the microphone's first block")
+            for _ in range(times):
+                async with running(OURS, server, microphone) as child:
+                    capturing = await child.until("capturing")
+                    spent.append(capturing["t"] - child.started_at)
+    return spent
+
+
+async def bench(rounds: int, window_s: float, starts: int) -> Figures:
+    """All of it; each figure the median of its rounds."""
+    tell("cost: start")
+    helped = await asyncio.to_thread(helping, starts)
+    captured = await starting(starts)
+    done: dict[str, list[Figures]] = {OURS.name: [], AGENTS.name: []}
+    for number in range(rounds):
+        for sender in (OURS, AGENTS):
+            tell(f"cost: round {number + 1} of {rounds}, {sender.what}")
+            done[sender.name].append(await speaking(sender, window_s))
+    return {
+        "window_s": window_s,
+        "help_s": statistics.median(helped),
+        "capturing_s": statistics.median(captured),
+        "capturing_most_s": max(captured),
+        "senders": {
+            name: {
+                "cpu_percent": statistics.median(each["cpu_percent"] for each in runs),
+                "peak_mib": max(each["peak_mib"] for each in runs),
+            }
+            for name, runs in done.items()
+        },
+        "runs": done,
+    }
+
+
+def _print(figures: Figures) -> None:
+    ours, theirs = (figures["senders"][each.name] for each in (OURS, AGENTS))
+    rows = [
+        ("CPU while speaking, % of a core", *(f"{x['cpu_percent']:.1f}" for x in (ours, theirs))),
+        ("peak memory, MiB", *(f"{x['peak_mib']:.0f}" for x in (ours, theirs))),
+        ("micstream --help, s", f"{figures['help_s']:.2f}", None),
+        ("start to capturing, s", f"{figures['capturing_s']:.2f}", None),
+    ]
+    show("Cost", ("what a sender takes", OURS.what, AGENTS.what), rows)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    given = parser("bench.cost", __doc__).parse_args(arguments)
+    full = (ROUNDS, WINDOW_S, STARTS)
+    quick = (QUICK_ROUNDS, QUICK_WINDOW_S, QUICK_STARTS)
+    figures = asyncio.run(bench(*(quick if given.quick else full)))
+    if given.json:
+        dump("cost", figures)
+    else:
+        _print(figures)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Senders to be measured against: small programs that do the same job in another way."""

@@ -1,0 +1,147 @@
+"""The senders that are measured, and the stage that each of them gets to itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.recording import Ears, Samples, ears
+from bench.spoken import write_wav
+from micstream.local import process
+from micstream.local.avatar import IDENTITY as AVATAR
+from micstream.local.avatar import AvatarProcess, local_avatar
+from micstream.local.server import LocalServer, find_server, local_server
+from tests.support.rooms import Bystander, bystander
+from tests.support.sound import VirtualMicrophone, virtual_microphone
+from tests.support.waiting import wait_until
+
+IDENTITY = "external-audio-sender"
+ROOM = "bench"
+MICSTREAM = Path(sys.executable).with_name("micstream")
+_ROOT = Path(__file__).resolve().parents[1]
+_READY_S = 40.0
+
+
+@dataclass(frozen=True)
+class Sender:
+    """A program that speaks through the avatar."""
+
+    name: str
+    what: str
+    command: tuple[str, ...]
+
+
+OURS = Sender("micstream", "micstream live", (str(MICSTREAM), "live", "--json"))
+WHOLE = Sender("whole", "whole utterance, one write", (sys.executable, "-m", "bench.peers.whole"))
+AGENTS = Sender(
+    "agents", "livekit-agents VAD + output", (sys.executable, "-m", "bench.peers.agents")
+)
+SENDERS = (OURS, WHOLE, AGENTS)
+
+
+class Running:
+    """A sender's process and what it says: lines of JSON."""
+
+    def __init__(self, child: subprocess.Popen[bytes], log: Path) -> None:
+        self.pid = child.pid
+        self.started_at = time.time()
+        self._child, self._log = child, log
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._child.poll() is None
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Every event of this name so far."""
+        lines = self._log.read_text(errors="replace").splitlines(keepends=True)
+        said = [json.loads(line) for line in lines if line[0] == "{" and line[-1] == "\n"]
+        return [event for event in said if event["event"] == name]
+
+    async def until(self, name: str) -> dict[str, Any]:
+        """The first event of this name; fails where the sender ends before it."""
+        await wait_until(lambda: self.events(name) or not self.alive, _READY_S, f"event {name}")
+        assert self.events(name), f"the sender ended: {process.tail(self._log)}"
+        return self.events(name)[0]
+
+
+@asynccontextmanager
+async def running(
+    sender: Sender, server: LocalServer, microphone: VirtualMicrophone
+) -> AsyncIterator[Running]:
+    """The sender in an empty folder, with no settings but what it needs; ended with the context."""
+    clean = {
+        k: v for k, v in microphone.env.items() if not k.startswith(("MICSTREAM_", "LIVEKIT_"))
+    }
+    environment = {
+        **clean,
+        "LIVEKIT_URL": server.url,
+        "LIVEKIT_API_KEY": server.api_key,
+        "LIVEKIT_API_SECRET": server.api_secret,
+        "LIVEKIT_ROOM": ROOM,
+        "MICSTREAM_AVATAR": AVATAR,
+        "PYTHONPATH": str(_ROOT),
+        "PYTHONUNBUFFERED": "1",
+    }
+    with tempfile.TemporaryDirectory(prefix="micstream-bench-") as folder:
+        log = Path(folder) / "sender.log"
+        before = Path.cwd()
+        os.chdir(folder)  # where no .env is
+        try:
+            child = process.start(sender.command, environment=environment, log=log)
+        finally:
+            os.chdir(before)
+        try:
+            yield Running(child, log)
+        finally:
+            await process.end(child)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Everything around one sender, all of it fresh."""
+
+    server: LocalServer
+    avatar: AvatarProcess
+    viewer: Bystander
+    microphone: VirtualMicrophone
+    ears: Ears
+    sender: Running
+
+    async def say(self, samples: Samples) -> None:
+        """Speak into the microphone, to the end."""
+        wav = self.microphone.folder / "say.wav"
+        write_wav(wav, samples)
+        await self.microphone.speak(wav)
+
+
+@asynccontextmanager
+async def stage(sender: Sender) -> AsyncIterator[Stage]:
+    """A server, an avatar, a viewer, a microphone, and the sender: ready for the first word."""
+    binary = await find_server(progress=tell)
+    async with (
+        local_server(binary) as server,
+        virtual_microphone() as microphone,
+        local_avatar(server.url, server.api_key, server.api_secret, ROOM, IDENTITY) as avatar,
+        bystander(server, ROOM, avatar=AVATAR) as viewer,
+    ):
+        with ears(microphone) as listening:
+            await wait_until(lambda: listening.hears, 10, "the microphone's first block")
+            async with running(sender, server, microphone) as child:
+                await child.until("ready")
+                await wait_until(lambda: viewer.listening, 20, "the avatar's sound")
+                yield Stage(server, avatar, viewer, microphone, listening, child)
+
+
+def tell(line: str) -> None:
+    """Progress, for people."""
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,93 @@
+"""Tokens: the least that works, and what is said of a token that cannot work."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import jwt
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from micstream.avatar.token import Kind, check_agent, mint, read
+from micstream.errors import UsageError
+
+SECRET = "a secret of more than thirty-two bytes"
+
+
+def minted(kind: Kind = "agent", **more: Any) -> str:
+    return mint(
+        api_key="key",
+        api_secret=SECRET,
+        room="show",
+        identity="external-audio-sender",
+        kind=kind,
+        ttl=datetime.timedelta(hours=2),
+        **more,
+    )
+
+
+def test_the_senders_token() -> None:
+    claims = jwt.decode(minted(), SECRET, algorithms=["HS256"])
+    assert claims["iss"] == "key"
+    assert claims["sub"] == claims["name"] == "external-audio-sender"
+    assert claims["kind"] == "agent"
+    assert claims["exp"] - claims["nbf"] == 2 * 3600
+    video = claims["video"]
+    assert video["roomJoin"] is True
+    assert video["room"] == "show"
+    assert video["canPublish"] is False
+    assert video["canPublishData"] is True
+    assert video["canSubscribe"] is True, "an avatar waits for a subscriber"
+    assert not video.get("roomAdmin")
+    assert not video.get("roomCreate")
+
+
+def test_a_watchers_token_sends_nothing() -> None:
+    claims = read(minted("standard"))
+    assert claims["kind"] == "standard"
+    assert claims["video"]["canPublishData"] is False
+    assert claims["video"]["canSubscribe"] is True
+
+
+def test_a_token_of_kind_agent_is_accepted() -> None:
+    check_agent(minted())
+
+
+@pytest.mark.parametrize("kind", ["standard", None, "sip", 7])
+def test_other_kinds_are_refused(kind: object) -> None:
+    claims = {"sub": "x"} if kind is None else {"sub": "x", "kind": kind}
+    token = jwt.encode(claims, SECRET)
+    with pytest.raises(UsageError, match="listens to kind 'agent' only") as caught:
+        check_agent(token)
+    assert caught.value.code == "token_kind"
+    assert token not in caught.value.message + caught.value.hint
+
+
+def test_an_expired_token_can_be_read() -> None:
+    token = jwt.encode({"kind": "agent", "exp": 1}, SECRET)
+    assert read(token)["exp"] == 1
+
+
+HEADER, CLAIMS, SIGNATURE = jwt.encode({"kind": "agent"}, SECRET).split(".")
+
+
+@settings(max_examples=150)
+@given(
+    st.one_of(
+        st.text(),
+        st.text().map(lambda text: f"{HEADER}.{text}.{SIGNATURE}"),
+        st.text().map(lambda text: f"{text}.{CLAIMS}.{SIGNATURE}"),
+    )
+)
+@example("")
+@example("\udc80")
+@example(f"{HEADER}.WzFd.{SIGNATURE}")  # claims that are a list
+def test_what_is_no_token_is_a_usage_error(text: str) -> None:
+    try:
+        read(text)
+    except UsageError as error:
+        assert error.code == "bad_token"
+        assert error.message == "the token given is not a JWT"
+        assert error.hint

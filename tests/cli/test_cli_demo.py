@@ -1,0 +1,107 @@
+"""`micstream demo`: everything on one machine, and nothing of it left."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from micstream.local.server import LocalServer
+from tests.support.program import NO_DEVICES, Program, environment, program, started_with
+from tests.support.speech import labels
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.room, pytest.mark.slow]
+
+
+@pytest.fixture
+def family() -> Iterator[list[psutil.Process]]:
+    """What the demo has started, noted while it ran: all of it must be gone afterwards."""
+    started: list[psutil.Process] = []
+    yield started
+    left = [each.name() for each in started if each.is_running() and each.status() != "zombie"]
+    assert not left
+
+
+def note(ours: Program, family: list[psutil.Process]) -> list[str]:
+    """The demo's children: the server and the avatar, as they are called."""
+    children = psutil.Process(ours.running.pid).children(recursive=True)
+    family += children
+    lines = [" ".join(child.cmdline()) for child in children]
+    for hidden in ("secret", "eyJ"):
+        assert not any(hidden in line for line in lines), "arguments are seen by everybody"
+    return lines
+
+
+@pytest.mark.usefixtures("server_binary")
+async def test_the_bundled_speech_on_a_server_of_its_own(
+    tmp_path: Path, family: list[psutil.Process]
+) -> None:
+    async with program(tmp_path, "demo", "--play", "--json", env=environment()) as ours:
+        await ours.until("playback_started", 40)
+        names = note(ours, family)
+        assert any("livekit-server" in name for name in names)
+        assert any("micstream.local.avatar" in name for name in names)
+        assert await ours.ended(90) == 0
+    bye = ours.events[-1]
+    assert (bye["event"], bye["utterances"], bye["faults"]) == ("bye", len(labels()), 0)
+    assert bye["dropped"] == 0
+    assert bye["delay_median_ms"] < 1_000
+    finished = ours.named("playback_finished")
+    assert len(finished) == len(labels())
+    assert not any(event["interrupted"] for event in finished)
+    assert ours.named("warning", "error") == []
+    assert "playing bundled speech" in ours.stderr
+
+
+@pytest.mark.usefixtures("server_binary")
+async def test_ended_in_the_middle_it_leaves_nothing_behind(
+    tmp_path: Path, family: list[psutil.Process]
+) -> None:
+    async def ended_at(moment: str, number: signal.Signals) -> Program:
+        folder = tmp_path / moment
+        async with program(folder, "demo", "--play", "--json", env=environment()) as ours:
+            if moment == "avatar":
+                await wait_until(lambda: "starting the avatar" in ours.stderr, 40, "the avatar")
+            else:
+                await ours.until(moment, 40)
+            note(ours, family)
+            ours.send(number)
+            assert await ours.ended() == 0, ours
+        return ours
+
+    spoke, _ = await asyncio.gather(
+        ended_at("playback_started", signal.SIGTERM), ended_at("avatar", signal.SIGINT)
+    )
+    assert spoke.events[-1]["event"] == "bye"
+    assert spoke.named("utterance_ended")[-1]["reason"] == "shutdown"
+
+
+@pytest.mark.parametrize("options", [("--json",), ("--plain", "--quiet", "--mode", "utterance")])
+async def test_the_server_of_the_environment_is_used_and_no_microphone_needed(
+    server: LocalServer, tmp_path: Path, family: list[psutil.Process], options: tuple[str, ...]
+) -> None:
+    env = started_with(NO_DEVICES, tmp_path / "double", environment(server))
+    async with program(tmp_path, "demo", *options, env=env) as ours:
+        await wait_until(lambda: "there is no microphone" in ours.stderr, 40, "its speech")
+        names = note(ours, family)
+        assert not any("livekit-server" in name for name in names)
+        assert f"using the server at {server.url}" in ours.stderr
+        if "--json" in options:
+            await ours.until("playback_started")
+        ours.send(signal.SIGTERM)
+        assert await ours.ended() == 0
+    assert "utterance" in ours.stdout, "the summary"
+    assert server.api_secret not in ours.stdout + ours.stderr
+
+
+async def test_a_server_without_its_secret_is_refused(tmp_path: Path) -> None:
+    env = environment(None, LIVEKIT_URL="ws://127.0.0.1:1")
+    async with program(tmp_path, "demo", "--play", env=env) as ours:
+        assert await ours.ended() == 2
+    assert "LIVEKIT_API_SECRET" in ours.stderr
+    assert "unset LIVEKIT_URL" in ours.stderr

@@ -1,0 +1,91 @@
+"""Single keys, pressed in a real terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import termios
+from pathlib import Path
+
+import pytest
+
+from micstream.local.server import LocalServer
+from tests.support.program import environment, program
+from tests.support.rooms import wire_avatar
+from tests.support.sound import VirtualMicrophone
+from tests.support.speech import HELLO
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.room, pytest.mark.sound, pytest.mark.slow]
+
+
+async def test_each_key_does_what_it_says(
+    server: LocalServer, room_name: str, microphone: VirtualMicrophone, tmp_path: Path
+) -> None:
+    env = microphone.env | {
+        name: value for name, value in environment(server).items() if name.startswith("LIVEKIT_")
+    }
+    keyboard, terminal = pty.openpty()
+    before = termios.tcgetattr(terminal)
+    try:
+        options = ("--device", microphone.DEVICE, "--room", room_name, "--json")
+        async with (
+            wire_avatar(server, room_name, plays=True) as avatar,
+            program(tmp_path, "live", *options, env=env, stdin=terminal) as ours,
+        ):
+
+            async def press(key: str, answer: str, count: int = 1) -> None:
+                os.write(keyboard, key.encode())
+                await wait_until(lambda: ours.stderr.count(answer) == count, 5, f"{key}: {answer}")
+
+            def last_end() -> str:
+                return str(ours.named("utterance_ended")[-1]["reason"])
+
+            await ours.until("capturing")
+            await ours.until("ready")
+
+            # m in mid-utterance ends it, and nothing is sent until m again.
+            speaking = asyncio.create_task(microphone.speak(HELLO))
+            await ours.until("utterance_started", count=1)
+            await press("m", "muted\n")
+            await ours.until("utterance_ended", count=1)
+            assert last_end() == "mute"
+            await speaking
+            await microphone.speak(HELLO)
+            assert len(ours.named("utterance_started")) == 1
+            await press("m", "unmuted")
+            await microphone.speak(HELLO)
+            await ours.until("utterance_ended", count=2)
+            assert last_end() == "silence"
+
+            # t holds the line open, though nobody speaks; t again closes it.
+            await press("t", "line open")
+            await ours.until("utterance_started", count=3)
+            await press("t", "line closed")
+            await ours.until("utterance_ended", count=3)
+            assert last_end() == "mute"
+            await microphone.speak(HELLO)
+            assert len(ours.named("utterance_started")) == 3
+
+            # v leaves it to the voice again; i stops what is being said.
+            await press("v", "by voice")
+            cleared = avatar.clears
+            speaking = asyncio.create_task(microphone.speak(HELLO))
+            await ours.until("utterance_started", count=4)
+            await press("I", "interrupted")
+            await ours.until("utterance_ended", count=4)
+            assert last_end() == "interrupt"
+            await wait_until(lambda: avatar.clears == cleared + 1, 5, "the avatar to be told")
+            await speaking
+
+            await press("x", "x", count=ours.stderr.count("x"))  # any other key: nothing
+            os.write(keyboard, b"q")
+            assert await ours.ended() == 0
+            assert ours.events[-1]["event"] == "bye"
+            assert len(avatar.streams) == 4
+            assert all(stream.closed for stream in avatar.streams)
+        assert termios.tcgetattr(terminal) == before, "the terminal is as it was"
+    finally:
+        os.close(keyboard)
+        os.close(terminal)

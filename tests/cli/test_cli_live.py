@@ -1,0 +1,119 @@
+"""`micstream live`: spoken into a microphone, heard from the avatar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from micstream.local.server import LocalServer
+from tests.conftest import AvatarFactory
+from tests.support.program import Program, environment, program
+from tests.support.rooms import Bystander, ReceivedStream, bystander, wire_avatar
+from tests.support.sound import VirtualMicrophone
+from tests.support.speech import RATE, SENTENCES, labels, likeness_near, place, samples
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.room, pytest.mark.sound, pytest.mark.slow]
+
+
+async def test_ten_sentences_are_ten_segments_complete_and_in_order(
+    server: LocalServer,
+    room_name: str,
+    avatar: AvatarFactory,
+    microphone: VirtualMicrophone,
+    tmp_path: Path,
+) -> None:
+    """One person speaks to three at once: each mode on the wire, and the stock avatar."""
+    spoken = tmp_path / "spoken.wav"
+    soundfile.write(spoken, samples(SENTENCES), RATE)
+    env = microphone.env | {
+        name: value for name, value in environment(server).items() if name.startswith("LIVEKIT_")
+    }
+    rooms = {name: f"{room_name}-{name}" for name in ("live", "utterance", "stock")}
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        at_once = await enter(wire_avatar(server, rooms["live"], plays=True))
+        whole = await enter(wire_avatar(server, rooms["utterance"], plays=True))
+        viewer = await enter(bystander(server, rooms["stock"]))
+        worker = await enter(avatar(rooms["stock"]))
+        programs: dict[str, Program] = {}
+        for name, room in rooms.items():
+            mode = "utterance" if name == "utterance" else "live"
+            options = ("--device", microphone.DEVICE, "--mode", mode, "--room", room, "--json")
+            programs[name] = await enter(program(tmp_path / name, "live", *options, env=env))
+        for each in programs.values():
+            await each.until("capturing")
+            await each.until("ready")
+        await microphone.speak(spoken)
+        for each in programs.values():
+            await each.until("playback_finished", count=len(labels()))
+        await wait_until(lambda: viewer.silent_for() > 0.5, 5, "silence after it")
+        for each in programs.values():
+            each.running.terminate()
+        for each in programs.values():
+            assert await each.ended() == 0
+            assert each.stderr == ""
+            assert_summary(each)
+        assert worker.alive
+    assert_sentences(at_once.streams, until_end=True)
+    assert_sentences(whole.streams, until_end=False)
+    assert_heard(viewer, programs["stock"])
+    assert viewer.strays == []
+
+
+def assert_summary(ours: Program) -> None:
+    """Ten utterances, nothing lost, in the order of one after the other."""
+    ids = [f"u{number}" for number in range(1, len(labels()) + 1)]
+    for name in ("utterance_started", "utterance_ended", "playback_started", "playback_finished"):
+        assert [event["id"] for event in ours.named(name)] == ids, ours
+    assert {event["reason"] for event in ours.named("utterance_ended")} == {"silence"}
+    bye = ours.events[-1]
+    assert bye["event"] == "bye"
+    assert (bye["utterances"], bye["dropped"], bye["faults"]) == (len(ids), 0.0, 0)
+    assert ours.named("warning", "error", "dropped", "microphone") == []
+    started = ours.named("utterance_started")
+    for event in started:
+        assert event["lead_ms"] >= 100
+        assert 0.05 <= event["decided_s"] - event["onset_s"] <= 0.15
+
+
+def assert_sentences(streams: Sequence[ReceivedStream], *, until_end: bool) -> None:
+    """Each stream holds its sentence from before its first sound to after its last."""
+    assert len(streams) == len(labels())
+    assert all(stream.closed for stream in streams)
+    source = samples(SENTENCES)
+    begins: list[float] = []
+    for stream, label in zip(streams, labels(), strict=True):
+        begin, likeness = place(stream.payload, source)
+        length = len(stream.payload) / 2 / RATE
+        assert likeness > 0.95, label
+        # After the exact zeros of a microphone at rest the file's own hiss may pass for a voice.
+        earliest = label.start - 0.15 if begins else -0.2
+        assert earliest <= begin <= label.start + 0.02, (label, begin)
+        begins.append(begin)
+        assert label.end - 0.02 <= begin + length, (label, begin + length)
+        # The hangover's silence belongs to it where it was sent as it was spoken; else the tail.
+        assert begin + length <= label.end + (0.6 if until_end else 0.3), (label, begin + length)
+        start = round((label.start - begin) * RATE) * 2
+        first = stream.payload[max(0, start) : start + RATE // 5]
+        assert likeness_near(first, source, label.start) > 0.7, f"the onset of {label}"
+    assert begins == sorted(begins)
+
+
+def assert_heard(viewer: Bystander, ours: Program) -> None:
+    """Ten stretches of sound, each as long as what was sent."""
+    sound = viewer.sound
+    expected = sum(event["duration_s"] for event in ours.named("utterance_ended"))
+    played = sum(event["position_s"] for event in ours.named("playback_finished"))
+    assert played == pytest.approx(expected, abs=0.2)
+    found = 0
+    for label in labels():
+        sentence = samples(SENTENCES)[round(label.start * RATE) : round(label.end * RATE)]
+        at, likeness = place(sentence.tobytes(), sound)
+        assert likeness > 0.7, (label, at, likeness)
+        found += 1
+    assert found == 10

@@ -1,0 +1,134 @@
+"""`micstream pipe`: what comes on standard input, as it comes."""
+
+from __future__ import annotations
+
+import subprocess
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from micstream.local.server import LocalServer
+from tests.support.program import environment, program, run
+from tests.support.rooms import WireAvatar, wire_avatar
+from tests.support.speech import HELLO, RATE, SENTENCES, samples
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.room
+
+
+def heard_up_to(avatar: WireAvatar, written: int) -> bool:
+    """Whether all but the last chunk of what was written has come."""
+    heard = sum(len(stream.payload) for stream in avatar.streams)
+    return heard > min(written, samples(HELLO).size * 2) - 1_700
+
+
+async def test_raw_pcm_is_heard_before_its_writer_has_ended(
+    server: LocalServer, room_name: str, tmp_path: Path
+) -> None:
+    spoken = samples(HELLO).tobytes()
+    async with wire_avatar(server, room_name, plays=True) as avatar:
+        command = ("pipe", "--room", room_name, "--json")
+        async with program(
+            tmp_path, *command, env=environment(server), stdin=subprocess.PIPE
+        ) as ours:
+            writer = ours.running.stdin
+            assert writer is not None
+            for at in range(0, len(spoken), 8_001):  # of odd length: samples are put together
+                writer.write(spoken[at : at + 8_001])
+                writer.flush()
+                await wait_until(partial(heard_up_to, avatar, at + 8_001), 10, "what was written")
+            assert not avatar.streams[0].closed
+            writer.close()
+            assert await ours.ended() == 0
+    (stream,) = avatar.streams
+    assert stream.closed
+    assert stream.payload == spoken
+    assert ours.stderr == ""
+
+
+async def test_a_wav_knows_its_own_format(
+    server: LocalServer, room_name: str, tmp_path: Path
+) -> None:
+    async with wire_avatar(server, room_name, plays=True) as avatar:
+        code, ours = await run(
+            tmp_path,
+            *("pipe", "--room", room_name),
+            env=environment(server),
+            stdin=HELLO.read_bytes(),
+        )
+    assert code == 0, ours
+    assert [stream.payload for stream in avatar.streams] == [samples(HELLO).tobytes()]
+
+
+async def test_other_rates_and_channels(
+    server: LocalServer, room_name: str, tmp_path: Path
+) -> None:
+    spoken = samples(HELLO)
+    pcm = np.repeat(np.repeat(spoken, 3), 2).tobytes()  # 48 kHz, stereo
+    async with wire_avatar(server, room_name, plays=True) as avatar:
+        options = ("--rate", "48000", "--channels", "2", "--room", room_name)
+        code, ours = await run(tmp_path, "pipe", *options, env=environment(server), stdin=pcm)
+    assert code == 0, ours
+    heard = np.frombuffer(avatar.streams[0].payload, dtype=np.int16)
+    assert heard.size == pytest.approx(spoken.size, abs=32)
+    size = min(heard.size, spoken.size)
+    assert np.corrcoef(heard[:size], spoken[:size])[0, 1] > 0.95
+
+
+async def test_it_can_be_cut(server: LocalServer, room_name: str, tmp_path: Path) -> None:
+    spoken = samples(SENTENCES)[: 12 * RATE].tobytes()
+    async with wire_avatar(server, room_name, plays=True) as avatar:
+        options = ("--cut", "--room", room_name)
+        code, ours = await run(tmp_path, "pipe", *options, env=environment(server), stdin=spoken)
+    assert code == 0, ours
+    assert len(avatar.streams) == 3
+    assert all(stream.payload in spoken for stream in avatar.streams)
+
+
+@pytest.mark.parametrize(
+    ("stdin", "options", "words"),
+    [
+        (b"", (), "standard input is empty"),
+        (b"\0", (), "no sound on standard input"),
+        (HELLO.read_bytes()[:44], (), "no sound on standard input"),
+        (HELLO.read_bytes()[:30], (), "ends within its header"),
+        (HELLO.read_bytes(), ("--rate", "24000"), "16000, --rate says 24000"),
+        (HELLO.read_bytes(), ("--channels", "2"), "1, --channels says 2"),
+    ],
+)
+async def test_input_that_cannot_be_used(
+    server: LocalServer,
+    room_name: str,
+    tmp_path: Path,
+    stdin: bytes,
+    options: tuple[str, ...],
+    words: str,
+) -> None:
+    async with wire_avatar(server, room_name, plays=True) as avatar:
+        command = ("pipe", "--json", "--room", room_name, *options)
+        code, ours = await run(tmp_path, *command, env=environment(server), stdin=stdin)
+    assert code == 3, ours
+    assert words in ours.stderr
+    assert [event["event"] for event in ours.events][-2:] == ["error", "bye"]
+    assert avatar.streams == []
+
+
+async def test_what_is_odd_is_played_and_told(
+    server: LocalServer, room_name: str, tmp_path: Path
+) -> None:
+    spoken = samples(HELLO).tobytes()
+    for number, (stdin, words, heard) in enumerate(
+        [
+            (spoken + b"\1", "1 bytes at the end", spoken),
+            (HELLO.read_bytes()[:-2_000], "promises", spoken[:-2_000]),
+        ]
+    ):
+        async with wire_avatar(server, room_name, plays=True) as avatar:
+            command = ("pipe", "--json", "--room", room_name)
+            folder = tmp_path / str(number)
+            code, ours = await run(folder, *command, env=environment(server), stdin=stdin)
+        assert code == 0, ours
+        assert words in ours.named("warning")[0]["message"]
+        assert avatar.streams[0].payload == heard

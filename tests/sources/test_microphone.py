@@ -1,0 +1,269 @@
+"""Devices of every kind, with a double in PortAudio's place."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from micstream.audio.format import SPEECH, AudioFormat
+from micstream.audio.resample import Resampler
+from micstream.errors import AudioDeviceError
+from micstream.sources import microphone, portaudio
+from micstream.sources.microphone import Microphone
+from tests.support.chunks import chunked
+from tests.support.portaudio import CallbackAbort, FakeDevice, FakePortAudio
+from tests.support.tones import Samples, share_at, tone
+
+
+def installed(monkeypatch: pytest.MonkeyPatch, *devices: FakeDevice) -> FakePortAudio:
+    fake = FakePortAudio(list(devices))
+    monkeypatch.setattr(portaudio, "load", lambda: fake)
+    return fake
+
+
+def in_blocks(data: bytes, rate: int, frame_bytes: int) -> list[bytes]:
+    """20 ms each."""
+    return list(chunked(data, range(0, len(data), rate // 50 * frame_bytes)))[1:]
+
+
+async def heard(mic: Microphone) -> tuple[bytes, AudioDeviceError]:
+    """All that comes until the device is lost, and the error that says so."""
+    pcm = bytearray()
+    with pytest.raises(AudioDeviceError) as caught:
+        async for block in mic.blocks():
+            pcm += block.pcm
+    return bytes(pcm), caught.value
+
+
+def at_16k(pcm: bytes, mic: Microphone) -> Samples:
+    resampler = Resampler(mic.format, SPEECH.rate, pick=mic.pick)
+    return np.frombuffer(resampler.push(pcm) + resampler.finish(), dtype="<i2")
+
+
+class TestFormat:
+    """Opened at 16 kHz mono where it can be, else at what it has."""
+
+    @pytest.mark.parametrize(
+        ("device", "format", "dtype"),
+        [
+            (FakeDevice("all", 2, rates=(16_000, 48_000), counts=(1, 2)), (16_000, 1), "int16"),
+            (FakeDevice("48 kHz only"), (48_000, 1), "int16"),
+            (FakeDevice("44.1 kHz only", rate=44_100, rates=(44_100,)), (44_100, 1), "int16"),
+            (FakeDevice("96 kHz only", rate=96_000, rates=(96_000,)), (96_000, 1), "int16"),
+            (FakeDevice("stereo only", 2, counts=(2,)), (48_000, 2), "int16"),
+            (FakeDevice("floats only", dtypes=("float32",)), (48_000, 1), "float32"),
+            (FakeDevice("six only", 6, counts=(6,)), (48_000, 6), "int16"),
+            (
+                FakeDevice("studio", 8, 44_100, (44_100,), ("float32",), (8,)),
+                (44_100, 8),
+                "float32",
+            ),
+            # Its own rate cannot be opened, another can.
+            (FakeDevice("odd", rate=22_050, rates=(44_100,)), (44_100, 1), "int16"),
+            # 16 kHz in floats goes before 48 kHz in integers: nothing is to be resampled.
+            (FakeDevice("f", rates=(16_000,), dtypes=("float32",)), (16_000, 1), "float32"),
+        ],
+        ids=lambda value: value.name if isinstance(value, FakeDevice) else None,
+    )
+    async def test_what_is_chosen(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        device: FakeDevice,
+        format: tuple[int, int],
+        dtype: str,
+    ) -> None:
+        fake = installed(monkeypatch, replace(device, unplugged=True))
+        mic = Microphone()
+        assert mic.format == AudioFormat(*format)
+        assert mic.pick == 0
+
+        with pytest.raises(AudioDeviceError, match="is gone"):
+            await anext(mic.blocks())
+        (stream,) = fake.streams
+        assert (stream.samplerate, stream.channels, stream.dtype) == (*format, dtype)
+        assert stream.blocksize == format[0] // 50
+        assert stream.closed
+
+    def test_a_device_that_opens_at_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        installed(monkeypatch, FakeDevice("busy", rates=()))
+        with pytest.raises(AudioDeviceError, match="'busy' opens at no rate") as caught:
+            Microphone()
+        assert caught.value.code == "device_format"
+        assert caught.value.hint
+
+    def test_a_device_that_claims_hundreds_of_channels(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        installed(monkeypatch, FakeDevice("null", 10_000, counts=(10_000,)))
+        with pytest.raises(AudioDeviceError, match="opens at no rate"):
+            Microphone()
+
+
+class TestChannel:
+    @pytest.mark.parametrize(
+        ("channel", "counts", "opened"),
+        [
+            (1, (1, 2, 4), 1),
+            (2, (1, 2, 4), 2),
+            (3, (1, 2, 3, 4), 3),
+            # It opens with all it has, or not at all.
+            (1, (4,), 4),
+            (2, (4,), 4),
+            (4, (4,), 4),
+        ],
+    )
+    def test_as_few_as_hold_the_one_wanted(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        channel: int,
+        counts: tuple[int, ...],
+        opened: int,
+    ) -> None:
+        installed(monkeypatch, FakeDevice("desk", 4, counts=counts))
+        mic = Microphone(channel=channel)
+        assert mic.format.channels == opened
+        assert mic.pick == channel
+
+    def test_one_that_it_does_not_have(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        installed(monkeypatch, FakeDevice("desk", 2, counts=(1, 2)))
+        with pytest.raises(AudioDeviceError, match="has 2 channels, --channel says 3") as caught:
+            Microphone(channel=3)
+        assert caught.value.code == "no_channel"
+
+    async def test_the_one_wanted_is_heard(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        both = np.stack([tone(400, 48_000), tone(2_000, 48_000)], axis=1).tobytes()
+        device = FakeDevice(
+            "desk", 2, counts=(2,), blocks=in_blocks(both, 48_000, 4), unplugged=True
+        )
+        installed(monkeypatch, device)
+        mic = Microphone(channel=2)
+        pcm, _ = await heard(mic)
+        assert share_at(at_16k(pcm, mic), 2_000, 16_000) > 0.9999
+
+
+class TestSound:
+    @pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
+    @pytest.mark.parametrize("channels", [1, 2])
+    @pytest.mark.parametrize("dtype", ["int16", "float32"])
+    async def test_a_tone_is_heard_whatever_the_device(
+        self, monkeypatch: pytest.MonkeyPatch, rate: int, channels: int, dtype: str
+    ) -> None:
+        samples = np.repeat(tone(440, rate), channels)
+        raw = samples if dtype == "int16" else samples.astype(np.float32) / np.float32(32_768)
+        blocks = in_blocks(raw.tobytes(), rate, raw.itemsize * channels)
+        device = FakeDevice(
+            "any", channels, rate, (rate,), (dtype,), (channels,), blocks=blocks, unplugged=True
+        )
+        installed(monkeypatch, device)
+        mic = Microphone()
+        pcm, _ = await heard(mic)
+        assert pcm == samples.tobytes()
+        out = at_16k(pcm, mic)
+        assert abs(out.size - 16_000) <= 1
+        assert share_at(out, 440, 16_000) > 0.9999
+        assert np.abs(out).max() == pytest.approx(10_000, rel=0.06)
+
+    async def test_floats_beyond_full_scale_are_clipped(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        raw = np.array([0.5, 1.5, -1.5, np.nan], np.float32).tobytes()
+        installed(monkeypatch, FakeDevice("f", dtypes=("float32",), blocks=[raw], unplugged=True))
+        pcm, _ = await heard(Microphone())
+        assert np.frombuffer(pcm, "<i2").tolist() == [16_384, 32_767, -32_768, 0]
+
+    async def test_blocks_are_dated_when_they_come(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        installed(monkeypatch, FakeDevice("m", blocks=[bytes(1_920)] * 5, unplugged=True))
+        times: list[float] = []
+        before = time.monotonic()
+        with pytest.raises(AudioDeviceError):
+            async for block in Microphone().blocks():
+                times.append(block.ends_at)
+        assert len(times) == 5
+        assert times == sorted(times)
+        assert before <= times[0] <= times[-1] <= time.monotonic()
+
+
+class TestLoss:
+    async def test_a_device_that_is_unplugged(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        device = FakeDevice("USB", blocks=[b"\1\0" * 960] * 3, unplugged=True)
+        fake = installed(monkeypatch, device)
+        pcm, error = await heard(Microphone())
+        assert pcm == b"\1\0" * 960 * 3, "what it delivered before is heard"
+        assert error.message == "the microphone 'USB' is gone"
+        assert error.code == "device_lost"
+        assert error.hint
+        assert fake.streams[0].closed
+
+    async def test_a_device_that_delivers_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        fake = installed(monkeypatch, FakeDevice("dead"))
+        monkeypatch.setattr(microphone, "_FIRST_BLOCK_S", 0.05)
+        pcm, error = await heard(Microphone())
+        assert pcm == b""
+        assert "the microphone 'dead' delivers nothing" in error.message
+        assert fake.streams[0].closed
+
+    async def test_a_device_that_falls_silent(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        installed(monkeypatch, FakeDevice("tired", blocks=[bytes(1_920)] * 2))
+        monkeypatch.setattr(microphone, "_SILENT_S", 0.05)
+        pcm, error = await heard(Microphone())
+        assert len(pcm) == 2 * 1_920
+        assert "delivers nothing" in error.message
+
+    async def test_a_device_that_another_program_holds(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        installed(monkeypatch, FakeDevice("held", cannot_open="Device unavailable"))
+        _, error = await heard(Microphone())
+        assert error.message == "'held' cannot be opened: Device unavailable"
+        assert error.code == "device_busy"
+
+    async def test_a_device_that_does_not_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        fake = installed(monkeypatch, FakeDevice("ill", cannot_start="Unanticipated host error"))
+        _, error = await heard(Microphone())
+        assert error.message == "the microphone 'ill' fails: Unanticipated host error"
+        assert fake.streams[0].closed
+
+    async def test_who_stops_listening_closes_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        fake = installed(monkeypatch, FakeDevice("m", blocks=[bytes(1_920)] * 5))
+        blocks = Microphone().blocks()
+        assert (await anext(blocks)).pcm == bytes(1_920)
+        await blocks.aclose()  # type: ignore[attr-defined] # a generator
+        assert fake.streams[0].closed
+
+    def test_a_callback_that_outlives_the_loop_ends_its_stream(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fake = installed(monkeypatch, FakeDevice("m", blocks=[bytes(1_920)]))
+
+        async def first() -> None:
+            async for _ in Microphone().blocks():
+                return
+
+        asyncio.run(first())
+        with pytest.raises(CallbackAbort):
+            fake.streams[0].hand_over(bytes(1_920))
+
+
+class TestOverflow:
+    async def test_what_is_not_taken_within_ten_seconds_is_dropped_and_counted(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        numbered = [np.full(960, number, "<i2").tobytes() for number in range(620)]
+        installed(monkeypatch, FakeDevice("m", blocks=numbered, all_at_once=True, unplugged=True))
+        mic = Microphone()
+        pcm, _ = await heard(mic)
+        assert pcm == b"".join(numbered[:500])
+        assert mic.dropped_s == pytest.approx(120 * 0.020)
+        assert mic.overflows == 0
+
+    async def test_what_portaudio_lost_is_counted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        device = FakeDevice("m", blocks=[bytes(1_920)] * 5, overflowed=2, unplugged=True)
+        installed(monkeypatch, device)
+        mic = Microphone()
+        await heard(mic)
+        assert mic.overflows == 2
+        assert mic.dropped_s == 0

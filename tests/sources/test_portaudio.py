@@ -1,0 +1,149 @@
+"""Finding PortAudio, and a device by what a person calls it."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+import pytest
+
+from micstream.errors import AudioDeviceError
+from micstream.sources import portaudio
+from micstream.sources.microphone import Microphone
+from micstream.sources.portaudio import find_input, input_devices, supported_rates
+from tests.support.portaudio import FakeDevice, FakePortAudio, FakeStream
+
+NAMES = ["HDA Intel: ALC257 Analog", "Kühn USB Audio", "Kühn USB Audio (monitor)", "pulse"]
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakePortAudio:
+    fake = FakePortAudio([FakeDevice(name, channels=2) for name in NAMES], default_input=3)
+    monkeypatch.setattr(portaudio, "load", lambda: fake)
+    return fake
+
+
+class _WithoutLibrary(MetaPathFinder):
+    """`import sounddevice` where the package is there and libportaudio2 is not."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name == "sounddevice":
+            raise OSError("PortAudio library not found")
+        return None
+
+
+def test_without_portaudio(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [_WithoutLibrary(), *sys.meta_path])
+    for ask in (portaudio.load, input_devices, Microphone):
+        with pytest.raises(AudioDeviceError, match="PortAudio is not installed") as caught:
+            ask()
+        assert caught.value.code == "no_portaudio"
+        assert caught.value.exit_code == 4
+        assert "apt install libportaudio2" in caught.value.hint
+        assert "brew install portaudio" in caught.value.hint
+
+
+def test_devices_that_capture(fake: FakePortAudio) -> None:
+    found = input_devices()
+    assert [device.name for device in found] == NAMES
+    assert [device.is_default for device in found] == [False, False, False, True]
+    assert found[1].as_dict() == {
+        "index": 1,
+        "name": "Kühn USB Audio",
+        "host_api": "Fake",
+        "channels": 2,
+        "default_rate": 48_000,
+        "is_default": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name"),
+    [
+        (None, "pulse"),
+        ("pulse", "pulse"),
+        ("0", "HDA Intel: ALC257 Analog"),
+        ("2", "Kühn USB Audio (monitor)"),
+        ("alc257", "HDA Intel: ALC257 Analog"),
+        ("MONITOR", "Kühn USB Audio (monitor)"),
+        # The whole name goes before a part of another's.
+        ("Kühn USB Audio", "Kühn USB Audio"),
+    ],
+)
+def test_a_device_by_name_part_or_index(fake: FakePortAudio, wanted: str | None, name: str) -> None:
+    assert find_input(wanted).name == name
+
+
+def test_without_a_default_the_first(fake: FakePortAudio) -> None:
+    fake.default_input = -1
+    assert find_input(None).name == NAMES[0]
+
+
+def test_a_part_that_fits_several(fake: FakePortAudio) -> None:
+    with pytest.raises(AudioDeviceError) as caught:
+        find_input("kühn")
+    assert caught.value.message == (
+        "'kühn' fits several devices (1: Kühn USB Audio, 2: Kühn USB Audio (monitor))"
+    )
+    assert caught.value.code == "device_ambiguous"
+    assert "index" in caught.value.hint
+
+
+@pytest.mark.parametrize("wanted", ["Blue Yeti", "9", "4", "Loudspeaker"])
+def test_a_device_that_is_not_there(fake: FakePortAudio, wanted: str) -> None:
+    with pytest.raises(AudioDeviceError, match=f"no input device '{wanted}'") as caught:
+        find_input(wanted)
+    assert caught.value.code == "no_device"
+    assert "micstream devices" in caught.value.hint
+
+
+def test_no_device_at_all(fake: FakePortAudio) -> None:
+    fake.devices.clear()
+    for wanted in (None, "pulse"):
+        with pytest.raises(AudioDeviceError, match="no microphone") as caught:
+            find_input(wanted)
+        assert caught.value.code == "no_device"
+        assert caught.value.hint
+
+
+def test_a_portaudio_that_fails(fake: FakePortAudio) -> None:
+    fake.broken = "Error querying device -1"
+    with pytest.raises(AudioDeviceError, match="PortAudio fails: Error querying device -1"):
+        input_devices()
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        FakeDevice("mono", rates=(16_000, 48_000)),
+        FakeDevice("stereo only", 2, rates=(16_000, 48_000), counts=(2,)),
+        FakeDevice("floats only", rates=(16_000, 48_000), dtypes=("float32",)),
+    ],
+    ids=lambda device: device.name,
+)
+def test_the_rates_of_a_device(fake: FakePortAudio, device: FakeDevice) -> None:
+    fake.devices[:] = [device]
+    assert supported_rates(find_input("0")) == [16_000, 48_000]
+
+
+def test_the_double_takes_what_the_real_one_takes() -> None:
+    real = portaudio.load()
+    double = FakePortAudio([])
+    names = ("query_devices", "query_hostapis", "check_input_settings", "default")
+    for name in (*names, "RawInputStream", "PortAudioError", "CallbackAbort"):
+        assert hasattr(real, name)
+        assert hasattr(double, name)
+    opened_with = set(inspect.signature(real.RawInputStream).parameters)
+    fields = {field.name for field in dataclasses.fields(FakeStream)}
+    assert {"device", "latency", *fields} - opened_with == {"closed", "thread"}
+    asked_with = list(inspect.signature(real.check_input_settings).parameters)
+    assert asked_with[:3] == list(inspect.signature(double.check_input_settings).parameters)[:3]
+    assert "samplerate" in asked_with

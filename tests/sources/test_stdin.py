@@ -1,0 +1,262 @@
+"""What other programs pipe in: raw PCM, and WAV as it is written into pipes."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import struct
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
+
+import numpy as np
+import pytest
+import soundfile
+
+from micstream.audio.format import AudioFormat
+from micstream.errors import InputError
+from micstream.sources.stdin import StdinSource
+from tests.support.chunks import chunked
+from tests.support.tones import tone
+from tests.support.waiting import wait_until
+
+PCM = tone(440, 16_000).tobytes()
+
+
+def wav(pcm: bytes, *, rate: int = 16_000, channels: int = 1, length: int | None = None) -> bytes:
+    """A WAV of 16 bits; `length` is what its header says of it."""
+    said = len(pcm) if length is None else length
+    numbers = (1, channels, rate, rate * channels * 2, channels * 2, 16)
+    return (
+        b"RIFF"
+        + struct.pack("<I", min(said + 36, 0xFFFFFFFF))
+        + b"WAVEfmt "
+        + struct.pack("<IHHIIHH", 16, *numbers)
+        + b"data"
+        + struct.pack("<I", said)
+        + pcm
+    )
+
+
+@asynccontextmanager
+async def pipe(pieces: Iterable[bytes]) -> AsyncIterator[int]:
+    """The reading end of a pipe into which another thread writes, and which it then closes."""
+    reading, writing = os.pipe()
+
+    def write() -> None:
+        with os.fdopen(writing, "wb", buffering=0) as out:
+            for piece in pieces:
+                out.write(piece)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield reading
+    finally:
+        # The source's own thread reads to the end and no further.
+        await asyncio.to_thread(writer.join)
+        await wait_until(lambda: not any(t.name == "stdin" for t in threading.enumerate()))
+        os.close(reading)
+
+
+async def taken(
+    data: bytes | Iterable[bytes], *, rate: int | None = None, channels: int | None = None
+) -> tuple[StdinSource, bytes]:
+    """The source, and all that came out of it."""
+    pieces = [data] if isinstance(data, bytes) else data
+    async with pipe(pieces) as descriptor:
+        source = await StdinSource.open(rate=rate, channels=channels, descriptor=descriptor)
+        return source, b"".join([block.pcm async for block in source.blocks()])
+
+
+async def refused(
+    data: bytes, *, rate: int | None = None, channels: int | None = None
+) -> InputError:
+    with pytest.raises(InputError) as caught:
+        await taken(data, rate=rate, channels=channels)
+    assert caught.value.exit_code == 3
+    return caught.value
+
+
+class TestRaw:
+    async def test_sixteen_kilohertz_mono_where_nothing_is_said(self) -> None:
+        source, pcm = await taken(PCM)
+        assert source.format == AudioFormat(16_000, 1)
+        assert source.warnings == []
+        assert pcm == PCM
+
+    async def test_what_is_said_counts(self) -> None:
+        source, pcm = await taken(PCM, rate=24_000, channels=2)
+        assert source.format == AudioFormat(24_000, 2)
+        assert pcm == PCM
+
+    async def test_whatever_the_writes(self) -> None:
+        pieces = list(chunked(PCM[:3_000], [1, 2, 3, 4, 5, 1_001, 1_002, 2_999]))
+        _, pcm = await taken(pieces, channels=2)
+        assert pcm == PCM[:3_000]
+
+    async def test_blocks_hold_whole_samples_of_all_channels(self) -> None:
+        async with pipe([PCM[:1_001], PCM[1_001:1_500]]) as descriptor:
+            source = await StdinSource.open(rate=None, channels=3, descriptor=descriptor)
+            sizes = [len(block.pcm) async for block in source.blocks()]
+        assert all(size % 6 == 0 for size in sizes)
+        assert sum(sizes) == 1_500
+
+    async def test_an_odd_byte_is_dropped_and_said(self) -> None:
+        source, pcm = await taken(PCM + b"?")
+        assert pcm == PCM
+        assert source.warnings == ["1 bytes at the end are no whole sample: dropped"]
+
+    async def test_more_than_a_pipe_holds(self) -> None:
+        long = PCM * 60
+        _, pcm = await taken(chunked(long, range(0, len(long), 100_000)))
+        assert pcm == long
+
+    @pytest.mark.parametrize("start", [b"RIF", b"RI\0\0", b"OggS"])
+    async def test_what_does_not_begin_like_a_wav_is_raw(self, start: bytes) -> None:
+        _, pcm = await taken(start + b"\0" * (8 - len(start)))
+        assert pcm == start + b"\0" * (8 - len(start))
+
+    async def test_a_single_sample(self) -> None:
+        _, pcm = await taken(b"\1\2")
+        assert pcm == b"\1\2"
+
+
+class TestWav:
+    async def test_its_header_says_what_it_is(self) -> None:
+        source, pcm = await taken(wav(PCM, rate=44_100, channels=2))
+        assert source.format == AudioFormat(44_100, 2)
+        assert pcm == PCM
+        assert source.warnings == []
+
+    async def test_byte_by_byte(self) -> None:
+        data = wav(PCM[:40])
+        _, pcm = await taken(data[at : at + 1] for at in range(len(data)))
+        assert pcm == PCM[:40]
+
+    @pytest.mark.parametrize("length", [0, 0xFFFFFFFF])
+    async def test_a_length_that_its_writer_did_not_know(self, length: int) -> None:
+        source, pcm = await taken(wav(PCM, length=length))
+        assert pcm == PCM
+        assert source.warnings == []
+
+    async def test_floats(self) -> None:
+        floats = np.array([0.5, -0.5, 1.5, 0.0] * 500, np.float32)
+        out = io.BytesIO()
+        soundfile.write(out, floats, 24_000, subtype="FLOAT", format="WAV")
+        source, pcm = await taken(chunked(out.getvalue(), range(0, 8_100, 101)))
+        assert source.format == AudioFormat(24_000, 1)
+        samples = np.frombuffer(pcm, "<i2")
+        assert samples.tolist() == [16_384, -16_384, 32_767, 0] * 500
+
+    async def test_what_follows_the_sound_is_not_played(self) -> None:
+        _, pcm = await taken(wav(PCM) + b"LIST\4\0\0\0INFO")
+        assert pcm == PCM
+
+    async def test_sound_that_ends_early_is_played_as_far_as_it_goes(self) -> None:
+        source, pcm = await taken(wav(PCM[:1_001], length=32_000))
+        assert pcm == PCM[:1_000]
+        assert source.warnings == [
+            "the WAV's header promises 32000 bytes and 1001 came; played as far as it goes",
+            "1 bytes at the end are no whole sample: dropped",
+        ]
+
+    async def test_options_that_say_the_same_are_right(self) -> None:
+        _, pcm = await taken(wav(PCM, rate=24_000), rate=24_000, channels=1)
+        assert pcm == PCM
+
+    @pytest.mark.parametrize(
+        ("given", "words"),
+        [
+            ({"rate": 48_000}, "has 16000, --rate says 48000"),
+            ({"channels": 2}, "has 1, --channels says 2"),
+        ],
+    )
+    async def test_options_that_contradict_it(self, given: dict[str, int], words: str) -> None:
+        error = await refused(wav(PCM), **given)
+        assert words in error.message
+        assert error.code == "wav_contradicts"
+        assert "leave" in error.hint
+
+    @pytest.mark.parametrize("length", [4, 11, 12, 30, 43])
+    async def test_a_truncated_header(self, length: int) -> None:
+        error = await refused(wav(PCM)[:length])
+        assert error.message == (
+            f"the WAV on standard input ends within its header, after {length} bytes"
+        )
+        assert error.code == "bad_wav"
+
+    @pytest.mark.parametrize(
+        ("data", "words"),
+        [
+            (wav(PCM, rate=0), "a sample rate of 0 Hz"),
+            (wav(PCM, channels=0), "0 channels"),
+            (b"RIFF\0\0\0\0AVI " + PCM, "RIFF but not WAVE"),
+        ],
+    )
+    async def test_absurd_headers(self, data: bytes, words: str) -> None:
+        assert words in (await refused(data)).message
+
+
+class TestEmpty:
+    @pytest.mark.parametrize(
+        "data",
+        [b"", b"?", wav(b""), wav(b"", length=0xFFFFFFFF), wav(b"", length=32_000), wav(b"?")],
+    )
+    async def test_no_sound(self, data: bytes) -> None:
+        error = await refused(data)
+        assert "standard input" in error.message
+        assert error.code == "empty_stdin"
+        assert "micstream pipe" in error.hint
+
+
+async def test_sound_is_handed_on_as_it_comes() -> None:
+    """The writer waits for what it wrote to have arrived before it writes on."""
+    arrived = threading.Event()
+
+    def spoken() -> Iterator[bytes]:
+        for number in range(5):
+            yield bytes([number]) * 640
+            assert arrived.wait(5)
+            arrived.clear()
+
+    async with pipe(spoken()) as descriptor:
+        source = await StdinSource.open(rate=None, channels=None, descriptor=descriptor)
+        heard = []
+        async for block in source.blocks():
+            heard.append(block.pcm)
+            arrived.set()
+    assert heard == [bytes([number]) * 640 for number in range(5)]
+
+
+async def test_a_writer_that_is_faster_waits() -> None:
+    written: list[int] = []
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(400):
+            yield bytes(8_192)
+            written.append(1)
+
+    async with pipe(endless()) as descriptor:
+        source = await StdinSource.open(rate=None, channels=None, descriptor=descriptor)
+        blocks = source.blocks()
+        await anext(blocks)
+        await _settled(lambda: len(written))
+        assert len(written) < 100, "it reads on although nobody takes it"
+        rest = [block async for block in blocks]
+    assert len(written) == 400
+    assert rest
+
+
+async def _settled(count: Callable[[], int]) -> None:
+    """Until a count has stayed the same for a while."""
+    last, same = count(), 0
+
+    def unchanged() -> bool:
+        nonlocal last, same
+        now = count()
+        last, same = now, same + 1 if now == last else 0
+        return same >= 20
+
+    await wait_until(unchanged, 5.0, "a count that stays")

@@ -1,0 +1,325 @@
+"""Sound in, utterances with their sound out: laws, with a detector that follows a script."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from micstream.speech.cutter import Cutter, Gate
+from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech
+from micstream.speech.segmenter import SegmenterOptions
+from micstream.speech.webrtc import WebRtcDetector
+from tests.support.chunks import chunked, cuts
+from tests.support.scripted import FRAME, FRAME_MS, ScriptedDetector, ramp, script, utterances
+
+SMALL = SegmenterOptions(
+    onset_ms=30,
+    onset_window_ms=50,
+    pre_roll_ms=20,
+    hangover_ms=50,
+    tail_ms=20,
+    min_speech_ms=40,
+    max_length_ms=1_000,
+    search_ms=100,
+)
+
+RUNS = st.lists(st.tuples(st.booleans(), st.integers(1, 30)), max_size=14)
+SCRIPTS = st.one_of(
+    RUNS.map(lambda runs: [voiced for voiced, frames in runs for _ in range(frames)]),
+    st.lists(st.booleans(), max_size=200),
+)
+
+
+def _options(numbers: tuple[int, ...]) -> SegmenterOptions:
+    onset, more, pre_roll, hangover, tail, least, longest, search = numbers
+    return SegmenterOptions(
+        onset_ms=onset * FRAME_MS,
+        onset_window_ms=(onset + more) * FRAME_MS,
+        pre_roll_ms=pre_roll * FRAME_MS,
+        hangover_ms=hangover * FRAME_MS,
+        tail_ms=tail * FRAME_MS,
+        min_speech_ms=least * FRAME_MS,
+        # As the settings demand: longer than window and pre-roll together.
+        max_length_ms=(onset + more + pre_roll + longest) * FRAME_MS,
+        search_ms=search * FRAME_MS,
+    )
+
+
+OPTIONS = st.tuples(
+    st.integers(1, 6),
+    st.integers(0, 6),
+    st.integers(0, 10),
+    st.integers(1, 30),
+    st.integers(0, 30),
+    st.integers(0, 20),
+    st.integers(1, 60),
+    st.integers(0, 40),
+).map(_options)
+
+
+def heard(
+    decisions: Sequence[bool],
+    blocks: Sequence[bytes],
+    options: SegmenterOptions = SMALL,
+) -> list[SegmentEvent]:
+    cutter = Cutter(ScriptedDetector(decisions), options)
+    events = [event for block in blocks for event in cutter.push(block)]
+    events += cutter.finish()
+    assert not cutter.speaking
+    assert cutter.finish() == []
+    return events
+
+
+@settings(max_examples=150)
+@given(
+    decisions=SCRIPTS,
+    options=OPTIONS,
+    rest=st.integers(0, 2 * FRAME - 1),
+    where=cuts(60_000),
+)
+def test_any_division_gives_the_same_events(
+    decisions: list[bool], options: SegmenterOptions, rest: int, where: list[int]
+) -> None:
+    source = ramp(len(decisions) * FRAME) + bytes(rest)
+    whole = heard(decisions, [source], options)
+    assert heard(decisions, list(chunked(source, where)), options) == whole
+
+
+def test_byte_by_byte_gives_the_same_events() -> None:
+    decisions = script("...####.....#.##" + "." * 12 + "###")
+    source = ramp(len(decisions) * FRAME) + b"odd"
+    single = [source[at : at + 1] for at in range(len(source))]
+    assert heard(decisions, single) == heard(decisions, [source])
+
+
+@settings(max_examples=150)
+@given(decisions=SCRIPTS, options=OPTIONS, rest=st.integers(0, FRAME - 1))
+def test_the_laws_of_utterances(
+    decisions: list[bool], options: SegmenterOptions, rest: int
+) -> None:
+    source = ramp(len(decisions) * FRAME + rest)
+    found = utterances(heard(decisions, [source], options), source)
+    spoken = np.zeros(len(decisions) * FRAME + rest, dtype=bool)
+    for onset, end in found:
+        assert end.end - onset.start <= options.max_length_ms * 16 + rest
+        spoken[onset.start : end.end] = True
+    # Whatever makes an onset is sent, and nothing of it is lost.
+    needed = options.onset_ms // FRAME_MS
+    for at in range(len(decisions) - needed + 1):
+        if all(decisions[at : at + needed]):
+            assert spoken[at * FRAME : (at + needed) * FRAME].all()
+
+
+@settings(max_examples=50)
+@given(decisions=SCRIPTS, rest=st.integers(0, FRAME - 1))
+def test_an_open_utterance_reaches_to_the_last_sample(decisions: list[bool], rest: int) -> None:
+    source = ramp((len(decisions) + 4) * FRAME + rest)
+    events = heard([*decisions, True, True, True, True], [source])
+    _, end = utterances(events, source)[-1]
+    assert end.reason is EndReason.SOURCE_ENDED
+    assert end.end == end.decided == len(source) // 2
+
+
+def test_half_a_sample_at_the_end_is_left_out() -> None:
+    source = ramp(5 * FRAME + 7)
+    events = heard(script("#####"), [source + b"?"])
+    ((_, end),) = utterances(events, source)
+    assert end.end == 5 * FRAME + 7
+
+
+def test_without_speech_there_is_nothing() -> None:
+    assert heard(script("..#..#..#.."), [ramp(11 * FRAME + 50)]) == []
+
+
+def test_sound_comes_frame_by_frame_as_it_is_spoken() -> None:
+    cutter = Cutter(ScriptedDetector(script("..####")), SMALL)
+    source = ramp(6 * FRAME)
+    frames = list(chunked(source, range(0, len(source), FRAME * 2)))[1:]
+    said = [[type(event).__name__ for event in cutter.push(frame)] for frame in frames]
+    assert said == [[], [], [], [], ["Onset", "Speech"], ["Speech"]]
+    assert cutter.position == 6 * FRAME
+    assert cutter.speaking
+
+
+def test_a_speech_of_many_minutes_comes_through_whole() -> None:
+    seconds = 600
+    source = ramp(seconds * 16_000)
+    options = SegmenterOptions()
+    blocks = list(chunked(source, range(0, len(source), 6_400)))
+    found = utterances(heard([True] * (seconds * 100), blocks, options), source)
+    assert found[0][0].start == 0
+    assert found[-1][1].end == seconds * 16_000
+    assert {end.reason for _, end in found[:-1]} == {EndReason.MAX_LENGTH}
+    assert all(end.end - onset.start <= 30 * 16_000 for onset, end in found)
+
+
+def test_a_long_speech_is_cut_where_it_is_quiet() -> None:
+    # A second and a half, ever louder, with a breath of 50 ms at 0.93 s; at most one second.
+    buzz = np.arange(24_000) * np.where(np.arange(24_000) % 80 < 40, 1, -1)
+    buzz[14_880:15_680] //= 300
+    source = buzz.astype("<i2").tobytes()
+    found = utterances(heard([True] * 150, [source]), source)
+    assert 14_880 < found[0][1].end <= 15_680
+
+
+def test_the_detector_begins_anew_with_the_next_stream() -> None:
+    detector = ScriptedDetector([])
+    cutter = Cutter(detector)
+    list(cutter.push(ramp(FRAME)))
+    assert detector.resets == 0
+    cutter.finish()
+    assert detector.resets == 1
+
+
+class TestGate:
+    def test_muting_ends_the_utterance(self) -> None:
+        source = ramp(20 * FRAME)
+        cutter = Cutter(ScriptedDetector([True] * 20), SMALL)
+        events = list(cutter.push(source[: 10 * FRAME * 2]))
+        events += cutter.set_gate(Gate.SHUT)
+        assert not cutter.speaking
+        events += cutter.push(source[10 * FRAME * 2 :])
+        ((_, end),) = utterances([*events, *cutter.finish()], source)
+        assert end.reason is EndReason.MUTE
+        assert end.end == 10 * FRAME
+
+    def test_muting_silence_says_nothing(self) -> None:
+        cutter = Cutter(ScriptedDetector([]), SMALL)
+        list(cutter.push(ramp(10 * FRAME)))
+        assert cutter.set_gate(Gate.SHUT) == []
+        assert cutter.gate is Gate.SHUT
+
+    def test_an_open_gate_sends_whatever_comes(self) -> None:
+        source = ramp(40 * FRAME)
+        cutter = Cutter(ScriptedDetector([]), SMALL)
+        events = list(cutter.push(source[: 10 * FRAME * 2]))
+        events += cutter.set_gate(Gate.OPEN)
+        events += cutter.push(source[10 * FRAME * 2 : 30 * FRAME * 2])
+        assert cutter.speaking
+        # Its release leaves the rest to the detector, which hears the silence.
+        events += cutter.set_gate(Gate.VOICE)
+        events += cutter.push(source[30 * FRAME * 2 :])
+        ((onset, end),) = utterances(events, source)
+        assert onset.start == 8 * FRAME, "with its pre-roll"
+        assert end.reason is EndReason.SILENCE
+        assert end.end == 35 * FRAME
+
+    def test_push_to_talk(self) -> None:
+        source = ramp(30 * FRAME)
+        cutter = Cutter(ScriptedDetector([True] * 30), SMALL)
+        events = cutter.set_gate(Gate.SHUT)
+        for gate, until in ((Gate.SHUT, 10), (Gate.OPEN, 20), (Gate.SHUT, 30)):
+            events += cutter.set_gate(gate)
+            events += cutter.push(source[cutter.position * 2 : until * FRAME * 2])
+        ((onset, end),) = utterances(events, source)
+        assert (onset.start, end.end) == (10 * FRAME, 20 * FRAME)
+        assert end.reason is EndReason.MUTE
+
+    @settings(max_examples=100)
+    @given(
+        decisions=st.lists(st.integers(0, 9).map(lambda n: n > 2), min_size=40, max_size=80),
+        turns=st.lists(
+            st.tuples(st.sampled_from(Gate), st.integers(0, 10 * FRAME)), min_size=2, max_size=10
+        ),
+        pre_roll=st.integers(0, 10),
+    )
+    def test_nothing_heard_behind_a_shut_gate_is_ever_sent(
+        self, decisions: list[bool], turns: list[tuple[Gate, int]], pre_roll: int
+    ) -> None:
+        source = ramp(80 * FRAME)
+        options = SegmenterOptions(
+            onset_ms=30, onset_window_ms=50, pre_roll_ms=pre_roll * 10, hangover_ms=50
+        )
+        cutter = Cutter(ScriptedDetector(decisions), options)
+        events: list[SegmentEvent] = []
+        secret = np.zeros(80 * FRAME, dtype=bool)
+        at = 0
+        for gate, samples in turns:
+            events += cutter.set_gate(gate)
+            events += cutter.push(source[at * 2 : (at + samples) * 2])
+            secret[at : at + samples] = gate is Gate.SHUT
+            at = min(at + samples, 80 * FRAME)
+        events += cutter.finish()
+        samples_of = np.frombuffer(source, "<u2")
+        for event in events:
+            if isinstance(event, Speech):
+                end = event.start + len(event.pcm) // 2
+                got = np.frombuffer(event.pcm, "<u2")
+                assert not got[secret[event.start : end]].any()
+                # A frame that lies across the gate's opening is silent up to there.
+                silent = got == 0
+                assert silent.sum() <= FRAME
+                assert (got == samples_of[event.start : end])[~silent].all()
+
+
+class TestInterrupt:
+    def test_who_goes_on_speaking_is_held(self) -> None:
+        # 100 ms, interrupted; 300 ms more of it, 200 ms of silence, then the next utterance.
+        decisions = script("#" * 10 + "#" * 30 + "." * 20 + "##########")
+        source = ramp(len(decisions) * FRAME)
+        cutter = Cutter(ScriptedDetector(decisions), SMALL)
+        events = list(cutter.push(source[: 10 * FRAME * 2]))
+        events += cutter.end(EndReason.INTERRUPT)
+        events += cutter.push(source[10 * FRAME * 2 :])
+        events += cutter.finish()
+        first, second = utterances(events, source)
+        assert (first[0].start, first[1].end) == (0, 10 * FRAME)
+        assert first[1].reason is EndReason.INTERRUPT
+        assert second[0].start == 60 * FRAME
+
+
+def murmur(seed: int) -> bytes:
+    """Twelve seconds of faint noise, with buzzes of different length and pitch, like vowels."""
+    chance = np.random.default_rng(seed)
+    samples = chance.normal(0, 20, 12 * 16_000)
+    at = int(chance.integers(0, 4_000))
+    while at < samples.size - 32_000:
+        length = int(chance.integers(1_600, 24_000))
+        pitch = chance.uniform(90, 250)
+        phase = np.cumsum(np.full(length, pitch / 16_000))
+        buzz = sum(np.sin(2 * np.pi * k * phase) / k for k in range(1, 12))
+        samples[at : at + length] += 4_000 * buzz * np.hanning(length)
+        at += length + int(chance.integers(1_600, 24_000))
+    return np.rint(samples).clip(-32_768, 32_767).astype("<i2").tobytes()
+
+
+@settings(max_examples=12)
+@given(seed=st.integers(0, 1_000), mode=st.integers(0, 3), where=cuts(12 * 32_000))
+def test_the_laws_hold_with_webrtcvad(seed: int, mode: int, where: list[int]) -> None:
+    source = murmur(seed)
+
+    def run(blocks: Sequence[bytes]) -> list[SegmentEvent]:
+        cutter = Cutter(WebRtcDetector(mode), SegmenterOptions(max_length_ms=2_000))
+        events = [event for block in blocks for event in cutter.push(block)]
+        return events + cutter.finish()
+
+    whole = run([source])
+    assert run(list(chunked(source, where))) == whole
+    found = utterances(whole, source)
+    assert found, "it hears the buzzes"
+    assert all(end.end - onset.start <= 32_000 for onset, end in found)
+
+
+@pytest.mark.parametrize("frame_ms", [10, 20, 30])
+def test_webrtcvad_finds_a_voice_in_silence(frame_ms: int) -> None:
+    chance = np.random.default_rng(1)
+    samples = chance.normal(0, 15, 6 * 16_000)
+    phase = np.arange(16_000) * 140 / 16_000
+    buzz = sum(np.sin(2 * np.pi * k * phase) / k for k in range(1, 12))
+    for start in (16_000, 64_000):
+        samples[start : start + 16_000] += 4_000 * buzz
+    source = np.rint(samples).astype("<i2").tobytes()
+    cutter = Cutter(WebRtcDetector(2, frame_ms))
+    events = [*cutter.push(source), *cutter.finish()]
+    found = utterances(events, source)
+    assert [round(onset.onset / 16_000, 1) for onset, _ in found] == [1.0, 4.0]
+    for onset, end in found:
+        assert onset.decided - onset.onset <= 16 * 100
+        assert 0.3 <= (end.end - onset.onset - 16_000) / 16_000 <= 0.75
+        assert isinstance(end, End)
+        assert isinstance(onset, Onset)
+        assert end.enough

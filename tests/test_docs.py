@@ -1,0 +1,84 @@
+"""The documentation names what there is, and what there is has its help."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+from typer.core import TyperGroup, TyperOption
+
+import micstream
+from micstream import knobs
+from micstream.cli import app
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+GROUP = typer.main.get_command(app)
+assert isinstance(GROUP, TyperGroup)
+COMMANDS = GROUP.commands
+OPTIONS = {
+    name: {option for parameter in command.params for option in parameter.opts}
+    for name, command in COMMANDS.items()
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_explains_itself(name: str) -> None:
+    command = COMMANDS[name]
+    words, _, examples = (command.help or "").partition("Examples:")
+    assert len(words.split()) > 5
+    assert f"micstream {name}" in examples
+    for parameter in command.params:
+        if isinstance(parameter, TyperOption):
+            assert parameter.help, parameter.name
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_examples_in_the_help_are_real(name: str) -> None:
+    assert_real(COMMANDS[name].help or "")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_commands_and_options_of_a_page_are_real(page: Path) -> None:
+    assert_real(page.read_text(encoding="utf-8"))
+
+
+def test_the_readme_names_every_command() -> None:
+    readme = PAGES[0].read_text(encoding="utf-8")
+    missing = [name for name in COMMANDS if f"micstream {name}" not in readme]
+    assert not missing
+
+
+def test_the_settings_example_explains_every_variable_and_no_other() -> None:
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    named = re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE)
+    assert sorted(named) == sorted(knob.variable for knob in knobs.KNOBS)
+
+
+def test_the_exports_are_exact() -> None:
+    assert micstream.__all__ == sorted(micstream.__all__, key=str)
+    for name in micstream.__all__:
+        assert getattr(micstream, name).__doc__, name
+    assert set(micstream.__all__) == {*micstream._HOME, "events"}
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = micstream.nonsense
+    assert "livekit" not in vars(micstream)
+
+
+def assert_real(text: str) -> None:
+    """Every `micstream COMMAND --option ...` in it exists."""
+    mentions = re.findall(r"\bmicstream ([a-z]+)((?:[ \t]+[^\s|&;`]+)*)", text)
+    for name, rest in mentions:
+        if name not in COMMANDS:
+            continue  # a sentence about it
+        used = re.findall(r"(?<!\S)(--?[a-z][a-z-]*)", rest)
+        unknown = [option for option in used if option not in OPTIONS[name] | {"--help", "-h"}]
+        assert not unknown, f"micstream {name} has no {unknown}"
+    for option in re.findall(r"`(--[a-z][a-z-]*)", text):
+        everywhere = {"--help", "--version"}.union(*OPTIONS.values())
+        assert option in everywhere, f"no command has {option}"
+    for line in re.findall(r"^\s*(?:\$ )?micstream (\S+)", text, re.MULTILINE):
+        assert line in COMMANDS or line.startswith("-"), f"there is no micstream {line}"

@@ -1,0 +1,134 @@
+"""Imports point one way, and what is pure stays so."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "micstream"
+
+# Each may import those below it, and none above.
+ORDER = (
+    "__main__",
+    "cli",
+    "sender",
+    "local",
+    "view",
+    "doctor",
+    "cutting",
+    "pipeline",
+    "sources",
+    "avatar",
+    "monitor",
+    "events",
+    "settings",
+    "knobs",
+    "speech",
+    "audio",
+    "errors",
+)
+
+PURE = ("audio/**/*.py", "speech/**/*.py", "avatar/ledger.py", "avatar/wire.py", "knobs.py")
+IMPURE = {
+    "asyncio",
+    "concurrent",
+    "datetime",
+    "io",
+    "livekit",
+    "logging",
+    "os",
+    "pathlib",
+    "socket",
+    "sounddevice",
+    "soundfile",
+    "subprocess",
+    "sys",
+    "threading",
+    "time",
+}
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(source: str) -> Iterator[str]:
+    """Every module that is imported, at the top, within a function or for the types alone."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide where they lead"
+            assert node.module is not None
+            if node.module == "micstream":
+                yield from (f"micstream.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def room(module: str) -> str:
+    """`speech` for `micstream.speech.events`."""
+    return module.split(".")[1]
+
+
+def own(file: Path) -> str:
+    """The room a file stands in."""
+    return file.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def upward(name: str, source: str) -> list[str]:
+    """What the source of a room imports from above it."""
+    below = ORDER[ORDER.index(name) :]
+    ours = [module for module in imports(source) if module.startswith("micstream.")]
+    return [module for module in ours if room(module) not in below]
+
+
+def impurities(source: str) -> set[str]:
+    """What a pure module may not know of."""
+    names = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+    modules = {module.split(".")[0] for module in imports(source)}
+    return modules & IMPURE | names & {"open", "print", "input"}
+
+
+def test_the_order_is_of_all_there_is() -> None:
+    assert {own(file) for file in FILES} - {"__init__"} == set(ORDER)
+
+
+def test_the_architecture_tells_the_same_order() -> None:
+    table = (PACKAGE.parent / "ARCHITECTURE.md").read_text("utf-8").partition("## Rooms")[2]
+    rows = [line.split("|")[1] for line in table.partition("\n## ")[0].splitlines() if "|" in line]
+    told = [name for row in rows for name in re.findall(r"`([a-z_]+)(?:/|\.py)`", row)]
+    assert told == [name for name in ORDER if name != "__main__"]
+
+
+@pytest.mark.parametrize(
+    "file", [f for f in FILES if own(f) != "__init__"], ids=lambda f: str(f.relative_to(PACKAGE))
+)
+def test_imports_point_down(file: Path) -> None:
+    assert upward(own(file), file.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "file",
+    sorted(file for pattern in PURE for file in PACKAGE.glob(pattern)),
+    ids=lambda f: str(f.relative_to(PACKAGE)),
+)
+def test_the_pure_knows_neither_loop_nor_clock_nor_device(file: Path) -> None:
+    assert impurities(file.read_text("utf-8")) == set()
+
+
+def test_within_the_avatars_room_the_pure_imports_only_the_pure() -> None:
+    for name in ("ledger", "wire"):
+        source = (PACKAGE / f"avatar/{name}.py").read_text("utf-8")
+        ours = {module for module in imports(source) if module.startswith("micstream.")}
+        assert ours <= {"micstream.avatar.wire"}
+
+
+def test_what_would_be_wrong_is_seen() -> None:
+    wrong = "def f():\n    from micstream import events\n    import micstream.cli.play\n"
+    assert upward("speech", wrong) == ["micstream.events", "micstream.cli.play"]
+    assert upward("view", "from micstream.cutting import CutFile") == []
+    impure = "import time as t\nfrom livekit import rtc\nimport json\nwith open('x'): pass"
+    assert impurities(impure) == {"time", "livekit", "open"}

@@ -1,0 +1,324 @@
+"""Settings: where they come from, what is refused, and that no secret is ever shown."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from micstream import knobs
+from micstream.errors import UsageError
+from micstream.knobs import KNOBS, Knob
+from micstream.settings import Settings, load
+from micstream.speech.segmenter import SegmenterOptions
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty folder to run in, and none of our variables in the environment."""
+    for knob in KNOBS:
+        monkeypatch.delenv(knob.variable, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refused(**flags: Any) -> str:
+    with pytest.raises(UsageError) as caught:
+        load(**flags)
+    assert caught.value.hint
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+    return caught.value.message
+
+
+class TestPrecedence:
+    def test_from_the_defaults_up(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        assert load().lead_ms == 100
+        (tmp_path / ".env").write_text("MICSTREAM_LEAD_MS=110\nMICSTREAM_CHUNK_MS=20\n")
+        assert load().lead_ms == 110
+        (tmp_path / ".env.local").write_text("MICSTREAM_LEAD_MS=120\n")
+        assert load().lead_ms == 120
+        monkeypatch.setenv("MICSTREAM_LEAD_MS", "130")
+        assert load().lead_ms == 130
+        assert load(lead_ms=140).lead_ms == 140
+        assert load(lead_ms=140).chunk_ms == 20, "what is not overridden stays"
+
+    def test_livekits_own_variables(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        (tmp_path / ".env").write_text("LIVEKIT_URL=ws://file:7880\nLIVEKIT_ROOM=file\n")
+        monkeypatch.setenv("LIVEKIT_URL", "ws://environment:7880")
+        settings = load(room="flag")
+        assert settings.url == "ws://environment:7880"
+        assert settings.room == "flag"
+
+    def test_a_flag_that_was_not_given_overrides_nothing(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("LIVEKIT_ROOM", "environment")
+        monkeypatch.setenv("MICSTREAM_AVATAR", "avatar-a, avatar-b*")
+        settings = load(room=None, avatar=[])
+        assert settings.room == "environment"
+        assert settings.avatar == ("avatar-a", "avatar-b*")
+
+    def test_a_variable_that_is_empty_counts_as_not_set(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        (tmp_path / ".env").write_text("LIVEKIT_ROOM=\nLIVEKIT_URL=\nMICSTREAM_LEAD_MS=\n")
+        monkeypatch.setenv("LIVEKIT_API_KEY", "")
+        settings = load()
+        assert settings.room == "micstream"
+        assert settings.url is None
+        assert settings.api_key is None
+        assert settings.lead_ms == 100
+
+    def test_other_variables_in_the_files_are_left_alone(self, tmp_path: Path) -> None:
+        (tmp_path / ".env").write_text("DATABASE=x\nMICSTREAM_NOT_YET=1\nLIVEKIT_ROOM=show\n")
+        assert load().room == "show"
+
+    @pytest.mark.parametrize("knob", KNOBS, ids=lambda knob: knob.name)
+    def test_every_variable_is_read_and_every_flag_wins(
+        self, knob: Knob, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        low, high = _two_values(knob)
+        monkeypatch.setenv(knob.variable, str(low))
+        assert _plain(getattr(load(), knob.name)) == _plain(low)
+        assert _plain(getattr(load(**{knob.name: high}), knob.name)) == _plain(high)
+
+
+def _two_values(knob: Knob) -> tuple[Any, Any]:
+    """Two values that can be used, neither of them the default where there is a choice."""
+    special = {
+        "url": ("ws://one:1", "wss://two.example"),
+        "frame_ms": (10, 30),
+        "onset_ms": (50, 70),
+        "onset_window_ms": (200, 300),
+        "max_length_ms": (20_000, 40_000),
+        "pre_roll_ms": (100, 200),
+        "avatar": ("one", ("two",)),
+    }
+    if knob.name in special:
+        return special[knob.name]
+    if knob.choices:
+        return knob.choices[0], knob.choices[-1]
+    if knob.low is not None:
+        assert knob.high is not None
+        return knob.kind(knob.low), knob.kind(knob.high)
+    return "one", "two"
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "get_secret_value"):
+        value = value.get_secret_value()
+    return (value,) if isinstance(value, str) else value
+
+
+class TestRefused:
+    @pytest.mark.parametrize("knob", KNOBS, ids=lambda knob: knob.name)
+    def test_a_value_out_of_range_names_option_and_variable(self, knob: Knob) -> None:
+        values: list[Any] = []
+        if knob.low is not None and knob.high is not None:
+            values = [knob.low - 1, knob.high + 1, "many", "", "nan", float("nan"), [1]]
+        elif knob.choices:
+            values = ["other", 7]
+        elif knob.name in ("room", "identity"):
+            values = ["", "  "]
+        for value in values:
+            message = refused(**{knob.name: value})
+            assert knob.option in message
+            assert knob.variable in message
+            assert "Value error" not in message
+
+    @pytest.mark.parametrize("knob", KNOBS, ids=lambda knob: knob.name)
+    def test_from_the_environment_too(self, knob: Knob, monkeypatch: pytest.MonkeyPatch) -> None:
+        if knob.low is None and not knob.choices:
+            return
+        monkeypatch.setenv(knob.variable, "nonsense")
+        message = refused()
+        assert f"{knob.option} ({knob.variable}): 'nonsense' cannot be used: " in message
+
+    def test_from_a_file_too(self, tmp_path: Path) -> None:
+        (tmp_path / ".env").write_text("MICSTREAM_LEAD_MS=soon\n")
+        assert "--lead-ms (MICSTREAM_LEAD_MS): 'soon' cannot be used" in refused()
+
+    def test_all_that_is_wrong_is_said_at_once(self) -> None:
+        message = refused(lead_ms=-1, mode="loud", frame_ms=15)
+        for option in ("--lead-ms", "--mode", "--frame-ms"):
+            assert option in message
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "example.org",
+            "ftp://example.org",
+            "ws://",
+            "ws:///path",
+            "wss://:7880",
+            "wss://[no",
+            "wss://host:port",
+            "wss://host:70000",
+            "wss://host:0",
+            "",
+        ],
+    )
+    def test_addresses(self, url: str) -> None:
+        assert "expected an address such as wss://" in refused(url=url)
+
+    @pytest.mark.parametrize("url", ["ws://localhost:7880", "https://a.example/x", "ws://[::1]:1"])
+    def test_addresses_that_can_be_used(self, url: str) -> None:
+        assert load(url=url).url == url
+
+    @pytest.mark.parametrize("avatar", [["a*b"], ["ok", "*x"], " , ", "**"])
+    def test_patterns(self, avatar: Any) -> None:
+        message = refused(avatar=avatar)
+        assert "--avatar (MICSTREAM_AVATAR)" in message
+        assert "*" in message
+
+    def test_an_onset_longer_than_its_window(self) -> None:
+        assert "--onset-ms must not be longer than --onset-window-ms" in refused(onset_ms=120)
+
+    def test_a_limit_that_a_lead_would_exceed(self) -> None:
+        flags = {"max_length_ms": 1_000, "onset_window_ms": 500, "pre_roll_ms": 500}
+        assert "--max-length-ms must be longer" in refused(**flags)
+        load(**{**flags, "pre_roll_ms": 490})
+
+    def test_a_settings_file_that_is_no_text(self, tmp_path: Path) -> None:
+        (tmp_path / ".env").write_bytes(b"LIVEKIT_ROOM=\xff\xfe\n")
+        assert "not UTF-8" in refused()
+
+
+# Begun by a sign that stands in no text of ours, lest a secret be found where it is not.
+SECRETS = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]),
+    min_size=8,
+    max_size=60,
+).map(lambda text: f"\u00a7{text}")
+
+
+class TestSecrets:
+    @hypothesis_settings(max_examples=60)
+    @given(secret=SECRETS, token=SECRETS)
+    def test_no_secret_is_ever_shown(self, secret: str, token: str) -> None:
+        given_ = {"api_secret": secret, "token": token, "api_key": "key-" + secret}
+        settings = load(**given_)
+        assert settings.api_secret is not None
+        assert settings.api_secret.get_secret_value() == secret
+        shown = [repr(settings), str(settings), f"{settings}", f"{[settings]!r}"]
+        # What is wrong elsewhere is told without them:
+        for wrong in ({"lead_ms": -1}, {"url": "nowhere"}, {"onset_ms": 900}):
+            shown.append(refused(**given_, **wrong))
+        for text in shown:
+            assert secret not in text
+            assert token not in text
+
+    @hypothesis_settings(max_examples=60)
+    @given(secret=SECRETS)
+    def test_a_secret_that_cannot_be_used_is_not_repeated(self, secret: str) -> None:
+        for name in ("api_secret", "token"):
+            message = refused(**{name: [secret]})
+            assert secret not in message
+            assert knobs.BY_NAME[name].option in message
+
+    @hypothesis_settings(max_examples=100)
+    @given(secret=SECRETS)
+    def test_nor_is_a_password_in_an_address(self, secret: str) -> None:
+        message = refused(url=f"wss://user:{secret}@example.org")
+        assert secret not in message
+        assert "--url (LIVEKIT_URL)" in message
+
+    @pytest.mark.parametrize("password", ["pass\u2100word", "pa/ss", "pa?ss", "pa#ss", "[pass"])
+    def test_nor_one_that_makes_the_address_unreadable(self, password: str) -> None:
+        assert password not in refused(url=f"wss://user:{password}@example.org")
+
+    def test_the_other_settings_are_shown(self) -> None:
+        shown = repr(load(api_key="key", api_secret="s" * 32, room="show"))
+        assert shown.startswith("Settings(url=None, api_key=***, api_secret=***, token=None, ")
+        assert "room='show'" in shown
+        assert "lead_ms=100" in shown
+
+
+def test_settings_cannot_be_changed() -> None:
+    settings = load()
+    with pytest.raises(ValueError, match="frozen"):
+        settings.lead_ms = 200
+
+
+class TestKnobs:
+    def test_settings_have_exactly_the_knobs(self) -> None:
+        assert list(Settings.model_fields) == [knob.name for knob in KNOBS]
+
+    @pytest.mark.parametrize("knob", KNOBS, ids=lambda knob: knob.name)
+    def test_the_default_can_be_used(self, knob: Knob) -> None:
+        assert getattr(load(), knob.name) == knob.default
+        if knob.low is not None and knob.default is not None:
+            assert knob.high is not None
+            assert knob.low <= knob.default <= knob.high
+            assert isinstance(knob.default, knob.kind)
+        if knob.choices:
+            assert knob.default in knob.choices
+        if knob.default is not None:
+            # validated, not only set
+            assert _plain(getattr(load(**{knob.name: knob.default}), knob.name)) == _plain(
+                knob.default
+            )
+
+    def test_names_options_and_variables_are_told_apart(self) -> None:
+        for key in ("name", "option", "variable"):
+            values = [getattr(knob, key) for knob in KNOBS]
+            assert len(set(values)) == len(values)
+
+    @pytest.mark.parametrize("knob", KNOBS, ids=lambda knob: knob.name)
+    def test_each_is_explained(self, knob: Knob) -> None:
+        assert len(knob.help) > 15
+        assert knob.help.endswith(".")
+        assert (knob.low is None) == (knob.high is None)
+        assert re.fullmatch(r"(LIVEKIT|MICSTREAM)_[A-Z_]+", knob.variable)
+
+    def test_the_segmenters_own_defaults_are_the_same(self) -> None:
+        assert {field.name for field in dataclasses.fields(SegmenterOptions)} == set(
+            knobs.SEGMENTER
+        )
+        assert load().segmenter == SegmenterOptions()
+
+    def test_the_segmenter_is_told_what_was_set(self) -> None:
+        segmenter = load(pre_roll_ms=120, hangover_ms=700).segmenter
+        assert segmenter.pre_roll_ms == 120
+        assert segmenter.hangover_ms == 700
+
+    def test_secrets_are_marked(self) -> None:
+        assert {knob.name for knob in KNOBS if knob.secret} == {"api_secret", "token"}
+
+
+@pytest.fixture
+def example() -> Iterator[str]:
+    yield (ROOT / ".env.example").read_text("utf-8")
+
+
+@pytest.mark.parametrize("knob", KNOBS, ids=lambda knob: knob.name)
+def test_the_example_file_explains_every_variable(knob: Knob, example: str) -> None:
+    lines = example.splitlines()
+    found = [n for n, line in enumerate(lines) if re.match(rf"#?\s?{knob.variable}=", line)]
+    assert len(found) == 1
+    assert lines[found[0] - 1].startswith("# "), "words above it"
+    value = lines[found[0]].partition("=")[2]
+    if isinstance(knob.default, tuple):
+        assert value == ",".join(knob.default)
+    elif knob.default is not None:
+        assert value == str(knob.default)
+    else:
+        assert value == ""
+
+
+def test_the_example_file_can_be_used_as_it_is(example: str, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(example, "utf-8")
+    assert load() == Settings()
+    commented_in = re.sub(r"(?m)^#\s?(?=[A-Z_]+=)", "", example)
+    (tmp_path / ".env.local").write_text(commented_in, "utf-8")
+    assert load() == Settings(_env_file=None)  # type: ignore[call-arg] # pydantic's own

@@ -1,0 +1,151 @@
+"""What a person reads: every event in words, with the figures that count."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from micstream import events
+from micstream.events import Event
+from micstream.speech.events import EndReason
+from micstream.view.json_lines import JsonLines
+from micstream.view.lines import Lines, words
+
+SHOWN: list[tuple[Event, str]] = [
+    (
+        events.Capturing(device="USB", rate=44_100, channels=2),
+        "microphone: USB, 44.1 kHz, 2 channels",
+    ),
+    (events.Capturing(device="USB", rate=16_000, channels=1), "microphone: USB, 16 kHz, mono"),
+    (events.Connection(state="connecting", attempt=1), "connecting to the room"),
+    (events.Connection(state="reconnecting", attempt=3), "reconnecting to the room, attempt 3"),
+    (events.Connection(state="connected", attempt=1), "in the room"),
+    (
+        events.Connection(state="lost", attempt=1),
+        "the connection is lost; joining again until it works",
+    ),
+    (events.AvatarJoined(identity="avatar-a"), "avatar avatar-a is here"),
+    (events.AvatarReady(identity="avatar-a", how="probe"), "avatar avatar-a listens (it answered)"),
+    (
+        events.AvatarReady(identity="avatar-a", how="video"),
+        "avatar avatar-a listens (it shows itself)",
+    ),
+    (
+        events.AvatarReady(identity="avatar-a", how="active"),
+        "avatar avatar-a listens (it is present)",
+    ),
+    (events.AvatarLeft(identity="avatar-a"), "avatar avatar-a has left"),
+    (events.Ready(), "ready: the next word is heard"),
+    (
+        events.UtteranceStarted(id="u12", onset_s=61.5, decided_s=61.6, lead_ms=160),
+        "  u12  speaks   from 61.50 s, lead 160 ms",
+    ),
+    (
+        events.UtteranceEnded(id="u12", duration_s=2.345, bytes=1, reason=EndReason.MAX_LENGTH),
+        "  u12  sent     2.35 s (max_length)",
+    ),
+    (events.PlaybackStarted(id="u12", delay_ms=212), "  u12  heard    after 212 ms"),
+    (
+        events.PlaybackFinished(id="u12", position_s=2.3, interrupted=False, stutter_ms=0),
+        "  u12  played   2.30 s",
+    ),
+    (
+        events.PlaybackFinished(id="u12", position_s=2.3, interrupted=False, stutter_ms=85),
+        "  u12  played   2.30 s, stuttered 85 ms",
+    ),
+    (
+        events.PlaybackFinished(id="u12", position_s=1.0, interrupted=True),
+        "  u12  cut off  1.00 s",
+    ),
+    (events.Dropped(seconds=0.75, why="no avatar"), "dropped 0.75 s: no avatar"),
+    (events.Microphone(state="lost", device="USB"), "microphone USB: lost"),
+    (events.Backlog(seconds=1.25), "backlog 1.2 s"),
+    (events.Warned(code="x", message="odd"), "warning: odd"),
+    (
+        events.Failed(code="x", message="none came", hint="start one"),
+        "error: none came\n           start one",
+    ),
+    (
+        events.Bye(
+            utterances=1,
+            seconds=2.0,
+            dropped=0.0,
+            delay_median_ms=None,
+            delay_p95_ms=None,
+            faults=0,
+        ),
+        "1 utterance, 2.0 s",
+    ),
+    (
+        events.Bye(
+            utterances=12,
+            seconds=30.5,
+            dropped=1.5,
+            delay_median_ms=212,
+            delay_p95_ms=250,
+            faults=2,
+        ),
+        "12 utterances, 30.5 s; heard after 212 ms (median), 250 ms (95 %); dropped 1.5 s; "
+        "faults: 2",
+    ),
+]
+
+
+@pytest.mark.parametrize(("event", "said"), SHOWN)
+def test_words(event: Event, said: str) -> None:
+    assert words(event) == said
+
+
+def test_every_event_has_words_of_its_own() -> None:
+    assert {type(event) for event, _ in SHOWN} == set(Event.__subclasses__())
+
+
+def shown(event: Event, *, quiet: bool = False) -> str:
+    out = io.StringIO()
+    Lines(Console(file=out, width=200), quiet=quiet)(event)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("event", "said"), [pair for pair in SHOWN if not isinstance(pair[0], events.Failed)]
+)
+def test_a_line_begins_with_the_time_of_day(event: Event, said: str) -> None:
+    line = shown(event)
+    assert line[2] == line[5] == ":"
+    assert line[8:10] == "  "
+    assert line[10:] == said + "\n"
+
+
+def test_what_looks_like_markup_is_shown_as_it_is() -> None:
+    assert "[red] :smile: mic[/red]" in shown(
+        events.Capturing(device="[red] :smile: mic[/red]", rate=16_000, channels=1)
+    )
+
+
+def test_quiet_shows_trouble_alone() -> None:
+    loud = {type(event) for event, _ in SHOWN if shown(event, quiet=True)}
+    assert loud == {events.Warned, events.Dropped, events.Bye}
+
+
+def test_an_error_is_left_to_the_program_that_ends_with_it() -> None:
+    assert shown(events.Failed(code="x", message="none came")) == ""
+
+
+def test_json_lines_come_one_at_a_time_and_at_once() -> None:
+    class Flushed(io.StringIO):
+        flushes = 0
+
+        def flush(self) -> None:
+            self.flushes += 1
+
+    out = Flushed()
+    view = JsonLines(out)
+    view(events.Ready())
+    view(events.Backlog(seconds=1.0))
+    assert out.flushes == 2
+    lines = out.getvalue().splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["ready", "backlog"]
+    assert out.getvalue().endswith("\n")
