@@ -73,14 +73,16 @@ def closes_unwatched_after(room: rtc.Room) -> float | None:
     return timeout if 0 < timeout < _LONG_S else None
 
 
-async def ask(room: rtc.Room, identity: str, method: str, payload: str = "") -> str | None:
-    """Call a participant; None where no answer came in time, or the room is gone.
+async def ask(
+    room: rtc.Room, identity: str, method: str, payload: str = "", *, timeout: float = _ANSWER_S
+) -> str | None:
+    """Call a participant; None where no answer came in `timeout` s, or the room is gone.
 
     Raises:
         rtc.RpcError: it answered with an error, or cannot be reached.
     """
     try:
-        async with asyncio.timeout(_ANSWER_S):
+        async with asyncio.timeout(timeout):
             return await room.local_participant.perform_rpc(
                 destination_identity=identity, method=method, payload=payload
             )

@@ -29,9 +29,10 @@ from micstream.settings import Settings
 _RETRY_S: Final = (0.5, 1.0, 2.0, 4.0, 5.0)
 _CLEAR_REPORT_S: Final = 0.6
 """How long an avatar takes to report that it was cleared, and a stray start with it."""
+_LEAVE_S: Final = 3.0
+"""The same when we leave for good: the call may queue behind much sound on a slow network."""
 _ANSWER_S: Final = 0.2
 """How long our answer to its last report takes to reach it."""
-
 _AGENT: Final = rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
 
 
@@ -88,7 +89,7 @@ class AvatarRoom:
     async def settle(self) -> None:
         """Leave nothing for the avatar to report: a report to nobody would end it."""
         if self._playback.ledger.outstanding and self.is_ready:
-            await self.clear()
+            await self.clear(patience=_LEAVE_S)
         elif self._playback.ledger.has_reported:
             await asyncio.sleep(_ANSWER_S)
 
@@ -204,8 +205,8 @@ class AvatarRoom:
             chunk_ms=self._settings.chunk_ms,
         )
 
-    async def clear(self) -> None:
-        """Have the avatar stop and drop what it has. Close what is open first."""
+    async def clear(self, *, patience: float = _CLEAR_REPORT_S) -> None:
+        """Have the avatar stop and drop all, with `patience` s for its report. Close first."""
         room, avatar = self._room, self._avatar
         if room is None or avatar is None:
             return
@@ -213,9 +214,9 @@ class AvatarRoom:
         reports = ledger.outstanding > 0 and ledger.has_reported
         ledger.cleared(time.monotonic())
         with contextlib.suppress(rtc.RpcError):
-            await presence.ask(room, avatar.identity, wire.CLEAR_BUFFER)
+            await presence.ask(room, avatar.identity, wire.CLEAR_BUFFER, timeout=max(1.0, patience))
         if reports:
-            await self._playback.wait_played(_CLEAR_REPORT_S)
+            await self._playback.wait_played(patience)
         # A stray start may follow the report: it must still find us here.
         await asyncio.sleep(_CLEAR_REPORT_S / 2)
 

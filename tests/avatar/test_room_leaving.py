@@ -93,7 +93,8 @@ async def test_the_avatar_is_alive_half_a_minute_after_we_have_left(
 ) -> None:
     rooms = [f"{room_name}-{way.__name__}" for way in WAYS]
     async with AsyncExitStack() as stack:
-        workers = [await stack.enter_async_context(avatar(room)) for room in rooms]
+        starting = (stack.enter_async_context(avatar(room)) for room in rooms)
+        workers = await asyncio.gather(*starting)
         await asyncio.gather(
             *(way(server, room, tmp_path / room) for way, room in zip(WAYS, rooms, strict=True))
         )

@@ -81,22 +81,25 @@ async def test_ended_in_the_middle_it_leaves_nothing_behind(
     assert spoke.named("utterance_ended")[-1]["reason"] == "shutdown"
 
 
-@pytest.mark.parametrize("options", [("--json",), ("--plain", "--quiet", "--mode", "utterance")])
 async def test_the_server_of_the_environment_is_used_and_no_microphone_needed(
-    server: LocalServer, tmp_path: Path, family: list[psutil.Process], options: tuple[str, ...]
+    server: LocalServer, tmp_path: Path, family: list[psutil.Process]
 ) -> None:
     env = started_with(NO_DEVICES, tmp_path / "double", environment(server))
-    async with program(tmp_path, "demo", *options, env=env) as ours:
-        await wait_until(lambda: "there is no microphone" in ours.stderr, 40, "its speech")
-        names = note(ours, family)
-        assert not any("livekit-server" in name for name in names)
-        assert f"using the server at {server.url}" in ours.stderr
-        if "--json" in options:
-            await ours.until("playback_started")
-        ours.send(signal.SIGTERM)
-        assert await ours.ended() == 0
-    assert "utterance" in ours.stdout, "the summary"
-    assert server.api_secret not in ours.stdout + ours.stderr
+
+    async def ended(*options: str) -> None:
+        async with program(tmp_path / options[0], "demo", *options, env=env) as ours:
+            await wait_until(lambda: "there is no microphone" in ours.stderr, 40, "its speech")
+            names = note(ours, family)
+            assert not any("livekit-server" in name for name in names)
+            assert f"using the server at {server.url}" in ours.stderr
+            if "--json" in options:
+                await ours.until("playback_started")
+            ours.send(signal.SIGTERM)
+            assert await ours.ended() == 0
+        assert "utterance" in ours.stdout, "the summary"
+        assert server.api_secret not in ours.stdout + ours.stderr
+
+    await asyncio.gather(ended("--json"), ended("--plain", "--quiet", "--mode", "utterance"))
 
 
 async def test_a_server_without_its_secret_is_refused(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import soundfile
 from micstream.local.server import LocalServer
 from tests.conftest import AvatarFactory
 from tests.support.program import environment, program, run
-from tests.support.rooms import bystander, joined, wire_avatar
+from tests.support.rooms import bystander, wire_avatar
 from tests.support.speech import HELLO, RATE, SENTENCES, samples
 from tests.support.waiting import wait_until
 
@@ -115,19 +115,16 @@ async def test_a_truncated_wav_is_played_as_far_as_it_goes(
 
 
 async def test_an_avatar_bound_to_another_is_told_and_ends_with_6(
-    server: LocalServer, room_name: str, avatar: AvatarFactory, tmp_path: Path
+    server: LocalServer, room_name: str, tmp_path: Path
 ) -> None:
-    async with (
-        joined(server, room_name, "another", kind="agent", auto_subscribe=True),
-        avatar(room_name, sender="another") as worker,
-    ):
-        options = ("--wait-avatar", "4", "--json", "--room", room_name)
+    async with wire_avatar(server, room_name, clear_answer="reject") as avatar:
+        options = ("--wait-avatar", "1.5", "--json", "--room", room_name)
         code, ours = await run(tmp_path, "play", HELLO, *options, env=environment(server))
-        assert code == 6
-        assert [event["code"] for event in ours.named("warning")] == ["avatar_bound"]
-        assert ours.named("utterance_started") == []
-        assert ours.named("error")[0]["code"] == "avatar_not_listening"
-        assert worker.alive
+    assert code == 6
+    assert [event["code"] for event in ours.named("warning")] == ["avatar_bound"]
+    assert ours.named("utterance_started") == []
+    assert ours.named("error")[0]["code"] == "avatar_not_listening"
+    assert avatar.streams == []
 
 
 async def test_the_stock_avatar_is_heard_and_all_is_reported_before_the_end(

@@ -68,3 +68,11 @@ def likeness_near(pcm: bytes, source: Samples, second: float, *, slack_ms: int =
     return max(
         float(np.corrcoef(heard, source[start : start + heard.size])[0, 1]) for start in starts
     )
+
+
+def stretches(sound: Samples, *, gap_s: float = 0.45, threshold: int = 300) -> list[float]:
+    """The lengths in seconds of the stretches of sound in it, parted by silences of `gap_s`."""
+    blocks = sound[: sound.size // 160 * 160].reshape(-1, 160).astype(np.int32)
+    loud = np.flatnonzero(np.abs(blocks).max(axis=1) > threshold)
+    parts = np.split(loud, np.flatnonzero(np.diff(loud) > gap_s * 100) + 1)
+    return [float(part[-1] - part[0] + 1) / 100 for part in parts if part.size]
