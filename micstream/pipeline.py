@@ -101,7 +101,7 @@ class Performance:
         self.gate = Gate.SHUT if settings.talk == "push" else Gate.VOICE
         """Who decides what is sent: see `set_gate`."""
         self.hurry = False
-        """Set it to leave soon, in two seconds as a rule; else all that was sent is played first."""
+        """Set it to leave soon, as a rule in two seconds; else what was sent is played first."""
         self._speaker = Speaker(self.room, monitor, settings.mode)
         self._path: SoundPath | None = None
         self._awaits_microphone = False
