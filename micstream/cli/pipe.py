@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from micstream.pipeline import Performance
     from micstream.settings import Settings
 
-_WAIT_AVATAR_S = 30.0
-
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -53,11 +51,12 @@ def pipe(
     from micstream.cli.stage import perform
 
     async def work(performance: Performance, settings: Settings, monitor: Monitor) -> None:
+        from micstream.cli.stage import patience
         from micstream.events import Warned
         from micstream.sources.stdin import StdinSource
 
         source = await StdinSource.open(rate=rate, channels=channels)
-        wait = settings.wait_avatar if settings.wait_avatar is not None else _WAIT_AVATAR_S
+        wait = patience(settings)
         await performance.room.wait_ready(wait)
         try:
             await performance.speak(source, cut=cut)

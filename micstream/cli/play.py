@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from micstream.pipeline import Performance
     from micstream.settings import Settings
 
-_WAIT_AVATAR_S = 30.0
-
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -88,11 +86,12 @@ async def play_files(
     pace: Literal["realtime", "fast"] = "realtime",
 ) -> None:
     """Wait for the avatar, then play the files one after the other, `times` over (0: for ever)."""
+    from micstream.cli.stage import patience
     from micstream.events import Warned
     from micstream.sources.files import FileSource
 
     clock = asyncio.get_running_loop()
-    wait = settings.wait_avatar if settings.wait_avatar is not None else _WAIT_AVATAR_S
+    wait = patience(settings)
     await performance.room.wait_ready(wait)
     due, round_ = clock.time(), 0
     while times == 0 or round_ < times:

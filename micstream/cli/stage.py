@@ -22,6 +22,8 @@ from micstream.view.lines import Lines
 
 Work = Callable[[Performance, Settings, Monitor], Coroutine[Any, Any, None]]
 
+_WAIT_AVATAR_S = 30.0
+
 
 def perform(work: Work, flags: Flags, output: Output, *, keys: bool = False) -> None:
     """Join the room, do `work`, leave, print the summary. Returns after a clean end."""
@@ -85,6 +87,11 @@ def _until_nobody_reads(view: Listener, stop: asyncio.Event) -> Listener:
 def drop_stdout() -> None:
     """Nobody reads stdout any more: what is still to be written there goes nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def patience(settings: Settings) -> float:
+    """Seconds that a command with something to say waits for the avatar."""
+    return settings.wait_avatar if settings.wait_avatar is not None else _WAIT_AVATAR_S
 
 
 def make_view(output: Output) -> Lines | JsonLines:
