@@ -320,7 +320,7 @@ class WireAvatar:
                 record.chunks.append(chunk)
                 record.chunk_times.append(time.time())
             record.closed_at = time.time()
-            if self.plays:
+            if self.plays and self.room is not None:
                 await self._report(record)
         except ConnectionError as error:
             record.error = str(error)
@@ -329,7 +329,8 @@ class WireAvatar:
         bytes_a_second = 2 * int((record.info.attributes or {})["sample_rate"])
         with suppress(rtc.RpcError):  # the sender may be gone
             await self.report_started(record.sender)
-            await self.report_finished(record.sender, len(record.payload) / bytes_a_second)
+            if self.room is not None:  # nor may we ourselves be there any more
+                await self.report_finished(record.sender, len(record.payload) / bytes_a_second)
 
 
 @asynccontextmanager
