@@ -1,14 +1,27 @@
-"""All benchmarks, each a short run: segmentation, cost, delay. For figures run them one by one."""
+"""All benchmarks, each a short run. For figures run them one by one.
+
+segmenter: the cost of finding utterances; segmentation: how well they are found, on labelled
+recordings that `--speech` names; cost: of a sender; latency: its delay.
+"""
 
 from __future__ import annotations
 
-from bench import cost, latency, segmenter
+import sys
+from pathlib import Path
+
+from bench import cost, latency, segmentation, segmenter
 from bench.report import parser
 
 
 def main() -> None:
-    given = parser("bench", __doc__).parse_args()
+    options = parser("bench", __doc__)
+    options.add_argument("--speech", type=Path, metavar="FOLDER", help="for bench.segmentation")
+    given = options.parse_args()
     arguments = ["--quick", *(["--json"] if given.json else [])]
+    if given.speech is not None:
+        segmentation.main([*arguments, str(given.speech)])
+    else:
+        print("segmentation is left out: it needs --speech FOLDER", file=sys.stderr)
     for each in (segmenter, cost, latency):
         each.main(arguments)
 

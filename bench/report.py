@@ -38,14 +38,16 @@ def machine() -> Figures:
     }
 
 
-def show(title: str, head: Sequence[str], rows: Sequence[Sequence[Any]], *notes: str) -> None:
-    """A table, its first column to the left, and lines under it."""
+def show(
+    title: str, head: Sequence[str], rows: Sequence[Sequence[Any]], *notes: str, width: int = 110
+) -> None:
+    """A table, its first column to the left, and lines under it; never narrower than `width`."""
     table = Table(title=title, title_justify="left", title_style="bold")
     for index, name in enumerate(head):
         table.add_column(name, justify="left" if index == 0 else "right", no_wrap=index == 0)
     for row in rows:
         table.add_row(*(cell(value) for value in row))
-    console = Console(width=max(110, Console().width))
+    console = Console(width=max(width, Console().width))
     console.print(table)
     for note in notes:
         console.print(f"  {note}", highlight=False)

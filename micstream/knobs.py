@@ -41,6 +41,7 @@ class Knob:
 
 ROOM: Final = "Room and avatar"
 MICROPHONE: Final = "Microphone"
+CLEANING: Final = "Cleaning"
 SENDING: Final = "Sending"
 CUTTING: Final = "Cutting into utterances"
 
@@ -125,6 +126,20 @@ KNOBS: Final = (
         choices=("voice", "push"),
     ),
     Knob(
+        "clean",
+        "High pass, noise suppression and automatic gain before detection and sending.",
+        CLEANING,
+        False,
+        bool,
+    ),
+    Knob(
+        "send_original",
+        "With --clean: the detector hears the cleaned sound, the avatar gets the original.",
+        CLEANING,
+        False,
+        bool,
+    ),
+    Knob(
         "mode",
         "live: heard while you speak. utterance: each one whole, after its end.",
         SENDING,
@@ -152,6 +167,14 @@ KNOBS: Final = (
         8_000,
         48_000,
         unit="Hz",
+    ),
+    Knob(
+        "preset",
+        "For the place: studio (quiet, close), room, or stage (noise, an audience). "
+        "As calibrated for the device where it is not given, else room.",
+        CUTTING,
+        None,
+        choices=("studio", "room", "stage"),
     ),
     Knob(
         "vad",
@@ -185,6 +208,6 @@ BY_NAME: Final = {knob.name: knob for knob in KNOBS}
 SEGMENTER: Final = tuple(
     knob.name
     for knob in KNOBS
-    if knob.panel == CUTTING and knob.name not in ("vad", "vad_mode", "frame_ms")
+    if knob.panel == CUTTING and knob.name not in ("preset", "vad", "vad_mode", "frame_ms")
 )
 """The names that are fields of `SegmenterOptions` too."""

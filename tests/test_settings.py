@@ -108,6 +108,8 @@ def _two_values(knob: Knob) -> tuple[Any, Any]:
         return special[knob.name]
     if knob.choices:
         return knob.choices[0], knob.choices[-1]
+    if knob.kind is bool:
+        return True, False
     if knob.low is not None:
         assert knob.high is not None
         return knob.kind(knob.low), knob.kind(knob.high)
@@ -261,7 +263,7 @@ class TestKnobs:
             assert knob.high is not None
             assert knob.low <= knob.default <= knob.high
             assert isinstance(knob.default, knob.kind)
-        if knob.choices:
+        if knob.choices and knob.default is not None:
             assert knob.default in knob.choices
         if knob.default is not None:
             # validated, not only set
@@ -311,7 +313,7 @@ def test_the_example_file_explains_every_variable(knob: Knob, example: str) -> N
     if isinstance(knob.default, tuple):
         assert value == ",".join(knob.default)
     elif knob.default is not None:
-        assert value == str(knob.default)
+        assert value == (str(knob.default).lower() if knob.kind is bool else str(knob.default))
     else:
         assert value == ""
 

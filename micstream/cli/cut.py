@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from micstream.cli.options import SEGMENTATION, Flags, Output, takes
+from micstream.cli.options import CLEAN, SEGMENTATION, Flags, Output, takes
 from micstream.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
     app.command("cut")(cut)
 
 
-@takes(SEGMENTATION)
+@takes(CLEAN, SEGMENTATION)
 def cut(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="WAV, FLAC, MP3 or OGG.")],
     flags: Flags,

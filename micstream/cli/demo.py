@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from micstream.cli.options import CAPTURE, SEGMENTATION, TRANSPORT, Flags, Output, takes
+from micstream.cli.options import CAPTURE, CLEAN, SEGMENTATION, TRANSPORT, Flags, Output, takes
 
 if TYPE_CHECKING:
     from micstream.monitor import Monitor
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo)
 
 
-@takes(CAPTURE, TRANSPORT, SEGMENTATION)
+@takes(CAPTURE, CLEAN, TRANSPORT, SEGMENTATION)
 def demo(
     flags: Flags,
     output: Output,

@@ -9,6 +9,7 @@ import typer
 
 from micstream.cli.options import (
     CAPTURE,
+    CLEAN,
     CONNECTION,
     SEGMENTATION,
     TRANSPORT,
@@ -28,7 +29,7 @@ def register(app: typer.Typer) -> None:
     app.command("live")(live)
 
 
-@takes(CONNECTION, CAPTURE, TRANSPORT, SEGMENTATION)
+@takes(CONNECTION, CAPTURE, CLEAN, TRANSPORT, SEGMENTATION)
 def live(flags: Flags, output: Output) -> None:
     """Speak through the avatar with your microphone.
 

@@ -9,13 +9,14 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from micstream.knobs import CUTTING, KNOBS, MICROPHONE, ROOM, SENDING, Knob
+from micstream.knobs import CLEANING, CUTTING, KNOBS, MICROPHONE, ROOM, SENDING, Knob
 
 Flags = dict[str, Any]
 """Settings given as options, by name; None where not given."""
 
 CONNECTION = tuple(knob for knob in KNOBS if knob.panel == ROOM)
 CAPTURE = tuple(knob for knob in KNOBS if knob.panel == MICROPHONE)
+CLEAN = tuple(knob for knob in KNOBS if knob.panel == CLEANING)
 TRANSPORT = tuple(knob for knob in KNOBS if knob.panel == SENDING)
 SEGMENTATION = tuple(knob for knob in KNOBS if knob.panel == CUTTING)
 
@@ -92,6 +93,8 @@ def _parameter(knob: Knob) -> inspect.Parameter:
         kind = Literal[knob.choices]
     if knob.several:
         kind = list[str]
+    if knob.kind is bool:  # None where not given, so that a variable may say yes; and then no
+        names[0] = f"{knob.option}/--no-{knob.option.removeprefix('--')}"
     option = typer.Option(*names, **words)
     return inspect.Parameter(
         knob.name,
@@ -104,7 +107,7 @@ def _parameter(knob: Knob) -> inspect.Parameter:
 def describe(knob: Knob) -> str:
     """Default, range and variable: `100 ms; 0 to 5000; MICSTREAM_LEAD_MS`."""
     parts = []
-    if knob.default not in (None, ""):
+    if knob.default not in (None, "", False):
         default = ",".join(knob.default) if knob.several else f"{knob.default}"
         parts.append(f"default {default} {knob.unit}".rstrip())
     if knob.low is not None:

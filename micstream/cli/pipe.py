@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from micstream.cli.options import CONNECTION, SEGMENTATION, TRANSPORT, Flags, Output, takes
+from micstream.cli.options import CLEAN, CONNECTION, SEGMENTATION, TRANSPORT, Flags, Output, takes
 
 if TYPE_CHECKING:
     from micstream.monitor import Monitor
@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
     app.command("pipe")(pipe)
 
 
-@takes(CONNECTION, TRANSPORT, SEGMENTATION)
+@takes(CONNECTION, CLEAN, TRANSPORT, SEGMENTATION)
 def pipe(
     flags: Flags,
     output: Output,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from micstream.cli.options import CONNECTION, SEGMENTATION, TRANSPORT, Flags, Output, takes
+from micstream.cli.options import CLEAN, CONNECTION, SEGMENTATION, TRANSPORT, Flags, Output, takes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
     app.command("play")(play)
 
 
-@takes(CONNECTION, TRANSPORT, SEGMENTATION)
+@takes(CONNECTION, CLEAN, TRANSPORT, SEGMENTATION)
 def play(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="WAV, FLAC, MP3 or OGG.")],
     flags: Flags,
