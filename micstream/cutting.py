@@ -11,11 +11,10 @@ import soundfile
 
 from micstream.audio.format import SPEECH
 from micstream.errors import InputError
-from micstream.pipeline import SoundPath
+from micstream.pipeline import make_cutter, make_path
 from micstream.settings import Settings
 from micstream.sources.files import FileSource
 from micstream.sources.source import Block
-from micstream.speech.cutter import Cutter
 from micstream.speech.detector import Detector
 from micstream.speech.events import End, EndReason, Onset, Speech
 
@@ -91,7 +90,7 @@ def cut_file(path: Path, settings: Settings, detector: Detector) -> CutFile:
     """
     source = FileSource(path, pace="fast")
     traced = _Traced(detector)
-    sound = SoundPath(source, Cutter(traced, settings.segmenter))
+    sound = make_path(source, make_cutter(settings, traced), settings)
     found: list[Found] = []
     onset: Onset | None = None
     pcm = bytearray()

@@ -17,7 +17,11 @@ from typing import Any, Final, Literal
 import aiohttp
 from livekit import rtc
 
+from micstream.audio.format import SPEECH
 from micstream.audio.levels import FLOOR_DB, rms_db
+from micstream.audio.meter import Meter, Reading
+from micstream.audio.resample import Resampler
+from micstream.audio.watch import HUM_HINT, HUM_LEVEL_DB, HUM_OVER_DB
 from micstream.avatar import presence, token
 from micstream.avatar.connect import TOKEN_LIFE, credentials, explain
 from micstream.avatar.redact import guard_sdk_log
@@ -36,7 +40,8 @@ from micstream.sources.microphone import Microphone
 
 State = Literal["ok", "warning", "failed", "left out"]
 
-_LISTEN_S: Final = 1.0
+_LISTEN_S: Final = 1.3
+"""A whole second for the hum, and what a resampler holds back."""
 _HTTP_S: Final = 5.0
 _SKEW_WARN_S: Final = 5.0
 _SKEW_FAIL_S: Final = 60.0
@@ -114,9 +119,11 @@ async def _check_microphone(settings: Settings) -> AsyncIterator[Check]:
     sort = microphone.format
     yield Check("device", "ok", f"{microphone.name}, {sort.rate} Hz, {sort.channels} channel(s)")
     heard, pcm = 0.0, b""
+    meter, resampler = Meter(), Resampler(sort, SPEECH.rate, pick=microphone.pick)
     try:
         async for block in microphone.blocks():
             pcm += block.pcm
+            meter.push(resampler.push(block.pcm))
             heard = sort.seconds(len(pcm))
             if heard >= _LISTEN_S:
                 break
@@ -133,15 +140,26 @@ async def _check_microphone(settings: Settings) -> AsyncIterator[Check]:
             AudioDeviceError.exit_code,
         )
         return
-    level = rms_db(pcm)
-    quiet = level < -75
-    yield Check(
-        "sound",
-        "warning" if quiet else "ok",
-        f"{level:.0f} dBFS" if level > FLOOR_DB else "next to nothing",
-        "-60 to -20 dBFS",
-        "raise the microphone's gain" if quiet else "",
-    )
+    yield _judge_sound(rms_db(pcm), meter.reading())
+    hum = meter.hum()
+    if hum is not None and hum.over_db >= HUM_OVER_DB and hum.level_db >= HUM_LEVEL_DB:
+        yield Check(
+            "hum",
+            "warning",
+            f"{hum.hertz} Hz at {hum.level_db:.0f} dBFS, {hum.over_db:.0f} dB over its neighbours",
+            "none",
+            HUM_HINT,
+        )
+
+
+def _judge_sound(level: float, reading: Reading) -> Check:
+    found = f"{level:.0f} dBFS" if level > FLOOR_DB else "next to nothing"
+    expected = "-60 to -20 dBFS"
+    if reading.clipped_share:
+        return Check("sound", "warning", f"{found}, and it clips", expected, "turn its gain down")
+    if level < -75:
+        return Check("sound", "warning", found, expected, "raise the microphone's gain")
+    return Check("sound", "ok", found, expected)
 
 
 async def _check_server(url: str) -> list[Check]:

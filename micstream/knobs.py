@@ -46,7 +46,10 @@ SENDING: Final = "Sending"
 CUTTING: Final = "Cutting into utterances"
 
 
-def _ms(name: str, default: int, low: int, high: int, words: str) -> Knob:
+BY_PRESET: Final = "; by --vad and --preset unless given."
+
+
+def _ms(name: str, default: int | None, low: int, high: int, words: str) -> Knob:
     return Knob(name, words, CUTTING, default, int, low, high, unit="ms")
 
 
@@ -178,36 +181,72 @@ KNOBS: Final = (
     ),
     Knob(
         "vad",
-        "Voice activity detector.",
+        "Voice activity detector. hybrid: webrtcvad's quick onset, Silero's judgement. "
+        "silero: tells speech from other sounds. webrtc: cheap, hears noise as speech.",
         CUTTING,
-        "webrtc",
-        choices=("webrtc",),
+        "hybrid",
+        choices=("hybrid", "silero", "webrtc"),
+    ),
+    Knob(
+        "vad_on",
+        "Probability from which sound may begin an utterance" + BY_PRESET,
+        CUTTING,
+        None,
+        float,
+        0.01,
+        1,
+    ),
+    Knob(
+        "vad_off",
+        "Probability from which it holds one open; not above --vad-on" + BY_PRESET,
+        CUTTING,
+        None,
+        float,
+        0.01,
+        1,
+    ),
+    Knob(
+        "near_db",
+        "A voice quieter than the loudest of the last half minute by more than this is somebody "
+        "else's; 0: any will do. Not with --vad webrtc" + BY_PRESET,
+        CUTTING,
+        None,
+        int,
+        0,
+        60,
+        unit="dB",
     ),
     Knob(
         "vad_mode",
-        "How much webrtcvad must hear to call it speech: 0 little, 3 a lot.",
+        "How much --vad webrtc must hear to call it speech: 0 little, 3 a lot.",
         CUTTING,
         2,
         int,
         0,
         3,
     ),
-    _ms("frame_ms", 20, 10, 30, "Frame that the detector judges: 10, 20 or 30."),
-    _ms("onset_ms", 60, 10, 1_000, "Voiced sound that begins an utterance ..."),
-    _ms("onset_window_ms", 100, 10, 2_000, "... within this stretch."),
-    _ms("pre_roll_ms", 60, 0, 2_000, "Sent from before the first voiced frame."),
-    _ms("hangover_ms", 500, 50, 5_000, "Silence that ends an utterance."),
-    _ms("tail_ms", 200, 0, 5_000, "Kept of that silence in --mode utterance."),
-    _ms("min_speech_ms", 200, 0, 5_000, "Less voiced sound is a false alarm in --mode utterance."),
+    _ms("frame_ms", 20, 10, 30, "Frame that --vad webrtc judges: 10, 20 or 30."),
+    _ms("margin_ms", None, 0, 1_000, "Sent from before the place where sound began" + BY_PRESET),
+    _ms("onset_ms", None, 10, 1_000, "Voiced sound that begins an utterance ..."),
+    _ms("onset_window_ms", None, 10, 2_000, "... within this stretch" + BY_PRESET),
+    _ms(
+        "pre_roll_ms",
+        None,
+        0,
+        2_000,
+        "Sent from before the first voiced frame, at most" + BY_PRESET,
+    ),
+    _ms("hangover_ms", None, 50, 5_000, "Silence that ends an utterance" + BY_PRESET),
+    _ms("tail_ms", None, 0, 5_000, "Kept of that silence in --mode utterance" + BY_PRESET),
+    _ms(
+        "min_speech_ms",
+        None,
+        0,
+        5_000,
+        "Less voiced sound is a false alarm in --mode utterance" + BY_PRESET,
+    ),
     _ms("max_length_ms", 30_000, 1_000, 600_000, "Longest utterance; cut at a quiet place ..."),
     _ms("search_ms", 5_000, 0, 60_000, "... within this stretch before its end."),
 )
 
 BY_NAME: Final = {knob.name: knob for knob in KNOBS}
-
-SEGMENTER: Final = tuple(
-    knob.name
-    for knob in KNOBS
-    if knob.panel == CUTTING and knob.name not in ("preset", "vad", "vad_mode", "frame_ms")
-)
-"""The names that are fields of `SegmenterOptions` too."""

@@ -53,7 +53,9 @@ class Monitor:
                 self._delays.append(delay)
             case Dropped(seconds=seconds):
                 self._dropped += seconds
-            case Failed() | AvatarLeft() | Connection(state="lost") | Microphone(state="lost"):
+            case Failed() | AvatarLeft() | Connection(state="lost"):
+                self._faults += 1
+            case Microphone(state="lost" | "zeros" | "clipping" | "quiet"):
                 self._faults += 1
             case _:
                 pass

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 import numpy as np
@@ -51,7 +51,7 @@ class Microphone:
         self._arrived = asyncio.Event()
         self._ended = False
 
-    async def blocks(self) -> AsyncIterator[Block]:
+    async def blocks(self) -> AsyncGenerator[Block, None]:
         """Block after block until the device is lost.
 
         Raises:

@@ -39,7 +39,7 @@ class Lines:
             return
         if isinstance(event, events.Backlog) and event.seconds < _BACKLOG_SHOWN_S:
             return
-        if self._quiet and event.EVENT not in ("warning", "dropped", "bye"):
+        if self._quiet and event.EVENT not in ("warning", "microphone", "dropped", "bye"):
             return
         clock = time.strftime("%H:%M:%S", time.localtime(event.t))
         style = _STYLES.get(event.EVENT, "")
@@ -53,7 +53,8 @@ def words(event: Event) -> str:
     match event:
         case events.Capturing():
             channels = "mono" if event.channels == 1 else f"{event.channels} channels"
-            return f"microphone: {event.device}, {event.rate / 1000:g} kHz, {channels}"
+            preset = f"; calibrated: preset {event.preset}" if event.preset else ""
+            return f"microphone: {event.device}, {event.rate / 1000:g} kHz, {channels}{preset}"
         case events.Connection(state="connecting" | "reconnecting"):
             return f"{event.state} to the room" + _attempt(event.attempt)
         case events.Connection(state="lost"):
@@ -82,7 +83,7 @@ def words(event: Event) -> str:
         case events.Dropped():
             return f"dropped {event.seconds:.2f} s: {event.why}"
         case events.Microphone():
-            return f"microphone {event.device}: {event.state}"
+            return f"microphone {event.device}: {_trouble(event)}"
         case events.Backlog():
             return f"backlog {event.seconds:.1f} s"
         case events.Warned() | events.Failed():
@@ -91,6 +92,15 @@ def words(event: Event) -> str:
         case events.Bye():
             return _summary(event)
     return event.EVENT
+
+
+def _trouble(event: events.Microphone) -> str:
+    level = "" if event.level_db is None else f", speech at {event.level_db:.0f} dBFS"
+    return {
+        "zeros": "5 s of exact zeros: unmute it, or allow this program to use it",
+        "clipping": "it clips: turn its gain down, or step back",
+        "quiet": f"too quiet{level}: turn its gain up, or come closer",
+    }.get(event.state, event.state)
 
 
 def _attempt(attempt: int) -> str:

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import matplotlib.image
+import numpy as np
 import pytest
 import soundfile
 
+from micstream.cleaning import Cleaner
 from micstream.local.server import LocalServer
 from tests.support.program import environment, run
 from tests.support.rooms import wire_avatar
@@ -68,6 +70,25 @@ async def test_the_table_and_several_files(tmp_path: Path) -> None:
     )
     assert code == 2
     assert "one.txt is one file" in refused.stderr
+
+
+async def test_what_is_cut_is_the_cleaned_sound(tmp_path: Path) -> None:
+    pcm = samples(SENTENCES).tobytes()
+    cleaner = Cleaner()
+    clean = np.frombuffer(cleaner.push(pcm) + cleaner.finish(), dtype=np.int16)
+    command = ("cut", SENTENCES, "--clean", "--json", "--out", "out")
+    code, done = await run(tmp_path, *command, env=environment())
+    assert code == 0
+    assert done.stderr == ""
+    found = json.loads(done.stdout)["utterances"]
+    assert len(found) == len(labels())
+    files = sorted((tmp_path / "out").iterdir())
+    for file, one, label in zip(files, found, labels(), strict=True):
+        assert one["start"] <= label.start + 0.02
+        assert one["end"] >= label.end - 0.02
+        written, _ = soundfile.read(file, dtype="int16")
+        at = round(one["start"] * RATE)
+        assert (written == clean[at : at + written.size]).all()
 
 
 @pytest.mark.room

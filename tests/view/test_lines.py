@@ -20,6 +20,10 @@ SHOWN: list[tuple[Event, str]] = [
         "microphone: USB, 44.1 kHz, 2 channels",
     ),
     (events.Capturing(device="USB", rate=16_000, channels=1), "microphone: USB, 16 kHz, mono"),
+    (
+        events.Capturing(device="USB", rate=16_000, channels=1, preset="stage"),
+        "microphone: USB, 16 kHz, mono; calibrated: preset stage",
+    ),
     (events.Connection(state="connecting", attempt=1), "connecting to the room"),
     (events.Connection(state="reconnecting", attempt=3), "reconnecting to the room, attempt 3"),
     (events.Connection(state="connected", attempt=1), "in the room"),
@@ -62,6 +66,19 @@ SHOWN: list[tuple[Event, str]] = [
     ),
     (events.Dropped(seconds=0.75, why="no avatar"), "dropped 0.75 s: no avatar"),
     (events.Microphone(state="lost", device="USB"), "microphone USB: lost"),
+    (events.Microphone(state="back", device="USB"), "microphone USB: back"),
+    (
+        events.Microphone(state="zeros", device="USB"),
+        "microphone USB: 5 s of exact zeros: unmute it, or allow this program to use it",
+    ),
+    (
+        events.Microphone(state="clipping", device="USB"),
+        "microphone USB: it clips: turn its gain down, or step back",
+    ),
+    (
+        events.Microphone(state="quiet", device="USB", level_db=-51.6),
+        "microphone USB: too quiet, speech at -52 dBFS: turn its gain up, or come closer",
+    ),
     (events.Backlog(seconds=1.25), "backlog 1.2 s"),
     (events.Warned(code="x", message="odd"), "warning: odd"),
     (
@@ -127,7 +144,7 @@ def test_what_looks_like_markup_is_shown_as_it_is() -> None:
 
 def test_quiet_shows_trouble_alone() -> None:
     loud = {type(event) for event, _ in SHOWN if shown(event, quiet=True)}
-    assert loud == {events.Warned, events.Dropped, events.Bye}
+    assert loud == {events.Warned, events.Microphone, events.Dropped, events.Bye}
 
 
 def test_an_error_is_left_to_the_program_that_ends_with_it() -> None:
