@@ -8,8 +8,9 @@ sound as it is, then as micstream.cleaning makes it:
   + noise   the noise suppression, which brings its high pass with it
   + gain    the automatic gain alone
 
-With --send-original the decisions are those of --clean (the cut of very long speech apart), and
-the sound is as recorded. What the cleaner holds back counts in all delays.
+With --send-original the decisions are those of --clean (but the level of what is sent says where
+a beginning is traced back to, and very long speech cut), and the sound is as recorded. What the
+cleaner holds back counts in all delays.
 
 Of what is sent: the level of labelled speech, that of the rest, and their difference; where a file
 that ends in `clean` has the same labels, how like it the speech is (1: the same): the correlation

@@ -33,6 +33,8 @@ def band_db(samples: npt.NDArray[np.float32]) -> float:
 
     What lies below is hum, handling and wind: it says nothing of how loud a voice is.
     """
+    if samples.size == 0:
+        return FLOOR_DB
     spectrum = np.fft.rfft(samples)[_first_bin(samples.size) :]
     power = 2 * float(np.vdot(spectrum, spectrum).real) / samples.size**2  # Parseval
     return max(FLOOR_DB, 10 * math.log10(power)) if power > 0 else FLOOR_DB

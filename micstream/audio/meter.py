@@ -21,6 +21,7 @@ from typing import Final, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from numpy.fft import rfft
 
 from micstream.audio.format import SAMPLE_WIDTH, SPEECH
 from micstream.audio.levels import FLOOR_DB, FULL_SCALE
@@ -30,8 +31,8 @@ Kept = TypeVar("Kept", np.float64, np.bool_)
 
 PIECE: Final = SPEECH.samples(20)
 _AT_ONCE: Final = 5
-"""Pieces measured together: the cost is one of calls, not of samples."""
-_BATCH: Final = _AT_ONCE * PIECE
+BATCH: Final = _AT_ONCE * PIECE
+"""Samples measured together: the cost is one of calls, not of samples."""
 
 _FLOOR_SHARE: Final = 0.1
 WELL_ABOVE_DB: Final = 10.0
@@ -120,14 +121,14 @@ class Reading:
 
 
 class Meter:
-    """Measures 16 kHz mono 16-bit PCM, and remembers the last `remember_s` seconds.
+    """Measures 16 kHz mono 16-bit PCM, and remembers the last `remember_s` seconds (to a tenth).
 
     It measures by tenths of a second, so the same bytes give the same figures however they are
     divided.
     """
 
     def __init__(self, remember_s: float = 30.0) -> None:
-        size = max(_AT_ONCE, round(remember_s * SPEECH.rate / PIECE))
+        size = max(1, round(remember_s * SPEECH.rate / BATCH)) * _AT_ONCE
         self._levels = np.zeros(size)
         self._peaks = np.zeros(size)
         self._clipped = np.zeros(size, dtype=bool)
@@ -160,7 +161,7 @@ class Meter:
     def push(self, pcm: bytes) -> int:
         """Measure; how many pieces that has completed."""
         self._waiting += pcm
-        size = _BATCH * SAMPLE_WIDTH
+        size = BATCH * SAMPLE_WIDTH
         whole = len(self._waiting) // size
         for start in range(0, whole * size, size):
             self._measure(np.frombuffer(bytes(self._waiting[start : start + size]), dtype="<i2"))
@@ -191,13 +192,13 @@ class Meter:
         """The mains, where it stands out."""
         if not self._over:
             return None
-        over = np.median(np.array(self._over), axis=0)
+        over = _medians(np.array(self._over).T)
         clearest = int(np.argmax(over))
         if over[clearest] < _HUM_OVER_DB:
             return None
         hertz: Literal[50, 60] = 50 if _MAINS[clearest] == 50 else 60
         ours = (np.array(_MAINS) == hertz) & (over >= _HUM_OVER_DB)
-        power = float(np.median(np.array(self._power), axis=0)[ours].sum())
+        power = float(_medians(np.array(self._power).T)[ours].sum())
         return Hum(hertz, float(over[clearest]), float(_db(np.array([power]))[0]))
 
     def reading(self, floor_db: float | None = None) -> Reading:
@@ -239,7 +240,8 @@ class Meter:
         power = np.einsum("ij,ij->i", windows, windows) - np.einsum("ij,ij->i", low, low)
         size = np.abs(sound)
         peaks = size.reshape(_AT_ONCE, PIECE).max(axis=1)
-        places = np.arange(self._pieces, self._pieces + _AT_ONCE) % len(self._levels)
+        first = self._pieces % len(self._levels)
+        places = slice(first, first + _AT_ONCE)
         self._levels[places] = np.maximum(power, 0.0) / _WINDOW_POWER
         self._peaks[places] = peaks
         self._silent[places] = peaks == 0
@@ -248,7 +250,7 @@ class Meter:
         self._pieces += _AT_ONCE
         self._before = sound[-PIECE:]
         self._second.append(sound)
-        if len(self._second) * _BATCH == _HUM_WINDOW:
+        if len(self._second) * BATCH == _HUM_WINDOW:
             self._look_for_hum(np.concatenate(self._second))
             self._second.clear()
 
@@ -263,12 +265,19 @@ class Meter:
 
     def _look_for_hum(self, second: Floats) -> None:
         self._dc = float(second.mean()) / FULL_SCALE
-        spectrum = np.fft.rfft(second * _HUM_WINDOW_SHAPE)[: _BESIDE.max() + 1]
+        spectrum = rfft(second * _HUM_WINDOW_SHAPE)[: _BESIDE.max() + 1]
         power = spectrum.real**2 + spectrum.imag**2 + 1.0  # far below what rounding leaves
         peaks = power[np.array(_HARMONICS)]  # wide enough for what the mains wander
-        beside = np.median(power[_BESIDE], axis=2).max(axis=1)
+        beside = _medians(power[_BESIDE]).max(axis=1)
         self._over.append(10 * np.log10(peaks / beside))
         self._power.append(power[_AT].sum(axis=1) / (_HUM_POWER * FULL_SCALE**2))
+
+
+def _medians(rows: Floats) -> Floats:
+    """The median of each row. numpy's own loads a module first, and the sound would wait for it."""
+    ranked, half = np.sort(rows, axis=-1), rows.shape[-1] // 2
+    medians: Floats = (ranked[..., half] + ranked[..., -1 - half]) / 2
+    return medians
 
 
 def _zeros_at_end(batch: npt.NDArray[np.int16], before: int) -> int:

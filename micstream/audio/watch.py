@@ -17,8 +17,8 @@ from typing import Final
 
 import numpy as np
 
-from micstream.audio.format import SPEECH
-from micstream.audio.meter import PIECE, WELL_ABOVE_DB, Hum, Meter
+from micstream.audio.format import SAMPLE_WIDTH, SPEECH
+from micstream.audio.meter import BATCH, PIECE, WELL_ABOVE_DB, Hum, Meter
 
 _ZEROS: Final = 5 * SPEECH.rate
 _PIECES_A_SECOND: Final = SPEECH.rate // PIECE
@@ -67,7 +67,12 @@ class Watch:
 
     def push(self, pcm: bytes, *, speaking: bool) -> list[Trouble]:
         """What begins with this sound. `speaking`: whether an utterance is open."""
-        measured = self.meter.push(pcm)
+        size = BATCH * SAMPLE_WIDTH  # so that each of the meter's steps is judged
+        parts = (pcm[start : start + size] for start in range(0, len(pcm), size))
+        return [trouble for part in parts for trouble in self._step(part, speaking)]
+
+    def _step(self, part: bytes, speaking: bool) -> list[Trouble]:
+        measured = self.meter.push(part)
         if not measured:
             return []
         if speaking:

@@ -79,15 +79,13 @@ class Cutter:
 
         `judged`: what the detector hears in its place; of the same length.
         """
-        if judged is None:
-            for frame in self._framer.push(block):
-                yield from self._judge(frame, frame)
-            return
+        judged = block if judged is None else judged
         if len(judged) != len(block):
             raise ValueError(f"{len(judged)} bytes to judge for {len(block)} to send")
-        heard = self._judged.push(judged)
-        for frame in self._framer.push(block):
-            yield from self._judge(frame, next(heard))
+        # Strict: also where the block completes no frame both framers have to take it in.
+        both = zip(self._framer.push(block), self._judged.push(judged), strict=True)
+        for frame, heard in both:
+            yield from self._judge(frame, heard)
 
     def set_gate(self, gate: Gate) -> list[SegmentEvent]:
         """Hand the decision over; shutting it ends the open utterance (`mute`).
@@ -110,6 +108,7 @@ class Cutter:
     def finish(self, reason: EndReason = EndReason.SOURCE_ENDED) -> list[SegmentEvent]:
         """End the stream: what fills no frame belongs to the open utterance too."""
         rest = self._framer.take_rest()
+        self._judged.take_rest()
         rest = rest[: len(rest) - len(rest) % SAMPLE_WIDTH] if self.speaking else b""
         self._keep(rest)
         events = self._attach(self._segmenter.end(reason, len(rest) // SAMPLE_WIDTH))
@@ -150,7 +149,8 @@ class Cutter:
             else:
                 start = max(mark.start, starts)
                 low, high = (start - first) * SAMPLE_WIDTH, (mark.end - first) * SAMPLE_WIDTH
-                events.append(Speech(start, bytes(self._kept[low:high])))
+                if low < high:
+                    events.append(Speech(start, bytes(self._kept[low:high])))
         return events
 
     def _traced(self, mark: Onset, first: int) -> Onset:

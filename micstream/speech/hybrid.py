@@ -38,7 +38,7 @@ class HybridDetector:
         self,
         *,
         on: float = 0.5,
-        off: float = 0.35,
+        off: float = 0.3,
         near_db: float | None = None,
         model: Model | None = None,
     ) -> None:

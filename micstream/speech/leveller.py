@@ -12,10 +12,6 @@ from typing import Final
 from micstream.audio.format import SPEECH
 from micstream.speech.extremes import Least, Smooth
 
-FLOOR_S: Final = 3.0
-"""Nobody speaks for longer without a gap that shows the noise."""
-
-_FLOOR_KEEP: Final = 0.5
 _LOUDEST_S: Final = 30.0
 _LOUDEST_KEEP: Final = 0.6
 _TARGET_DB: Final = -10.0
@@ -28,11 +24,14 @@ _RISE_DB_S: Final = 3.0
 
 
 class NoiseFloor:
-    """The least smoothed level of the last three seconds (R. Martin's minimum statistics)."""
+    """The least smoothed level of the last seconds (R. Martin's minimum statistics).
 
-    def __init__(self, frame_samples: int) -> None:
-        self._smooth = Smooth(_FLOOR_KEEP)
-        self._least = Least(round(FLOOR_S * SPEECH.rate / frame_samples))
+    `over_s`: nobody speaks for longer without a gap that shows the noise. `keep`: see `Smooth`.
+    """
+
+    def __init__(self, frame_samples: int, *, over_s: float = 3.0, keep: float = 0.5) -> None:
+        self._smooth = Smooth(keep)
+        self._least = Least(round(over_s * SPEECH.rate / frame_samples))
 
     def push(self, level_db: float) -> float:
         """The floor in dBFS, with this frame's level known."""

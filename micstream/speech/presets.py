@@ -28,7 +28,7 @@ class Tuning:
 
 _HYBRID: Final = Tuning(
     on=0.5,
-    off=0.35,
+    off=0.3,
     near_db=0,
     margin_ms=50,
     segmenter=SegmenterOptions(),
@@ -38,13 +38,14 @@ _SILERO: Final = replace(
 )
 _WEBRTC: Final = replace(
     _HYBRID,
-    on=0.3,
-    off=0.25,
+    on=0.25,
+    off=0.18,
+    margin_ms=100,
     segmenter=replace(
         _HYBRID.segmenter,
-        onset_ms=80,
+        onset_ms=60,
         onset_window_ms=160,
-        hangover_ms=600,
+        hangover_ms=580,
         tail_ms=300,
         min_speech_ms=200,
     ),
@@ -62,7 +63,7 @@ def _studio(room: Tuning) -> Tuning:
 def _stage(room: Tuning) -> Tuning:
     """Noise and other voices: only what is as loud as the performer begins an utterance."""
     segmenter = replace(room.segmenter, min_speech_ms=400)
-    return replace(room, on=1.2 * room.on, off=1.2 * room.off, near_db=18, segmenter=segmenter)
+    return replace(room, on=1.2 * room.on, off=1.2 * room.off, near_db=20, segmenter=segmenter)
 
 
 TUNINGS: Final[dict[tuple[str, str], Tuning]] = {

@@ -49,7 +49,7 @@ class SegmenterOptions:
     """... within this stretch."""
     pre_roll_ms: int = 300
     """An utterance begins at most this long before its first voiced frame."""
-    hangover_ms: int = 450
+    hangover_ms: int = 420
     """Silence that ends an utterance."""
     tail_ms: int = 150
     """Kept of that silence where an utterance is sent whole."""

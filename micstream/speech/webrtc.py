@@ -21,9 +21,12 @@ SETTLING: Final = 5
 """Times that the first frame is shown beforehand. With its built-in models alone the detector hears
 speech in the first tenth of a second of any room."""
 
-_CLEAR_DB: Final = 20.0
+_CLEAR_DB: Final = 18.0
 """So far above the noise floor its word counts in full."""
-_KEEP: Final = 0.6
+_FLOOR_S: Final = 2.0
+_FLOOR_KEEP: Final = 0.9
+_LEVEL_KEEP: Final = 0.3
+_SCORE_KEEP: Final = 0.5
 
 
 class WebRtcDetector:
@@ -41,8 +44,9 @@ class WebRtcDetector:
     def _begin(self) -> None:
         self._vad = webrtcvad.Vad(self._mode)
         self._settled = False
-        self._floor = NoiseFloor(self.frame_samples)
-        self._smooth = Smooth(_KEEP)
+        self._floor = NoiseFloor(self.frame_samples, over_s=_FLOOR_S, keep=_FLOOR_KEEP)
+        self._level = Smooth(_LEVEL_KEEP)
+        self._score = Smooth(_SCORE_KEEP)
 
     def probability(self, frame: bytes) -> float:
         """Near 1 for what is clearly above the noise and voiced, 0 for what is neither."""
@@ -52,8 +56,9 @@ class WebRtcDetector:
                 self._vad.is_speech(frame, SPEECH.rate)
         samples = np.frombuffer(frame, dtype="<i2").astype(np.float32) / np.float32(FULL_SCALE)
         level = band_db(samples)
-        clear = min(1.0, max(0.0, (level - self._floor.push(level)) / _CLEAR_DB))
-        return self._smooth.push(clear if self._vad.is_speech(frame, SPEECH.rate) else 0.0)
+        over = self._level.push(level) - self._floor.push(level)
+        clear = min(1.0, max(0.0, over / _CLEAR_DB))
+        return self._score.push(clear if self._vad.is_speech(frame, SPEECH.rate) else 0.0)
 
     def reset(self) -> None:
         """Begin anew with fresh noise and speech models."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 from micstream.audio.watch import Trouble, Watch
 from tests.audio.test_meter import noise, pcm, sine
+from tests.support.chunks import chunked, cuts
 from tests.support.speech import RATE, SENTENCES, samples
 
 ROOM = noise(-62, 10)
@@ -24,6 +26,18 @@ def told(watch: Watch, sound: bytes, *, speaking: bool = False) -> list[Trouble]
 def at(level_db: float) -> bytes:
     """Ten seconds of speech at that level."""
     return pcm(SPEECH * 10 ** ((level_db + 19) / 20) + noise(level_db - 40, 10))
+
+
+@settings(max_examples=8)
+@given(cuts(20 * RATE))
+def test_the_same_however_it_is_divided(where: list[int]) -> None:
+    sound = at(-50) + pcm(SPEECH * 8) + bytes(6 * RATE * 2) + pcm(ROOM + sine(60, -45, 10))
+    watch = Watch()
+    divided = [
+        trouble for chunk in chunked(sound, where) for trouble in watch.push(chunk, speaking=True)
+    ]
+    assert divided == told(Watch(), sound, speaking=True)
+    assert {*divided} == {*Trouble}
 
 
 def test_a_good_microphone_is_no_trouble() -> None:

@@ -72,11 +72,15 @@ async def test_the_table_and_several_files(tmp_path: Path) -> None:
     assert "one.txt is one file" in refused.stderr
 
 
-async def test_what_is_cut_is_the_cleaned_sound(tmp_path: Path) -> None:
+@pytest.mark.parametrize("original", [(), ("--send-original",)])
+async def test_what_is_cut_is_the_cleaned_sound_or_the_original(
+    tmp_path: Path, original: tuple[str, ...]
+) -> None:
     pcm = samples(SENTENCES).tobytes()
     cleaner = Cleaner()
     clean = np.frombuffer(cleaner.push(pcm) + cleaner.finish(), dtype=np.int16)
-    command = ("cut", SENTENCES, "--clean", "--json", "--out", "out")
+    source = samples(SENTENCES) if original else clean
+    command = ("cut", SENTENCES, "--clean", *original, "--json", "--out", "out")
     code, done = await run(tmp_path, *command, env=environment())
     assert code == 0
     assert done.stderr == ""
@@ -88,7 +92,7 @@ async def test_what_is_cut_is_the_cleaned_sound(tmp_path: Path) -> None:
         assert one["end"] >= label.end - 0.02
         written, _ = soundfile.read(file, dtype="int16")
         at = round(one["start"] * RATE)
-        assert (written == clean[at : at + written.size]).all()
+        assert (written == source[at : at + written.size]).all()
 
 
 @pytest.mark.room
