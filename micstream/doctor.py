@@ -18,7 +18,7 @@ import aiohttp
 from livekit import rtc
 
 from micstream.audio.levels import FLOOR_DB, rms_db
-from micstream.avatar import presence, token
+from micstream.avatar import address, presence, token
 from micstream.avatar.connect import TOKEN_LIFE, credentials, explain
 from micstream.avatar.redact import guard_sdk_log
 from micstream.avatar.room import AvatarRoom
@@ -79,6 +79,8 @@ async def diagnose(settings: Settings, *, through: bool) -> AsyncIterator[Check]
         return
     how = "a token of kind agent" if settings.token else "a key and its secret"
     yield Check("credentials", "ok", f"an address and {how}")
+    for check in _judge_way(settings, url):
+        yield check
     reachable = await _check_server(url)
     for check in reachable:
         yield check
@@ -144,13 +146,28 @@ async def _check_microphone(settings: Settings) -> AsyncIterator[Check]:
     )
 
 
+def _judge_way(settings: Settings, url: str) -> list[Check]:
+    """Whether the way to the server keeps our token to itself, and its key is its own."""
+    expected = {"plain_ws": "wss://, or a network of our own", "dev_key": "a key of its own"}
+    names = {"plain_ws": "encryption", "dev_key": "key"}
+    checks = [
+        Check(names[doubt.code], "warning", doubt.message, expected[doubt.code], doubt.hint)
+        for doubt in address.doubts(settings)
+    ]
+    if not any(check.name == "encryption" for check in checks):
+        plain = address.is_plain(url)
+        how = "not needed: it stays on this machine" if plain else "the server is spoken to by TLS"
+        checks.insert(0, Check("encryption", "ok", how))
+    return checks
+
+
 async def _check_server(url: str) -> list[Check]:
-    address = "http" + url.removeprefix("ws") if url.startswith("ws") else url
+    page = "http" + url.removeprefix("ws") if url.startswith("ws") else url
     try:
         begun = time.time()
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_HTTP_S)) as session,
-            session.get(address) as answer,
+            session.get(page) as answer,
         ):
             date = answer.headers.get("Date")
             took = time.time() - begun

@@ -13,6 +13,7 @@ from micstream import events
 from micstream.audio.clock import CaptureClock
 from micstream.audio.format import SPEECH
 from micstream.audio.resample import Resampler
+from micstream.avatar import address
 from micstream.avatar.room import AvatarRoom
 from micstream.avatar.speaker import Speaker
 from micstream.errors import AudioDeviceError
@@ -109,6 +110,8 @@ class Performance:
 
     async def __aenter__(self) -> Self:
         await self.room.__aenter__()
+        for doubt in address.doubts(self._settings):
+            self._monitor.emit(doubt)
         self._tasks = [
             asyncio.create_task(self._speaker.run()),
             asyncio.create_task(self._watch_backlog()),

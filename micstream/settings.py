@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     api_key: str | None = _knob("api_key")
     api_secret: SecretStr | None = _knob("api_secret")
     token: SecretStr | None = _knob("token")
+    insecure: bool = _knob("insecure")
     room: str = _knob("room")
     identity: str = _knob("identity")
     avatar: Annotated[tuple[str, ...], NoDecode] = _knob("avatar")

@@ -108,6 +108,8 @@ def _two_values(knob: Knob) -> tuple[Any, Any]:
         return special[knob.name]
     if knob.choices:
         return knob.choices[0], knob.choices[-1]
+    if knob.kind is bool:
+        return True, False
     if knob.low is not None:
         assert knob.high is not None
         return knob.kind(knob.low), knob.kind(knob.high)

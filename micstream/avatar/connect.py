@@ -10,6 +10,7 @@ from typing import Final
 from livekit import rtc
 
 from micstream.avatar import token
+from micstream.avatar.address import refuse_insecure
 from micstream.avatar.redact import guard_sdk_log, redact
 from micstream.errors import ConnectionFailed, UsageError
 from micstream.settings import Settings
@@ -26,7 +27,8 @@ def credentials(settings: Settings) -> tuple[str, str]:
     """The server's address and a token for it: the one given, or a fresh one.
 
     Raises:
-        UsageError: address, key, secret or token is missing or of no use.
+        UsageError: address, key, secret or token is missing or of no use, or the way is open to
+            all the internet.
     """
     if not settings.url:
         raise UsageError(
@@ -35,6 +37,7 @@ def credentials(settings: Settings) -> tuple[str, str]:
             "without a server of your own: micstream demo",
             code="no_url",
         )
+    refuse_insecure(settings)
     if settings.token is not None:
         given = settings.token.get_secret_value()
         token.check_agent(given)

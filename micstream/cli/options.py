@@ -104,7 +104,7 @@ def _parameter(knob: Knob) -> inspect.Parameter:
 def describe(knob: Knob) -> str:
     """Default, range and variable: `100 ms; 0 to 5000; MICSTREAM_LEAD_MS`."""
     parts = []
-    if knob.default not in (None, ""):
+    if knob.default not in (None, "") and knob.kind is not bool:
         default = ",".join(knob.default) if knob.several else f"{knob.default}"
         parts.append(f"default {default} {knob.unit}".rstrip())
     if knob.low is not None:
