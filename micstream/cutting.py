@@ -150,14 +150,17 @@ def write_labels(cut: CutFile, place: Path) -> None:
 def write_utterances(cut: CutFile, folder: Path) -> list[Path]:
     """A 16 kHz mono WAV for each utterance, named after the file and its number.
 
+    They hold what somebody said: folder and files are made for their owner alone.
+
     Raises:
         InputError: they cannot be written.
     """
     places = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for number, one in enumerate(cut.utterances, 1):
             place = folder / f"{cut.path.stem}-{number:03d}.wav"
+            place.touch(mode=0o600)
             with soundfile.SoundFile(place, "w", SPEECH.rate, 1, "PCM_16") as file:
                 file.buffer_write(one.pcm, dtype="int16")
             places.append(place)

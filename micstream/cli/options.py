@@ -88,6 +88,8 @@ def _parameter(knob: Knob) -> inspect.Parameter:
     }
     if knob.low is not None:
         words |= {"min": knob.low, "max": knob.high, "metavar": knob.unit or "N"}
+    if knob.kind is bool:
+        words["metavar"] = " "  # typer would write <bool>, as if a value had to follow
     if knob.choices:
         kind = Literal[knob.choices]
     if knob.several:
