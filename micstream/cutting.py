@@ -13,7 +13,7 @@ from micstream.audio.format import SPEECH
 from micstream.errors import InputError
 from micstream.pipeline import SoundPath
 from micstream.settings import Settings
-from micstream.sources.files import FileSource
+from micstream.sources.files import FileSource, file_name
 from micstream.sources.source import Block
 from micstream.speech.cutter import Cutter
 from micstream.speech.detector import Detector
@@ -161,7 +161,7 @@ def write_utterances(cut: CutFile, folder: Path) -> list[Path]:
         for number, one in enumerate(cut.utterances, 1):
             place = folder / f"{cut.path.stem}-{number:03d}.wav"
             place.touch(mode=0o600)
-            with soundfile.SoundFile(place, "w", SPEECH.rate, 1, "PCM_16") as file:
+            with soundfile.SoundFile(file_name(place), "w", SPEECH.rate, 1, "PCM_16") as file:
                 file.buffer_write(one.pcm, dtype="int16")
             places.append(place)
     except (OSError, soundfile.LibsndfileError) as error:

@@ -64,6 +64,14 @@ class Settings(BaseSettings):
     max_length_ms: int = _knob("max_length_ms")
     search_ms: int = _knob("search_ms")
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _text(cls, value: object) -> object:
+        for part in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(part, str) and any("\ud800" <= each <= "\udfff" for each in part):
+                raise ValueError("it is not text in UTF-8")
+        return value
+
     @field_validator("frame_ms", mode="before")
     @classmethod
     def _whole(cls, value: object) -> object:
@@ -154,6 +162,12 @@ def load(**flags: Any) -> Settings:
     except UnicodeDecodeError:
         raise UsageError(
             "a settings file is not UTF-8 text", hint="look at .env.local and .env", code="bad_env"
+        ) from None
+    except OSError as error:
+        raise UsageError(
+            f"a settings file cannot be read: {(error.strerror or 'no reason given').lower()}",
+            hint="look at .env.local and .env, and at their permissions",
+            code="bad_env",
         ) from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import soundfile
 
 from micstream.cutting import CutFile
 from micstream.errors import InputError, UsageError
+from micstream.sources.files import file_name
 
 _LEVEL_S = 0.02
 
@@ -28,7 +30,7 @@ def write_plot(cut: CutFile, place: Path) -> None:
             hint='install it with: pip install "micstream[plot]"',
             code="no_matplotlib",
         ) from None
-    samples, rate = soundfile.read(cut.path, dtype="float32", always_2d=True)
+    samples, rate = soundfile.read(file_name(cut.path), dtype="float32", always_2d=True)
     mono = samples.mean(axis=1)
     width = float(np.clip(cut.duration_s / 2, 10, 60))
     figure = Figure(figsize=(width, 6), layout="constrained")
@@ -65,8 +67,9 @@ def write_plot(cut: CutFile, place: Path) -> None:
         signal.axvline(one.onset_decided_s, color="tab:green", linewidth=0.8)
         signal.axvline(one.end_decided_s, color="tab:red", linewidth=0.8)
         signal.text(one.start, 0.92, f" u{number}", fontsize=8, va="top")
+    title = os.fsencode(cut.path.name).decode(errors="replace")  # a name need not be text
     figure.suptitle(
-        f"{cut.path.name}: {len(cut.utterances)} utterances (green line: onset decided, "
+        f"{title}: {len(cut.utterances)} utterances (green line: onset decided, "
         "red line: end decided)",
         fontsize=10,
     )
