@@ -39,6 +39,7 @@ one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture
 
 GROUP = typer.main.get_command(app)
 assert isinstance(GROUP, TyperGroup)
+COMMANDS = GROUP.commands
 UNUSABLE: Any = typer.BadParameter.__base__
 """What every option that cannot be used is to typer."""
 
@@ -246,17 +247,15 @@ def test_fuzz_settings_files(lines: list[bytes], ending: bytes) -> None:
 
 WORDS_GIVEN = st.one_of(
     VALUES,
-    st.sampled_from([name for c in GROUP.commands.values() for p in c.params for name in p.opts]),
-    st.sampled_from(
-        [*GROUP.commands, "--", "-", "--no-json", "--insecure=1", "--json=x", str(HELLO)]
-    ),
+    st.sampled_from([name for c in COMMANDS.values() for p in c.params for name in p.opts]),
+    st.sampled_from([*COMMANDS, "--", "-", "--no-json", "--insecure=1", "--json=x", str(HELLO)]),
 )
 
 
-@given(st.sampled_from(sorted(GROUP.commands)), st.lists(WORDS_GIVEN, max_size=6))
+@given(st.sampled_from(sorted(COMMANDS)), st.lists(WORDS_GIVEN, max_size=6))
 def test_fuzz_options(name: str, words: list[str]) -> None:
     try:
-        context = GROUP.commands[name].make_context(name, [*words])
+        context = COMMANDS[name].make_context(name, [*words])
     except (UNUSABLE, typer.Exit) as end:  # --help ends it too
         assert end.exit_code in (0, 2)
         return
