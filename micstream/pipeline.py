@@ -109,9 +109,9 @@ class Performance:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        await self.room.__aenter__()
         for doubt in address.doubts(self._settings):
             self._monitor.emit(doubt)
+        await self.room.__aenter__()
         self._tasks = [
             asyncio.create_task(self._speaker.run()),
             asyncio.create_task(self._watch_backlog()),

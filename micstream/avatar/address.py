@@ -89,12 +89,16 @@ def refuse_insecure(settings: Settings) -> None:
 
 
 def doubts(settings: Settings) -> list[Warned]:
-    """What is unsafe about the server and works all the same: `plain_ws`, `dev_key`."""
+    """What is unsafe about the server and not refused: `plain_ws`, `dev_key`.
+
+    Raises:
+        UsageError: the token given is no JWT.
+    """
     url = settings.url
     if not url or reach(url) is Reach.SELF:
         return []
     found = []
-    if is_plain(url):
+    if is_plain(url) and (settings.insecure or reach(url) is Reach.NEAR):
         found.append(
             Warned(
                 code="plain_ws",
