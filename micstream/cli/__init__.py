@@ -79,6 +79,8 @@ def _run() -> int:
     except SystemExit as end:  # how typer ends, after its own messages and a closed stdout too
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except Exception:
-        traceback.print_exc()
+        from micstream.avatar.redact import redact
+
+        sys.stderr.write(redact(traceback.format_exc()))
         return 1
     return 0
