@@ -12,6 +12,7 @@ from livekit import rtc
 from micstream import FileSource
 from micstream.local.server import LocalServer
 from tests.conftest import SENDER
+from tests.support.program import environment, run
 from tests.support.rooms import METHODS, joined, wire_avatar
 from tests.support.senders import voice
 from tests.support.speech import HELLO, samples
@@ -148,3 +149,16 @@ async def test_no_payload_of_the_avatar_itself_ends_us(server: LocalServer, room
         assert all(stream.payload == b"\1\0" * 16_000 for stream in avatar.streams)
         for _ in payloads:  # so that leaving has nothing to wait for
             assert await avatar.report_finished(SENDER, 1.0) == "ok"
+
+
+async def test_no_name_in_the_room_commands_our_terminal(
+    server: LocalServer, room_name: str, tmp_path: Path
+) -> None:
+    name = "avatar-\x1b]0;mine\x07\x1b[2J[/b]"
+    env = environment(server, LIVEKIT_ROOM=room_name, MICSTREAM_DEVICE="nowhere")
+    async with wire_avatar(server, room_name, identity=name, plays=True):
+        for command in (("play", HELLO, "--pace", "fast"), ("doctor",)):
+            code, ours = await run(tmp_path, *command, "--plain", env=env)
+            assert code == (4 if command[0] == "doctor" else 0), ours
+            assert "\x1b" not in ours.stdout + ours.stderr
+            assert "avatar-\\x1b]0;mine\\x07\\x1b[2J[/b]" in ours.stdout
