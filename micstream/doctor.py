@@ -177,13 +177,13 @@ async def _check_server(url: str) -> list[Check]:
             Check(
                 "server",
                 "failed",
-                f"{url}: {what}",
+                f"{address.shown(url)}: {what}",
                 "a LiveKit server that answers",
                 "check LIVEKIT_URL, the network and the firewall",
                 ConnectionFailed.exit_code,
             )
         ]
-    checks = [Check("server", "ok", f"{url} answers in {took * 1000:.0f} ms")]
+    checks = [Check("server", "ok", f"{address.shown(url)} answers in {took * 1000:.0f} ms")]
     if date is not None:
         theirs = email.utils.parsedate_to_datetime(date).timestamp()
         checks.append(_judge_skew(begun + took / 2 - theirs - 0.5))  # a Date is whole seconds

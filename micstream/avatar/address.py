@@ -67,6 +67,11 @@ def _reach_of_name(host: str) -> Reach:
     return Reach.NEAR if len(labels) == 1 or labels[-1] == "local" else Reach.FAR
 
 
+def shown(url: str) -> str:
+    """The address for people: a query may hold what is nobody's business."""
+    return url.split("?", maxsplit=1)[0]
+
+
 def is_plain(url: str) -> bool:
     """Whether what passes is readable to whoever is on the way: `ws://` or `http://`."""
     return urlsplit(url).scheme in ("ws", "http")
@@ -81,7 +86,7 @@ def refuse_insecure(settings: Settings) -> None:
     url = settings.url
     if url and is_plain(url) and reach(url) is Reach.FAR and not settings.insecure:
         raise UsageError(
-            f"{url.split('?')[0]} is not encrypted and leads through the internet: whoever is on "
+            f"{shown(url)} is not encrypted and leads through the internet: whoever is on "
             "the way reads our token and can join the room with it",
             hint=f"use {_encrypted(url)}, or accept it with --insecure (MICSTREAM_INSECURE=1)",
             code="insecure_url",
@@ -102,7 +107,7 @@ def doubts(settings: Settings) -> list[Warned]:
         found.append(
             Warned(
                 code="plain_ws",
-                message=f"{url.split('?')[0]} is not encrypted: whoever is on the way reads our "
+                message=f"{shown(url)} is not encrypted: whoever is on the way reads our "
                 "token and can join the room with it, and who can alter what passes can listen in",
                 hint=f"use {_encrypted(url)} where others share this network",
             )

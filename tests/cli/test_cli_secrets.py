@@ -156,7 +156,12 @@ async def echo(status: int) -> AsyncIterator[str]:
 async def test_a_server_that_repeats_what_it_was_told(tmp_path: Path, status: int) -> None:
     secret = "a-secret-that-nobody-else-has-ever-had"
     async with echo(status) as url:
-        env = environment(None, LIVEKIT_URL=url, LIVEKIT_API_KEY="key", LIVEKIT_API_SECRET=secret)
+        env = environment(
+            None,
+            LIVEKIT_URL=url,
+            LIVEKIT_API_KEY="key",
+            LIVEKIT_API_SECRET=secret,
+        )
         runs = []
         for number, command in enumerate(COMMANDS):
             view = VIEWS[number % 2]
