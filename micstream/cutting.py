@@ -15,7 +15,7 @@ from micstream.audio.format import SPEECH
 from micstream.errors import InputError
 from micstream.pipeline import make_cutter, make_path
 from micstream.settings import Settings
-from micstream.sources.files import FileSource
+from micstream.sources.files import FileSource, file_name
 from micstream.sources.source import Block
 from micstream.speech.detector import Detector
 from micstream.speech.events import End, EndReason, Onset, Speech
@@ -233,15 +233,18 @@ def write_labels(cut: CutFile, place: Path) -> None:
 def write_utterances(cut: CutFile, folder: Path) -> list[Path]:
     """A 16 kHz mono WAV for each utterance, named after the file and its number.
 
+    They hold what somebody said: folder and files are made for their owner alone.
+
     Raises:
         InputError: they cannot be written.
     """
     places = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for number, one in enumerate(cut.utterances, 1):
             place = folder / f"{cut.path.stem}-{number:03d}.wav"
-            with soundfile.SoundFile(place, "w", SPEECH.rate, 1, "PCM_16") as file:
+            place.touch(mode=0o600)
+            with soundfile.SoundFile(file_name(place), "w", SPEECH.rate, 1, "PCM_16") as file:
                 file.buffer_write(one.pcm, dtype="int16")
             places.append(place)
     except (OSError, soundfile.LibsndfileError) as error:

@@ -22,7 +22,7 @@ from micstream.audio.levels import FLOOR_DB, rms_db
 from micstream.audio.meter import Meter, Reading
 from micstream.audio.resample import Resampler
 from micstream.audio.watch import HUM_HINT, HUM_LEVEL_DB, HUM_OVER_DB
-from micstream.avatar import presence, token
+from micstream.avatar import address, presence, token
 from micstream.avatar.connect import TOKEN_LIFE, credentials, explain
 from micstream.avatar.redact import guard_sdk_log
 from micstream.avatar.room import AvatarRoom
@@ -84,6 +84,8 @@ async def diagnose(settings: Settings, *, through: bool) -> AsyncIterator[Check]
         return
     how = "a token of kind agent" if settings.token else "a key and its secret"
     yield Check("credentials", "ok", f"an address and {how}")
+    for check in _judge_way(settings, url):
+        yield check
     reachable = await _check_server(url)
     for check in reachable:
         yield check
@@ -162,13 +164,28 @@ def _judge_sound(level: float, reading: Reading) -> Check:
     return Check("sound", "ok", found, expected)
 
 
+def _judge_way(settings: Settings, url: str) -> list[Check]:
+    """Whether the way to the server keeps our token to itself, and its key is its own."""
+    expected = {"plain_ws": "wss://, or a network of our own", "dev_key": "a key of its own"}
+    names = {"plain_ws": "encryption", "dev_key": "key"}
+    checks = [
+        Check(names[doubt.code], "warning", doubt.message, expected[doubt.code], doubt.hint)
+        for doubt in address.doubts(settings)
+    ]
+    if not any(check.name == "encryption" for check in checks):
+        plain = address.is_plain(url)
+        how = "not needed: it stays on this machine" if plain else "the server is spoken to by TLS"
+        checks.insert(0, Check("encryption", "ok", how))
+    return checks
+
+
 async def _check_server(url: str) -> list[Check]:
-    address = "http" + url.removeprefix("ws") if url.startswith("ws") else url
+    page = "http" + url.removeprefix("ws") if url.startswith("ws") else url
     try:
         begun = time.time()
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_HTTP_S)) as session,
-            session.get(address) as answer,
+            session.get(page) as answer,
         ):
             date = answer.headers.get("Date")
             took = time.time() - begun
@@ -178,13 +195,13 @@ async def _check_server(url: str) -> list[Check]:
             Check(
                 "server",
                 "failed",
-                f"{url}: {what}",
+                f"{address.shown(url)}: {what}",
                 "a LiveKit server that answers",
                 "check LIVEKIT_URL, the network and the firewall",
                 ConnectionFailed.exit_code,
             )
         ]
-    checks = [Check("server", "ok", f"{url} answers in {took * 1000:.0f} ms")]
+    checks = [Check("server", "ok", f"{address.shown(url)} answers in {took * 1000:.0f} ms")]
     if date is not None:
         theirs = email.utils.parsedate_to_datetime(date).timestamp()
         checks.append(_judge_skew(begun + took / 2 - theirs - 0.5))  # a Date is whole seconds

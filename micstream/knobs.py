@@ -70,6 +70,13 @@ KNOBS: Final = (
         env="LIVEKIT_TOKEN",
         secret=True,
     ),
+    Knob(
+        "insecure",
+        "Allow ws:// and http:// through the internet: whoever is on the way reads the token.",
+        ROOM,
+        False,
+        bool,
+    ),
     Knob("room", "Name of the room.", ROOM, "micstream", env="LIVEKIT_ROOM", short="-r"),
     Knob(
         "identity",

@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from typing import Any, Final, Self
 
 from micstream import calibration, events
+from micstream.avatar import address
 from micstream.avatar.room import AvatarRoom
 from micstream.avatar.speaker import Speaker
 from micstream.cleaning import Cleaner
@@ -104,6 +105,8 @@ class Performance:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
+        for doubt in address.doubts(self._settings):
+            self._monitor.emit(doubt)
         await self.room.__aenter__()
         self._tasks = [
             asyncio.create_task(self._speaker.run()),

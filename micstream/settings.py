@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     api_key: str | None = _knob("api_key")
     api_secret: SecretStr | None = _knob("api_secret")
     token: SecretStr | None = _knob("token")
+    insecure: bool = _knob("insecure")
     room: str = _knob("room")
     identity: str = _knob("identity")
     avatar: Annotated[tuple[str, ...], NoDecode] = _knob("avatar")
@@ -70,6 +71,14 @@ class Settings(BaseSettings):
     min_speech_ms: int | None = _knob("min_speech_ms")
     max_length_ms: int = _knob("max_length_ms")
     search_ms: int = _knob("search_ms")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _text(cls, value: object) -> object:
+        for part in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(part, str) and any("\ud800" <= each <= "\udfff" for each in part):
+                raise ValueError("it is not text in UTF-8")
+        return value
 
     @field_validator("frame_ms", mode="before")
     @classmethod
@@ -175,6 +184,12 @@ def load(**flags: Any) -> Settings:
     except UnicodeDecodeError:
         raise UsageError(
             "a settings file is not UTF-8 text", hint="look at .env.local and .env", code="bad_env"
+        ) from None
+    except OSError as error:
+        raise UsageError(
+            f"a settings file cannot be read: {(error.strerror or 'no reason given').lower()}",
+            hint="look at .env.local and .env, and at their permissions",
+            code="bad_env",
         ) from None
 
 

@@ -30,6 +30,7 @@ AvatarFactory = Callable[..., AbstractAsyncContextManager[AvatarProcess]]
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("micstream", deadline=None)
+hypothesis.settings.register_profile("fuzz", deadline=None, max_examples=20_000)
 hypothesis.settings.load_profile("micstream")
 
 

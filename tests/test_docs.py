@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from micstream import knobs
 from micstream.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "GUARANTEES.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 GROUP = typer.main.get_command(app)
 assert isinstance(GROUP, TyperGroup)
@@ -56,6 +57,28 @@ def test_the_settings_example_explains_every_variable_and_no_other() -> None:
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     named = re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE)
     assert sorted(named) == sorted(knob.variable for knob in knobs.KNOBS)
+
+
+def test_every_promise_names_tests_that_exist() -> None:
+    page = (ROOT / "GUARANTEES.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if re.match(r"\| (?!promise |input |---)", line)]
+    assert len(rows) > 20
+    for row in rows:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row.split("|")[2])
+        assert named, f"no test: {row}"
+        for file, name in named:
+            assert name in functions_of(ROOT / file), f"{file} has no {name}"
+
+
+def functions_of(file: Path) -> set[str]:
+    """All that it defines, in classes too, and that pytest takes for a test."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    found = {
+        node.name
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, kinds)
+    }
+    return {name for name in found if name.startswith("test_")}
 
 
 def test_the_exports_are_exact() -> None:

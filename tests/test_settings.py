@@ -193,6 +193,19 @@ class TestRefused:
         assert "--max-length-ms must be longer" in refused(**flags)
         load(**{**flags, "pre_roll_ms": 490})
 
+    def test_bytes_that_are_no_text(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("room", "device", "url", "api_key", "avatar"):
+            assert "not text in UTF-8" in refused(**{name: "a\udcff"})
+        message = refused(api_secret="a\udcff", avatar=["b", "c\udcff"])
+        assert "--api-secret (LIVEKIT_API_SECRET): it is not text" in message
+        assert "a\udcff" not in message
+        monkeypatch.setenv("LIVEKIT_ROOM", "\udcff")
+        assert "--room (LIVEKIT_ROOM)" in refused()
+
+    def test_a_settings_file_that_cannot_be_read(self, tmp_path: Path) -> None:
+        (tmp_path / ".env").symlink_to("/proc/self/mem")  # root too fails to read that
+        assert "cannot be read: input/output error" in refused()
+
     def test_a_settings_file_that_is_no_text(self, tmp_path: Path) -> None:
         (tmp_path / ".env").write_bytes(b"LIVEKIT_ROOM=\xff\xfe\n")
         assert "not UTF-8" in refused()

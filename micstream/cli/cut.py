@@ -114,12 +114,12 @@ def _place(given: Path, file: Path, ending: str, *, several: bool) -> Path:
 def _print_table(done: CutFile, *, plain: bool) -> None:
     from rich.table import Table
 
-    from micstream.view.console import Terminal
+    from micstream.view.console import Terminal, printable
 
     found = done.utterances
     spoken = sum(one.end - one.start for one in found)
     table = Table(
-        title=f"{done.path.name}: {done.duration_s:.1f} s, {len(found)} utterances, "
+        title=f"{printable(done.path.name)}: {done.duration_s:.1f} s, {len(found)} utterances, "
         f"{spoken:.1f} s sent",
         title_justify="left",
         box=None,

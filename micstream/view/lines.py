@@ -9,6 +9,7 @@ from rich.text import Text
 
 from micstream import events
 from micstream.events import Event
+from micstream.view.console import printable
 
 _STYLES = {
     "avatar_ready": "green",
@@ -44,7 +45,7 @@ class Lines:
         clock = time.strftime("%H:%M:%S", time.localtime(event.t))
         style = _STYLES.get(event.EVENT, "")
         self._console.print(
-            Text(f"{clock}  ", "dim"), Text(words(event), style), sep="", soft_wrap=True
+            Text(f"{clock}  ", "dim"), Text(printable(words(event)), style), sep="", soft_wrap=True
         )
 
 

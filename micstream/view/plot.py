@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -123,9 +124,10 @@ def _page(track: Track, rows: list[tuple[float, float]], title: str, made_by: st
 
 def _title(cut: CutFile, settings: Settings) -> str:
     sent = sum(one.end - one.start for one in cut.utterances)
+    name = os.fsencode(cut.path.name).decode(errors="replace")  # a name need not be text
     dropped = f", {len(cut.false_alarms)} dropped" if settings.mode == "utterance" else ""
     return (
-        f"{cut.path.name}: {cut.duration_s:.1f} s, {len(cut.utterances)} utterances, "
+        f"{name}: {cut.duration_s:.1f} s, {len(cut.utterances)} utterances, "
         f"{sent:.1f} s sent{dropped} (mode {settings.mode})"
     )
 

@@ -6,11 +6,14 @@ import io
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
 from micstream import events
 from micstream.events import Event
 from micstream.speech.events import EndReason
+from micstream.view.console import printable
 from micstream.view.json_lines import JsonLines
 from micstream.view.lines import Lines, words
 
@@ -166,3 +169,16 @@ def test_json_lines_come_one_at_a_time_and_at_once() -> None:
     lines = out.getvalue().splitlines()
     assert [json.loads(line)["event"] for line in lines] == ["ready", "backlog"]
     assert out.getvalue().endswith("\n")
+
+
+@given(st.text(max_size=30))
+def test_a_name_commands_no_terminal(name: str) -> None:
+    shown = printable(name)
+    assert all(each.isprintable() or each == "\n" for each in shown)
+    if name.isprintable():
+        assert shown == name
+    out = io.StringIO()
+    lines = Lines(Console(file=out, force_terminal=False, width=200))
+    lines(events.AvatarJoined(identity=f"avatar-{name}\x1b]0;mine\x07[/b]"))
+    assert "\x1b" not in out.getvalue()
+    assert "\\x1b]0;mine\\x07[/b] is here" in out.getvalue()

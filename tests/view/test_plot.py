@@ -98,7 +98,7 @@ def test_each_thing_is_drawn_in_its_colour(tmp_path: Path, mode: str) -> None:
     place = tmp_path / "cut.png"
     plot.write_plot(cut(SENTENCES, asked), asked, place, [Label(0.5, 2.9, "Good $evening$")])
     for color in (plot_row.GREEN, plot_row.RED, plot_row.BLUE, plot_row.PURPLE, plot_row.ORANGE):
-        assert pixels(place, color) > 500, color
+        assert pixels(place, color) > 100, color
     tint = matplotlib.colors.to_rgb(plot_row.SKY)
     faint = matplotlib.colors.to_hex([0.2 * part + 0.8 for part in tint])
     assert pixels(place, faint) > 50_000
@@ -141,7 +141,7 @@ def test_utterances_are_named_and_counted_through_rows() -> None:
     (page,) = plot.pages(done, settings(), None)
     assert words(page, "found") == [
         "u1  5.00 s, silence",
-        "u2  0.20 s, silence",
+        "u2  0.20 s",
         "false alarm, 0.06 s voiced",
     ]
     (page,) = plot.pages(replace(done, utterances=utterances[2:]), settings(), None)
