@@ -13,6 +13,7 @@ from typer.core import TyperGroup, TyperOption
 import micstream
 from micstream import knobs
 from micstream.cli import app
+from micstream.speech.presets import TUNINGS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "GUARANTEES.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -51,6 +52,18 @@ def test_the_readme_names_every_command() -> None:
     readme = PAGES[0].read_text(encoding="utf-8")
     missing = [name for name in COMMANDS if f"micstream {name}" not in readme]
     assert not missing
+
+
+def test_the_readme_tells_the_presets_as_they_are() -> None:
+    table = PAGES[0].read_text(encoding="utf-8").partition("| `--preset`")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| `--([a-z-]+)`.*?\| (.+?) \| (.+?) \| (.+?) \|$", table, re.MULTILINE)
+    assert len(rows) == 9
+    for option, *told in rows:
+        for place, cell in zip(("studio", "room", "stage"), told, strict=True):
+            tuning = TUNINGS["hybrid", place]
+            name = {"vad-on": "on", "vad-off": "off"}.get(option, option.replace("-", "_"))
+            meant = getattr(tuning if hasattr(tuning, name) else tuning.segmenter, name)
+            assert float(cell) == pytest.approx(meant), f"--{option} in {place}"
 
 
 def test_the_settings_example_explains_every_variable_and_no_other() -> None:

@@ -18,6 +18,8 @@ from micstream.speech.leveller import Leveller
 
 FRAME_SAMPLES: Final = 512
 
+_TO_ONE: Final = np.float32(1 / FULL_SCALE)
+
 Samples = npt.NDArray[np.float32]
 
 
@@ -105,11 +107,14 @@ class SileroDetector:
 
     def probability(self, frame: bytes) -> float:
         """The network's, of the frame at an even level."""
-        samples = np.frombuffer(frame, dtype="<i2").astype(np.float32) / np.float32(FULL_SCALE)
+        samples = np.frombuffer(frame, dtype="<i2").astype(np.float32)
+        samples *= _TO_ONE
         leveller = self._leveller
         leveller.push(band_db(samples))
-        gain = np.float32(10 ** (leveller.gain_db / 20))
-        said = self._model.judge(np.clip(samples * gain, -1.0, 1.0))
+        samples *= np.float32(10 ** (leveller.gain_db / 20))
+        if leveller.gain_db > 0:
+            np.clip(samples, -1.0, 1.0, out=samples)
+        said = self._model.judge(samples)
         return min(said, self._below_on) if self.far else said
 
     def reset(self) -> None:

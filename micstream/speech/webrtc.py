@@ -21,6 +21,7 @@ SETTLING: Final = 5
 """Times that the first frame is shown beforehand. With its built-in models alone the detector hears
 speech in the first tenth of a second of any room."""
 
+_TO_ONE: Final = np.float32(1 / FULL_SCALE)
 _CLEAR_DB: Final = 18.0
 """So far above the noise floor its word counts in full."""
 _FLOOR_S: Final = 2.0
@@ -54,7 +55,7 @@ class WebRtcDetector:
             self._settled = True
             for _ in range(SETTLING):
                 self._vad.is_speech(frame, SPEECH.rate)
-        samples = np.frombuffer(frame, dtype="<i2").astype(np.float32) / np.float32(FULL_SCALE)
+        samples = np.frombuffer(frame, dtype="<i2").astype(np.float32) * _TO_ONE
         level = band_db(samples)
         over = self._level.push(level) - self._floor.push(level)
         clear = min(1.0, max(0.0, over / _CLEAR_DB))

@@ -38,8 +38,8 @@ UNSENT: Final[dict[str, Any]] = {
 
 _LEVEL: Final = SPEECH.samples(20)
 _MARGIN_DB: Final = 4.0
-_COLUMNS: Final = 3_000
-"""Of the signal, in a row: what no more of can be seen."""
+_COLUMNS: Final = 2_000
+"""Of the signal, in a row: more than can be seen."""
 _LETTER: Final = 0.06
 """Inches: the width of a letter of the smaller text, as a rule."""
 _SMALL: Final = 8
@@ -105,7 +105,7 @@ class Row:
             self._labelled(track.labels)
         for axes in self._axes.values():
             axes.set_xlim(self._start, self._end)
-            axes.axvspan(track.cut.duration_s, self._end + 1, color="0.93", linewidth=0, zorder=5)
+            axes.axvspan(track.cut.duration_s, self._end + 1, color="0.96", linewidth=0, zorder=5)
 
     def _frame(self) -> None:
         from matplotlib.ticker import MultipleLocator, StrMethodFormatter
