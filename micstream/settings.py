@@ -130,7 +130,7 @@ class Settings(BaseSettings):
     def _fits(self) -> Self:
         tuning = self.tuning
         segmenter = tuning.segmenter
-        if tuning.off > tuning.on:
+        if self.vad_off is not None and self.vad_off > tuning.on:
             raise ValueError("--vad-off must not be above --vad-on")
         if segmenter.onset_ms > segmenter.onset_window_ms:
             raise ValueError("--onset-ms must not be longer than --onset-window-ms")
@@ -148,8 +148,8 @@ class Settings(BaseSettings):
         segmenter = replace(preset.segmenter, **self._given(*names))
         own = self._given("near_db", "margin_ms")
         on = preset.on if self.vad_on is None else self.vad_on
-        off = min(on, preset.off) if self.vad_off is None else self.vad_off
-        return replace(preset, on=on, off=off, segmenter=segmenter, **own)
+        off = preset.off if self.vad_off is None else self.vad_off
+        return replace(preset, on=on, off=min(on, off), segmenter=segmenter, **own)
 
     def _given(self, *names: str) -> dict[str, int]:
         """Those of the settings that are not left to the preset."""

@@ -80,7 +80,15 @@ async def test_what_is_cut_is_the_cleaned_sound_or_the_original(
     cleaner = Cleaner()
     clean = np.frombuffer(cleaner.push(pcm) + cleaner.finish(), dtype=np.int16)
     source = samples(SENTENCES) if original else clean
-    command = ("cut", SENTENCES, "--clean", *original, "--json", "--out", "out")
+    command: tuple[str | Path, ...] = (
+        "cut",
+        SENTENCES,
+        "--clean",
+        *original,
+        "--json",
+        "--out",
+        "out",
+    )
     code, done = await run(tmp_path, *command, env=environment())
     assert code == 0
     assert done.stderr == ""
