@@ -73,6 +73,19 @@ class TestMargin:
         assert abs(onset.onset - 16_000) <= FRAME
         assert onset.onset - onset.start == margin_ms * 16
 
+    @pytest.mark.parametrize("frames", range(0, 40, 3))
+    def test_it_knows_the_noise_of_long_before(self, frames: int) -> None:
+        # The sound began 290 ms before it was heard, wherever that falls among what is kept.
+        heard = 100 + frames
+        source = np.random.default_rng(3).normal(0, 5, 2 * 16_000)
+        source[(heard - 29) * FRAME :] *= 400
+        pcm = source.clip(-32_768, 32_767).astype("<i2").tobytes()
+        options = SegmenterOptions(pre_roll_ms=300)
+        script = [False] * heard + [True] * (200 - heard)
+        cutter = Cutter(ScriptedDetector(script), options, margin_ms=0)
+        ((onset, _),) = utterances([*cutter.push(pcm), *cutter.finish()], pcm)
+        assert abs(onset.onset - (heard - 29) * FRAME) <= FRAME
+
     def test_it_reaches_no_farther_than_the_pre_roll(self) -> None:
         source = np.random.default_rng(3).normal(0, 5, 2 * 16_000)
         source[12_800:24_000] *= 400

@@ -81,6 +81,12 @@ def test_a_gap_ends_the_way_back_but_not_a_stop_consonant(gap_ms: int, bridged: 
     assert back == pytest.approx(spoken.size if bridged else 640, abs=STEP)
 
 
+def test_two_stop_consonants_are_no_longer_gap() -> None:
+    stop = np.zeros(640)
+    spoken = np.concatenate([buzz(0.05), stop, buzz(0.05), stop, buzz(0.04)])
+    assert abs(began(with_end(16, spoken), FARTHEST) - spoken.size) <= STEP
+
+
 class TestHall:
     """A murmur at -30 dBFS, in which the floor is never quiet."""
 
