@@ -36,6 +36,7 @@ PURE = (
     "audio/**/*.py",
     "speech/**/*.py",
     "avatar/arrivals.py",
+    "avatar/gather.py",
     "avatar/late.py",
     "avatar/lead.py",
     "avatar/ledger.py",

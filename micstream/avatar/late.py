@@ -124,6 +124,11 @@ class Waiting:
         """Seconds of sound that wait."""
         return sum(utterance.held for utterance in self._line) / SPEECH.rate
 
+    @property
+    def ages(self) -> bool:
+        """Whether what is next becomes late: its source does not wait for us."""
+        return bool(self._line) and self._line[0].ages
+
     def put(self, event: SegmentEvent, captured_at: float, now: float, *, ages: bool) -> None:
         """Take an event; `ages` (at an onset): its source does not wait for us."""
         match event:
@@ -183,6 +188,10 @@ class Waiting:
         for utterance in tuple(self._line):
             self._lose(utterance, why)
 
+    def count_dropped(self, samples: int, why: str) -> None:
+        """Count sound that was dropped before it came here."""
+        self._dropped[why] += samples
+
     def take_dropped(self) -> list[tuple[float, str]]:
         """Seconds that were dropped since the last time, and why; none is dropped uncounted."""
         told = [(samples / SPEECH.rate, why) for why, samples in self._dropped.items() if samples]
@@ -194,7 +203,7 @@ class Waiting:
     def _add(self, speech: Speech, now: float) -> None:
         utterance = self._open
         if utterance is None or utterance.lost:
-            why = utterance.lost if utterance is not None else "it belongs to no utterance"
+            why = utterance.lost if utterance is not None else "interrupted"
             self._dropped[why] += len(speech.pcm) // 2
         elif not utterance.ages:
             utterance.push(_Part(speech.start, speech.pcm, now, 0.0))

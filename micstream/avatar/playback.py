@@ -11,6 +11,8 @@ from livekit import rtc
 
 from micstream import events
 from micstream.avatar import wire
+from micstream.avatar.arrivals import Arrivals
+from micstream.avatar.lead import Lead
 from micstream.avatar.ledger import Ledger
 from micstream.monitor import Monitor
 
@@ -27,8 +29,11 @@ class Playback:
         *,
         speaks_through: Callable[[], str | None],
         on_played: Callable[[], None],
+        lead_ms: int,
     ) -> None:
         self.ledger = Ledger()
+        self.arrivals = Arrivals()
+        self.lead = Lead(lead_ms)
         self._monitor = monitor
         self._speaks_through = speaks_through
         self._on_played = on_played
@@ -43,11 +48,14 @@ class Playback:
     @property
     def backlog(self) -> float:
         """Estimated seconds of sound sent and not yet played."""
-        return self.ledger.backlog(time.monotonic())
+        now = time.monotonic()
+        missing = self.arrivals.missing_s(self.ledger.sent_s, now)
+        return max(self.ledger.backlog(now), missing)
 
     def forget(self) -> None:
         """The avatar is gone: nothing is outstanding, and nobody waits for it any more."""
         self.ledger.forget()
+        self.arrivals = Arrivals()
         self._changed.set()
 
     async def wait_played(self, limit: float) -> None:
@@ -86,6 +94,8 @@ class Playback:
         self._on_played()
         if matched is not None:
             segment, stutter_ms = matched
+            if stutter_ms is not None and not report.interrupted:
+                self.lead.played(round(segment.lead_s * 1000), stutter_ms)
             self._monitor.emit(
                 events.PlaybackFinished(
                     id=segment.id,
