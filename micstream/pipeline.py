@@ -27,11 +27,11 @@ from micstream.speech.events import EndReason, Onset, SegmentEvent
 from micstream.speech.webrtc import WebRtcDetector
 from micstream.speech.whole import Whole
 
-_STOP_S: Final = 0.8
+_STOP_S: Final = 0.7
 """How long what was said may still play once a person or a signal ends the program."""
 _REPORT_LATE_S: Final = 5.0
 """How much later than its sound a report may come at the natural end."""
-_HAND_OVER_S: Final = 0.5
+_HAND_OVER_S: Final = 0.3
 """How long the speaker may take to send what it still holds, once in a hurry."""
 _BACKLOG_STEP_S: Final = 0.5
 _TICK_S: Final = 0.25

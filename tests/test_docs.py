@@ -11,6 +11,7 @@ from typer.core import TyperGroup, TyperOption
 
 import micstream
 from micstream import knobs
+from micstream.avatar.lead import MOST_MS, STUTTER_MS
 from micstream.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,6 +57,20 @@ def test_the_settings_example_explains_every_variable_and_no_other() -> None:
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     named = re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE)
     assert sorted(named) == sorted(knob.variable for knob in knobs.KNOBS)
+
+
+def test_the_table_of_what_is_late_is_the_codes() -> None:
+    readme = PAGES[0].read_text(encoding="utf-8")
+    section = readme.partition("## When something is late\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)`(, the default)? \|", section, re.MULTILINE)
+    late = knobs.BY_NAME["late"]
+    assert [name for name, _ in rows] == list(late.choices)
+    assert [name for name, default in rows if default] == [late.default]
+    for name in ("late_after", "late_bound", "max_backlog"):
+        knob = knobs.BY_NAME[name]
+        assert f"`{knob.option}` ({knob.default:g} {knob.unit})" in section
+    assert f"{STUTTER_MS} ms or more, to {MOST_MS} ms at most" in section
+    assert f"to {MOST_MS} at most" in knobs.BY_NAME["lead_ms"].help
 
 
 def test_the_exports_are_exact() -> None:

@@ -6,15 +6,21 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from typing import Final
 
 from livekit import rtc
 
 from micstream import events
-from micstream.avatar import wire
+from micstream.avatar import presence, wire
 from micstream.avatar.arrivals import Arrivals
 from micstream.avatar.lead import Lead
 from micstream.avatar.ledger import Ledger
 from micstream.monitor import Monitor
+
+CLEAR_REPORT_S: Final = 0.6
+"""How long an avatar takes to report that it was cleared."""
+_STRAY_S: Final = 0.3, 1.0
+"""After that a stray start may come, which must still find us: at least and at most so long."""
 
 
 class Playback:
@@ -73,6 +79,18 @@ class Playback:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(bound):
                     await self._changed.wait()
+
+    async def clear(self, room: rtc.Room, identity: str, patience: float) -> None:
+        """Have the avatar stop and drop all, with `patience` seconds for its report."""
+        reports = self.ledger.outstanding > 0 and self.ledger.has_reported
+        began = time.monotonic()
+        self.ledger.cleared(began)
+        with contextlib.suppress(rtc.RpcError):
+            await presence.ask(room, identity, wire.CLEAR_BUFFER, timeout=max(1.0, patience))
+        if reports:
+            await self.wait_played(patience)
+        least, most = _STRAY_S  # longer where the avatar is slow: as long as its report took
+        await asyncio.sleep(min(max(least, time.monotonic() - began), most))
 
     def _started(self, call: rtc.RpcInvocationData) -> str:
         if call.caller_identity != self._speaks_through():

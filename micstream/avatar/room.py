@@ -7,7 +7,6 @@ registered before anything else can happen, and leaving waits until nothing is l
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 import time
 from collections.abc import AsyncIterator, Callable
@@ -22,7 +21,7 @@ from micstream.audio.format import SPEECH
 from micstream.avatar import notices, presence, wire
 from micstream.avatar.connect import connect
 from micstream.avatar.line import Line
-from micstream.avatar.playback import Playback
+from micstream.avatar.playback import CLEAR_REPORT_S, Playback
 from micstream.avatar.utterance import Utterance
 from micstream.avatar.watch import until_silent
 from micstream.errors import AvatarUnavailable, ConnectionFailed
@@ -31,10 +30,8 @@ from micstream.settings import Settings
 from micstream.speech.events import EndReason
 
 _RETRY_S: Final = (0.5, 1.0, 2.0, 4.0, 5.0)
-_CLEAR_REPORT_S: Final = 0.6
-"""How long an avatar takes to report that it was cleared, and a stray start with it."""
 _LEAVE_S: Final = 3.0
-"""The same when we leave for good: the call may queue behind much sound on a slow network."""
+"""How long the last clearing may take: the call may queue behind sound on a slow network."""
 _ANSWER_S: Final = 0.2
 """How long our answer to its last report takes to reach it."""
 _AGENT: Final = rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
@@ -218,20 +215,10 @@ class AvatarRoom:
             await self._open.aclose(EndReason.INTERRUPT)
         await self.clear()
 
-    async def clear(self, *, patience: float = _CLEAR_REPORT_S) -> None:
+    async def clear(self, *, patience: float = CLEAR_REPORT_S) -> None:
         """Have the avatar stop and drop all, with `patience` s for its report. Close first."""
-        room, avatar = self._room, self._avatar
-        if room is None or avatar is None:
-            return
-        ledger = self._playback.ledger
-        reports = ledger.outstanding > 0 and ledger.has_reported
-        ledger.cleared(time.monotonic())
-        with contextlib.suppress(rtc.RpcError):
-            await presence.ask(room, avatar.identity, wire.CLEAR_BUFFER, timeout=max(1.0, patience))
-        if reports:
-            await self._playback.wait_played(patience)
-        # A stray start may follow the report: it must still find us here.
-        await asyncio.sleep(_CLEAR_REPORT_S / 2)
+        if self._room is not None and self._avatar is not None:
+            await self._playback.clear(self._room, self._avatar.identity, patience)
 
     # ---- the room ------------------------------------------------------------------------------
 
