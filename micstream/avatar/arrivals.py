@@ -10,6 +10,9 @@ from typing import Final
 
 SLOW_S: Final = 1.0
 """An answer that takes longer means that sound queues up; less is a network as it should be."""
+STALLED_S: Final = 3.0
+"""After so long without one no more should be sent: our answers to the avatar's own calls wait
+behind the same sound, and a stock one ends when three of its calls take seven seconds each."""
 
 
 class Arrivals:
@@ -20,6 +23,10 @@ class Arrivals:
         self._arrived_s = 0.0
         self._took_s = 0.0
         self._waits_since: float | None = None
+
+    def does_answer(self) -> None:
+        """The avatar has answered another call: from now on an answer that is missing is late."""
+        self._answers = True
 
     def all_arrived(self, sent_s: float) -> bool:
         """Whether an answer has proved that all the `sent_s` seconds of sound have arrived."""
@@ -35,6 +42,11 @@ class Arrivals:
         if self._waits_since is not None:
             self._took_s = now - self._waits_since
         self._answers, self._arrived_s, self._waits_since = True, sent_s, None
+
+    def is_stalled(self, now: float) -> bool:
+        """Whether an answer is so late that no more should be sent."""
+        late = self._waits_since is not None and now - self._waits_since >= STALLED_S
+        return self._answers and late
 
     def missing_s(self, sent_s: float, now: float) -> float:
         """Seconds of the `sent_s` sent that are on their way; 0 where nothing is late.

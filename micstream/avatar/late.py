@@ -125,6 +125,11 @@ class Waiting:
         return sum(utterance.held for utterance in self._line) / SPEECH.rate
 
     @property
+    def speaking(self) -> bool:
+        """Whether more is to come of the utterance that was put last."""
+        return self._open is not None
+
+    @property
     def ages(self) -> bool:
         """Whether what is next becomes late: its source does not wait for us."""
         return bool(self._line) and self._line[0].ages

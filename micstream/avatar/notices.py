@@ -72,8 +72,8 @@ def backlog(seconds: float, limit: float) -> Warned:
     """The avatar is too far behind."""
     return Warned(
         code="backlog",
-        message=f"the avatar is {seconds:.0f} s behind (--max-backlog {limit:g}): what is said now "
-        "is not sent until it has caught up",
+        message=f"the avatar is {seconds:.0f} s behind: what is said now is not sent until it has "
+        f"caught up (--max-backlog {limit:g}; less where nothing arrives any more)",
         hint="look at the network: PCM needs 256 kbit/s of uplink at 16 kHz",
     )
 

@@ -58,6 +58,11 @@ class Playback:
         missing = self.arrivals.missing_s(self.ledger.sent_s, now)
         return max(self.ledger.backlog(now), missing)
 
+    @property
+    def is_stalled(self) -> bool:
+        """Whether what is sent does not arrive any more."""
+        return self.arrivals.is_stalled(time.monotonic())
+
     def forget(self) -> None:
         """The avatar is gone: nothing is outstanding, and nobody waits for it any more."""
         self.ledger.forget()

@@ -111,6 +111,11 @@ class AvatarRoom:
         """Estimated seconds of sound sent and not yet played."""
         return self._playback.backlog
 
+    @property
+    def free_s(self) -> float:
+        """Seconds of sound that may be sent now; none while nothing arrives."""
+        return 0.0 if self._playback.is_stalled else self._settings.max_backlog - self.backlog
+
     async def wait_ready(self, timeout: float | None = None) -> None:
         """Until the avatar listens.
 
@@ -207,7 +212,7 @@ class AvatarRoom:
         return self._open
 
     def _has_room(self) -> bool:
-        return self.backlog < self._settings.max_backlog
+        return self.free_s > 0
 
     async def interrupt(self) -> None:
         """Close the open segment, whoever writes into it, and have the avatar drop all."""
@@ -349,6 +354,8 @@ class AvatarRoom:
         )
         if how != "probe":
             self._monitor.emit(notices.unproven(identity, how))
+        else:
+            self._playback.arrivals.does_answer()
         self._monitor.emit(events.AvatarReady(identity=identity, how=how))
         self._warn_unwatched(room)
         self._ready.set()

@@ -123,7 +123,7 @@ class Speaker:
     async def _step(self) -> bool:
         """Act on the next event; whether there was one that may go now."""
         now = time.monotonic()
-        free_s = self._most_s - self._room.backlog
+        free_s = self._room.free_s
         if self._utterance is None and not self._may_begin(free_s):
             self._waiting.expire(now)
             self._lose_patience(now)
@@ -145,7 +145,7 @@ class Speaker:
     async def _rest(self) -> None:
         """Until something comes, or until it is time to look again at what waits."""
         self._taken.set()
-        if self._waiting.empty or time.monotonic() - self._told_at > _TELL_S:
+        if not self._waiting.speaking or time.monotonic() - self._told_at > _TELL_S:
             self._tell_dropped()
         if self._waiting.empty:
             self._missing_since = None
@@ -173,7 +173,7 @@ class Speaker:
             self._waiting.give_up_patient(_NOBODY)
 
     async def _fall_behind(self) -> None:
-        """The avatar has more than it can play in time: nothing more until half of it is played."""
+        """The avatar has more than it can play: nothing more until half of that is played."""
         self._behind = True
         backlog_s = self._room.backlog
         self._waiting.give_up("the avatar is too far behind")

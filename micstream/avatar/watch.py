@@ -12,8 +12,8 @@ from micstream.avatar import presence
 from micstream.avatar.playback import Playback
 
 _EVERY_S: Final = 1.0
-_ANSWER_S: Final = 5.0
-"""A call without an answer for so long has failed."""
+_ANSWER_S: Final = 7.0
+"""A call without an answer for so long has failed; the SDK waits no longer."""
 REPORT_S: Final = 5.0
 """A report that comes so much later than the sound should have ended is missing."""
 _SEGMENTS: Final = 2

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micstream.avatar.arrivals import Arrivals
+from micstream.avatar.arrivals import STALLED_S, Arrivals
 
 
 def test_a_quick_network_is_never_late() -> None:
@@ -36,6 +36,19 @@ def test_one_that_no_longer_answers() -> None:
     assert arrivals.missing_s(6.1, now=6.1) == pytest.approx(6.1)
     arrivals.answered(sent_s=6.0, now=6.2)
     assert arrivals.missing_s(6.2, now=6.2) == pytest.approx(0.2)
+
+
+def test_it_is_stalled_while_an_answer_is_missing_for_long() -> None:
+    arrivals = Arrivals()
+    arrivals.asked(now=0.0)
+    assert not arrivals.is_stalled(60.0), "it may be one that never answers"
+    arrivals.does_answer()
+    assert not arrivals.is_stalled(STALLED_S - 0.1)
+    assert arrivals.is_stalled(STALLED_S)
+    arrivals.asked(now=7.0)
+    assert arrivals.is_stalled(7.0), "a second call does not make it better"
+    arrivals.answered(sent_s=0.0, now=8.0)
+    assert not arrivals.is_stalled(8.0)
 
 
 @given(share=st.floats(0.1, 0.6), seconds=st.integers(10, 60))
