@@ -6,13 +6,17 @@ behind. A call queues behind the sound: what was sent before it has arrived once
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 SLOW_S: Final = 1.0
 """An answer that takes longer means that sound queues up; less is a network as it should be."""
-STALLED_S: Final = 3.0
+STALLED_S: Final = 1.5
 """After so long without one no more should be sent: our answers to the avatar's own calls wait
 behind the same sound, and a stock one ends when three of its calls take seven seconds each."""
+
+SLOW_ROOM_S: Final = 2.0
+"""Sound that may be on its way over such a network: eight seconds of 64 kbit/s."""
 
 
 class Arrivals:
@@ -23,6 +27,7 @@ class Arrivals:
         self._arrived_s = 0.0
         self._took_s = 0.0
         self._waits_since: float | None = None
+        self._stalled = False
 
     def does_answer(self) -> None:
         """The avatar has answered another call: from now on an answer that is missing is late."""
@@ -43,10 +48,21 @@ class Arrivals:
             self._took_s = now - self._waits_since
         self._answers, self._arrived_s, self._waits_since = True, sent_s, None
 
-    def is_stalled(self, now: float) -> bool:
-        """Whether an answer is so late that no more should be sent."""
-        late = self._waits_since is not None and now - self._waits_since >= STALLED_S
-        return self._answers and late
+    def room_s(self, sent_s: float, now: float) -> float:
+        """Seconds of sound that may follow the `sent_s` sent.
+
+        None from the moment an answer is `STALLED_S` late until all has arrived; then, until an
+        answer is quick again, little.
+        """
+        if not self._answers:
+            return math.inf
+        if self._waits_since is not None and now - self._waits_since >= STALLED_S:
+            self._stalled = True
+        elif self._stalled and self.all_arrived(sent_s):
+            self._stalled = False
+        if self._stalled:
+            return 0.0
+        return SLOW_ROOM_S - (sent_s - self._arrived_s) if self._took_s >= SLOW_S else math.inf
 
     def missing_s(self, sent_s: float, now: float) -> float:
         """Seconds of the `sent_s` sent that are on their way; 0 where nothing is late.

@@ -129,10 +129,9 @@ class Waiting:
         """Whether more is to come of the utterance that was put last."""
         return self._open is not None
 
-    @property
-    def ages(self) -> bool:
-        """Whether what is next becomes late: its source does not wait for us."""
-        return bool(self._line) and self._line[0].ages
+    def is_held_up(self, now: float) -> bool:
+        """Whether what is next would be late, had its utterance not begun already."""
+        return bool(self._line) and self._line[0].ages and self._is_late(self._line[0], now)
 
     def put(self, event: SegmentEvent, captured_at: float, now: float, *, ages: bool) -> None:
         """Take an event; `ages` (at an onset): its source does not wait for us."""

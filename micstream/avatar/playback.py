@@ -59,9 +59,9 @@ class Playback:
         return max(self.ledger.backlog(now), missing)
 
     @property
-    def is_stalled(self) -> bool:
-        """Whether what is sent does not arrive any more."""
-        return self.arrivals.is_stalled(time.monotonic())
+    def room_s(self) -> float:
+        """Seconds of sound that the way to the avatar can take; endless where it is quick."""
+        return self.arrivals.room_s(self.ledger.sent_s, time.monotonic())
 
     def forget(self) -> None:
         """The avatar is gone: nothing is outstanding, and nobody waits for it any more."""

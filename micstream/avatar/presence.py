@@ -23,6 +23,8 @@ _ANSWER_S: Final = 1.0
 
 _ON_BEHALF: Final = "lk.publish_on_behalf"
 """An avatar's attribute: for whom it speaks."""
+_SDK_S: Final = 7.0
+"""The SDK's own patience with a call; less of it is a matter of our own clock."""
 _LONG_S: Final = 3600.0
 _NO_METHOD: Final = "micstream.arrived"
 _ANSWERED: Final = (
@@ -100,10 +102,15 @@ async def ask(
     Raises:
         rtc.RpcError: it answered with an error, or cannot be reached.
     """
+    waits = max(timeout, _SDK_S)
     try:
         async with asyncio.timeout(timeout):
             return await room.local_participant.perform_rpc(
-                destination_identity=identity, method=method, payload=payload
+                destination_identity=identity,
+                method=method,
+                payload=payload,
+                response_timeout=waits + 1,
+                max_round_trip_latency=waits,
             )
     except (TimeoutError, AssertionError):  # the SDK asserts that it still has the room
         return None

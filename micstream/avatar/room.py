@@ -114,7 +114,7 @@ class AvatarRoom:
     @property
     def free_s(self) -> float:
         """Seconds of sound that may be sent now; none while nothing arrives."""
-        return 0.0 if self._playback.is_stalled else self._settings.max_backlog - self.backlog
+        return min(self._settings.max_backlog - self.backlog, self._playback.room_s)
 
     async def wait_ready(self, timeout: float | None = None) -> None:
         """Until the avatar listens.

@@ -42,7 +42,7 @@ class Speaker:
         self._room = room
         self._monitor = monitor
         self._most_s = settings.max_backlog
-        # Past the backlog a live speaker loses what is said; others can wait for it.
+        # Past the backlog a live speaker loses what gets late; others can wait for it.
         self._loses = settings.mode == "live" and settings.late == "drop"
         self._gather = Gather() if settings.mode == "utterance" else None
         bound_s = settings.late_bound
@@ -129,11 +129,10 @@ class Speaker:
             self._lose_patience(now)
             return False
         self._missing_since = None
-        if free_s <= 0 and self._loses and self._waiting.ages:
-            await self._fall_behind()
-            return True
         if free_s < _LEAST_S:
             self._waiting.expire(now)
+            if self._loses and self._waiting.is_held_up(now):
+                await self._fall_behind()
             return False
         taken = self._waiting.take(now, SPEECH.samples(1000 * free_s))
         if taken is None:
@@ -158,7 +157,7 @@ class Speaker:
         self._changed.clear()
 
     def _may_begin(self, free_s: float) -> bool:
-        if self._behind and free_s >= self._most_s / 2:
+        if self._behind and free_s > _LEAST_S and self._room.backlog <= self._most_s / 2:
             self._behind = False
         return self._room.is_ready and not self._behind
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micstream.avatar.arrivals import STALLED_S, Arrivals
+from micstream.avatar.arrivals import SLOW_ROOM_S, STALLED_S, Arrivals
 
 
 def test_a_quick_network_is_never_late() -> None:
@@ -38,17 +40,24 @@ def test_one_that_no_longer_answers() -> None:
     assert arrivals.missing_s(6.2, now=6.2) == pytest.approx(0.2)
 
 
-def test_it_is_stalled_while_an_answer_is_missing_for_long() -> None:
+def test_nothing_may_follow_while_an_answer_is_missing() -> None:
     arrivals = Arrivals()
     arrivals.asked(now=0.0)
-    assert not arrivals.is_stalled(60.0), "it may be one that never answers"
+    assert arrivals.room_s(3.0, now=60.0) == math.inf, "it may be one that never answers"
     arrivals.does_answer()
-    assert not arrivals.is_stalled(STALLED_S - 0.1)
-    assert arrivals.is_stalled(STALLED_S)
-    arrivals.asked(now=7.0)
-    assert arrivals.is_stalled(7.0), "a second call does not make it better"
-    arrivals.answered(sent_s=0.0, now=8.0)
-    assert not arrivals.is_stalled(8.0)
+    assert arrivals.room_s(1.0, now=STALLED_S - 0.1) == math.inf
+    assert arrivals.room_s(2.0, now=STALLED_S) == 0.0
+    arrivals.asked(now=14.0)
+    assert arrivals.room_s(2.0, now=14.0) == 0.0, "a second call does not make it better"
+    arrivals.answered(sent_s=0.5, now=15.0)
+    assert arrivals.room_s(2.0, now=15.0) == 0.0, "some of it is still on its way"
+    arrivals.asked(now=15.0)
+    arrivals.answered(sent_s=2.0, now=17.0)
+    assert arrivals.room_s(2.0, now=17.0) == SLOW_ROOM_S
+    assert arrivals.room_s(3.5, now=17.0) == pytest.approx(SLOW_ROOM_S - 1.5)
+    arrivals.asked(now=18.0)
+    arrivals.answered(sent_s=3.5, now=18.1)
+    assert arrivals.room_s(9.0, now=18.2) == math.inf
 
 
 @given(share=st.floats(0.1, 0.6), seconds=st.integers(10, 60))

@@ -188,6 +188,16 @@ class TestDrop:
         assert ours.spans() == [(0, 5 * RATE)]
         assert ours.count() == {}
 
+    def test_but_it_is_known_that_it_is_held_up(self) -> None:
+        ours = line()
+        ours.begin()
+        ours.say(SECOND)
+        ours.take()
+        assert not ours.waiting.is_held_up(ours.now + 60), "nothing is held"
+        ours.say(SECOND)
+        assert not ours.waiting.is_held_up(ours.now)
+        assert ours.waiting.is_held_up(ours.now + AFTER_S)
+
     def test_a_source_that_waits_is_never_late(self) -> None:
         ours = line()
         ours.utterance(SECOND, ages=False)
