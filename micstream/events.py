@@ -80,6 +80,14 @@ class AvatarLeft(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AvatarSilent(Event):
+    """The avatar is in the room, has reported before, and neither reports nor answers any more."""
+
+    EVENT = "avatar_silent"
+    identity: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ready(Event):
     """All is there: the next word is heard."""
 
@@ -199,5 +207,5 @@ class Bye(Event):
     delay_median_ms: int | None
     delay_p95_ms: int | None
     faults: int
-    """Connections, avatars and devices that were lost on the way, microphones that delivered zeros,
-    clipped or were too quiet, and errors."""
+    """Connections, avatars and devices that were lost on the way, silent avatars, microphones that
+    delivered zeros, clipped or were too quiet, and errors."""

@@ -158,8 +158,9 @@ KNOBS: Final = (
     ),
     Knob(
         "lead_ms",
-        "Least sound in the first write: the avatar's cushion against a jittery network. "
-        "Less than 100 makes stock avatars stutter.",
+        "Least sound in the first write: the avatar's cushion against a jittery network. It grows "
+        "by itself, to 1000 at most, when the avatar stutters. Less than 100 makes stock avatars "
+        "stutter.",
         SENDING,
         100,
         int,
@@ -177,6 +178,35 @@ KNOBS: Final = (
         8_000,
         48_000,
         unit="Hz",
+    ),
+    Knob(
+        "late",
+        "What becomes of speech that could not be sent in time. drop: it is dropped up to a pause. "
+        "queue: kept, and sent in order. latest: the newest whole utterance is kept.",
+        SENDING,
+        "drop",
+        choices=("drop", "queue", "latest"),
+    ),
+    Knob("late_after", "Speech that waits longer is late.", SENDING, 2.0, float, 0.1, 60, unit="s"),
+    Knob(
+        "late_bound",
+        "No more than this may wait; the oldest gives way.",
+        SENDING,
+        60.0,
+        float,
+        1,
+        600,
+        unit="s",
+    ),
+    Knob(
+        "max_backlog",
+        "Once this much is sent and not yet played, no more is sent until the avatar catches up.",
+        SENDING,
+        10.0,
+        float,
+        1,
+        600,
+        unit="s",
     ),
     Knob(
         "preset",

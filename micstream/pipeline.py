@@ -30,11 +30,11 @@ from micstream.speech.silero import SileroDetector
 from micstream.speech.webrtc import WebRtcDetector
 from micstream.speech.whole import Whole
 
-_STOP_S: Final = 0.8
+_STOP_S: Final = 0.7
 """How long what was said may still play once a person or a signal ends the program."""
 _REPORT_LATE_S: Final = 5.0
 """How much later than its sound a report may come at the natural end."""
-_HAND_OVER_S: Final = 0.5
+_HAND_OVER_S: Final = 0.3
 """How long the speaker may take to send what it still holds, once in a hurry."""
 _BACKLOG_STEP_S: Final = 0.5
 _TICK_S: Final = 0.25
@@ -99,7 +99,7 @@ class Performance:
         """Who decides what is sent: see `set_gate`."""
         self.hurry = False
         """Set it to leave soon, as a rule in two seconds; else what was sent is played first."""
-        self._speaker = Speaker(self.room, monitor, settings.mode)
+        self._speaker = Speaker(self.room, monitor, settings)
         self._path: SoundPath | None = None
         self._awaits_microphone = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -118,9 +118,11 @@ class Performance:
         hurry = self.hurry or kind is not None
         try:
             handing_over = asyncio.create_task(self._speaker.join())
+            goes_on = not hurry and self.room.is_ready
+            patience = self._speaker.held_s + self.room.backlog + _REPORT_LATE_S
             await asyncio.wait(
                 {handing_over, self._tasks[0]},
-                timeout=_HAND_OVER_S if hurry else None,
+                timeout=patience if goes_on else _HAND_OVER_S,
                 return_when=asyncio.FIRST_COMPLETED,
             )
             handing_over.cancel()
@@ -149,10 +151,11 @@ class Performance:
 
     # ---- sources -------------------------------------------------------------------------------
 
-    async def speak(self, source: Source, *, cut: bool) -> None:
+    async def speak(self, source: Source, *, cut: bool, patience: float = 0.0) -> None:
         """Speak a file or a stream to its end; it is read no faster than it is sent.
 
-        `cut`: let the segmenter find the utterances; else all of it is one.
+        `cut`: let the segmenter find the utterances; else all of it is one. `patience`: so many
+        seconds an utterance waits for an avatar that listens; then it is dropped, and counted.
         """
         cutter = make_cutter(self._settings) if cut else Whole()
         path = make_path(source, cutter, self._settings)
@@ -160,11 +163,11 @@ class Performance:
         try:
             async for block in source.blocks():
                 for event, at in path.push(block):
-                    await self._speaker.put_in_turn(event, at)
+                    await self._speaker.put_in_turn(event, at, patience=patience)
             reason = EndReason.SOURCE_ENDED
         finally:
             for event, at in path.finish(reason):
-                self._speaker.put(event, at)
+                self._speaker.put(event, at, ages=False)
         await self._speaker.join()
 
     async def listen(self) -> None:

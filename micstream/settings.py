@@ -55,6 +55,10 @@ class Settings(BaseSettings):
     lead_ms: int = _knob("lead_ms")
     chunk_ms: int = _knob("chunk_ms")
     avatar_rate: int = _knob("avatar_rate")
+    late: Literal["drop", "queue", "latest"] = _knob("late")
+    late_after: float = _knob("late_after")
+    late_bound: float = _knob("late_bound")
+    max_backlog: float = _knob("max_backlog")
     preset: Place | None = _knob("preset")
     vad: Vad = _knob("vad")
     vad_on: float | None = _knob("vad_on")
@@ -138,6 +142,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 "--max-length-ms must be longer than --onset-window-ms and --pre-roll-ms together"
             )
+        if self.max_backlog * 1000 <= self.lead_ms:
+            raise ValueError("--max-backlog must be longer than --lead-ms")
         return self
 
     @property

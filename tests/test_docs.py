@@ -12,6 +12,7 @@ from typer.core import TyperGroup, TyperOption
 
 import micstream
 from micstream import knobs
+from micstream.avatar.lead import MOST_MS, STUTTER_MS
 from micstream.cli import app
 from micstream.speech.presets import TUNINGS
 
@@ -92,6 +93,20 @@ def functions_of(file: Path) -> set[str]:
         if isinstance(node, kinds)
     }
     return {name for name in found if name.startswith("test_")}
+
+
+def test_the_table_of_what_is_late_is_the_codes() -> None:
+    readme = PAGES[0].read_text(encoding="utf-8")
+    section = readme.partition("## When something is late\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)`(, the default)? \|", section, re.MULTILINE)
+    late = knobs.BY_NAME["late"]
+    assert [name for name, _ in rows] == list(late.choices)
+    assert [name for name, default in rows if default] == [late.default]
+    for name in ("late_after", "late_bound", "max_backlog"):
+        knob = knobs.BY_NAME[name]
+        assert f"`{knob.option}` ({knob.default:g} {knob.unit})" in section
+    assert f"{STUTTER_MS} ms or more, to {MOST_MS} ms at most" in section
+    assert f"to {MOST_MS} at most" in knobs.BY_NAME["lead_ms"].help
 
 
 def test_the_exports_are_exact() -> None:

@@ -36,7 +36,17 @@ ORDER = (
     "errors",
 )
 
-PURE = ("audio/**/*.py", "speech/**/*.py", "avatar/ledger.py", "avatar/wire.py", "knobs.py")
+PURE = (
+    "audio/**/*.py",
+    "speech/**/*.py",
+    "avatar/arrivals.py",
+    "avatar/gather.py",
+    "avatar/late.py",
+    "avatar/lead.py",
+    "avatar/ledger.py",
+    "avatar/wire.py",
+    "knobs.py",
+)
 IMPURE = {
     "asyncio",
     "concurrent",

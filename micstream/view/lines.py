@@ -17,6 +17,7 @@ _STYLES = {
     "utterance_started": "cyan",
     "playback_started": "bold",
     "avatar_left": "yellow",
+    "avatar_silent": "bold red",
     "dropped": "yellow",
     "warning": "yellow",
     "microphone": "yellow",
@@ -69,6 +70,8 @@ def words(event: Event) -> str:
             return f"avatar {event.identity} listens ({known[event.how]})"
         case events.AvatarLeft():
             return f"avatar {event.identity} has left"
+        case events.AvatarSilent():
+            return f"avatar {event.identity} neither reports nor answers any more"
         case events.Ready():
             return "ready: the next word is heard"
         case events.UtteranceStarted():

@@ -45,6 +45,10 @@ SHOWN: list[tuple[Event, str]] = [
         "avatar avatar-a listens (it is present)",
     ),
     (events.AvatarLeft(identity="avatar-a"), "avatar avatar-a has left"),
+    (
+        events.AvatarSilent(identity="avatar-a"),
+        "avatar avatar-a neither reports nor answers any more",
+    ),
     (events.Ready(), "ready: the next word is heard"),
     (
         events.UtteranceStarted(id="u12", onset_s=61.5, decided_s=61.6, lead_ms=160),
