@@ -213,7 +213,7 @@ def used_or_refused(read: Callable[[], Settings]) -> None:
         if knob.low is not None and knob.high is not None and value is not None:
             assert knob.low <= value <= knob.high
         if knob.choices:
-            assert value in knob.choices
+            assert value is knob.default or value in knob.choices
 
 
 @one_folder
@@ -295,7 +295,10 @@ def test_fuzz_calls(calls: list[tuple[str, str, str]], segments: int, there: boo
     monitor = Monitor()
     monitor.listen(told.append)
     playback = Playback(
-        monitor, speaks_through=lambda: AVATAR if there else None, on_played=lambda: None
+        monitor,
+        speaks_through=lambda: AVATAR if there else None,
+        on_played=lambda: None,
+        lead_ms=100,
     )
     answer = registered(playback)
     for number in range(segments):

