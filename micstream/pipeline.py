@@ -51,7 +51,7 @@ def make_detector(settings: Settings) -> Detector:
     near_db = tuning.near_db or None
     match settings.vad:
         case "hybrid":
-            return HybridDetector(on=tuning.on, off=tuning.off, near_db=near_db)
+            return HybridDetector(on=tuning.on, near_db=near_db)
         case "silero":
             return SileroDetector(on=tuning.on, near_db=near_db)
         case "webrtc":

@@ -1,7 +1,7 @@
 """webrtcvad's quick onset and Silero's judgement.
 
 Silero needs two frames to be sure of an onset, webrtcvad hears a voice within 30 ms, and much
-else besides. Where Silero is half sure and webrtcvad agrees, that is an onset at once; where
+else besides. Where Silero is all but sure and webrtcvad agrees, that is an onset at once; where
 webrtcvad does not agree, Silero has to say it twice. Of the end Silero alone decides.
 """
 
@@ -24,9 +24,12 @@ _AGREE: Final = 3
 _OF: Final = 4
 """Frames of 10 ms that webrtcvad must call speech, of the newest."""
 
+_ALL_BUT: Final = 0.9
+"""Of `on`: less, and music begins utterances that are nothing but a short noise."""
+
 
 class HybridDetector:
-    """Frames of 32 ms; `on` and `off` are the probabilities that begin and hold an utterance.
+    """Frames of 32 ms; `on` is the probability that begins an utterance. `near_db`: see Silero's.
 
     Raises:
         UsageError: Silero's package is not installed.
@@ -38,12 +41,11 @@ class HybridDetector:
         self,
         *,
         on: float = 0.5,
-        off: float = 0.3,
         near_db: float | None = None,
         model: Model | None = None,
     ) -> None:
         self._silero = SileroDetector(on=on, near_db=near_db, model=model)
-        self._on, self._off = on, off
+        self._on, self._all_but = on, _ALL_BUT * on
         self._begin()
 
     def _begin(self) -> None:
@@ -62,9 +64,9 @@ class HybridDetector:
         said = self._silero.probability(frame)
         before, self._before = self._before, (self._before[1], said)
         if sum(self._voiced) >= _AGREE:
-            hastened = said >= self._off and not self._silero.far
+            hastened = said >= self._all_but and not self._silero.far
             return max(said, self._on) if hastened else said
-        return said if said < self._on or max(before) >= self._on else self._off
+        return said if said < self._on or max(before) >= self._on else self._all_but
 
     def reset(self) -> None:
         """Begin anew."""
