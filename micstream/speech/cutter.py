@@ -160,5 +160,6 @@ class Cutter:
             return mark
         history = max(first, mark.onset - SPEECH.samples(round(1000 * HISTORY_S)))
         low, high = (history - first) * SAMPLE_WIDTH, (mark.onset - first) * SAMPLE_WIDTH
-        onset = mark.onset - began(bytes(self._kept[low:high]), farthest)
+        before, voice = bytes(self._kept[low:high]), bytes(self._kept[high:])
+        onset = mark.onset - began(before, farthest, voice)
         return replace(mark, start=max(mark.start, onset - self._margin), onset=onset)

@@ -3,7 +3,8 @@
 A detector says "speech" some frames late, and a quiet consonant comes before the voice. From the
 first voiced frame back, 10 ms by 10 ms, the sound belongs to the utterance for as long as it
 stands out: over the noise floor, and over what the last second was like, so that a murmuring hall
-is no part of the first word. A gap of 60 ms ends the way back: a stop consonant is shorter.
+is no part of the first word; and not too far below the voice itself, so that neither is the room
+behind a noise gate that opens. A gap of 60 ms ends the way back: a stop consonant is shorter.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from micstream.audio.format import SPEECH
-from micstream.audio.levels import BAND_FROM_HZ, FULL_SCALE
+from micstream.audio.levels import BAND_FROM_HZ, FULL_SCALE, rms_db
 
 HISTORY_S: Final = 3.0
 """What is heard of the noise before."""
@@ -22,6 +23,8 @@ HISTORY_S: Final = 3.0
 _STEP: Final = SPEECH.samples(10)
 _OVER_FLOOR_DB: Final = 6.0
 _OVER_LATELY_DB: Final = 4.0
+_BELOW_VOICE_DB: Final = 35.0
+"""A quiet fricative before a vowel is 20 to 30 dB below it."""
 _LATELY: Final = 100
 _CLEAR_OF: Final = 20
 """Steps just before the voiced frame that may be its own beginning."""
@@ -30,17 +33,20 @@ _FLOOR_SHARE: Final = 5
 _LEAST: Final = 1e-9
 
 
-def began(history: bytes, farthest: int) -> int:
+def began(history: bytes, farthest: int, voice: bytes = b"") -> int:
     """How many samples before the end of `history` the sound began, 0 to `farthest`.
 
-    `history`: 16-bit mono at 16 kHz, up to the first voiced frame.
+    `history`: 16-bit mono at 16 kHz, up to the first voiced frame. `voice`: from there to the
+    decision.
     """
     samples = np.frombuffer(history, dtype="<i2")
     steps = len(samples) // _STEP
     if steps == 0:
         return 0
     levels = _levels(samples[len(samples) - steps * _STEP :].reshape(steps, _STEP))
-    threshold = np.percentile(levels, _FLOOR_SHARE) + _OVER_FLOOR_DB
+    threshold = max(
+        np.percentile(levels, _FLOOR_SHARE) + _OVER_FLOOR_DB, rms_db(voice) - _BELOW_VOICE_DB
+    )
     lately = levels[max(0, steps - _CLEAR_OF - _LATELY) : max(0, steps - _CLEAR_OF)]
     if lately.size:
         threshold = max(threshold, np.median(lately) + _OVER_LATELY_DB)

@@ -116,6 +116,15 @@ def test_how_loud_it_all_is_does_not_matter(factor: int) -> None:
     assert began(pcm(whole * factor), FARTHEST) == began(pcm(whole), FARTHEST) > 0
 
 
+def test_the_room_behind_a_gate_that_opens_is_no_part_of_it() -> None:
+    """A noise gate lets the room through some 200 ms before the voice."""
+    voice = pcm(buzz(0.06))
+    room, word = noise(25, 0.2, seed=2), buzz(0.05)
+    history = pcm(np.concatenate([np.zeros(40_000), room, word]))
+    assert began(history, FARTHEST) > 3_000, "without the voice nothing tells it from speech"
+    assert abs(began(history, FARTHEST, voice) - word.size) <= STEP
+
+
 @pytest.mark.parametrize("hertz", [50, 60, 100, 120])
 @pytest.mark.parametrize("quarter", [0, 1, 2, 3])
 def test_in_hum_nothing_began(hertz: int, quarter: int) -> None:
