@@ -1,0 +1,195 @@
+"""A whole stage on this machine: server, avatar, viewer, microphone, and micstream between them.
+
+Nothing here is a double: a real livekit-server, livekit-agents' own avatar worker, a real sound
+server, and the command line as a process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from chaos import spoken
+from chaos.sender import Sender, Told, sender
+from micstream.local import process
+from micstream.local.avatar import AvatarProcess, local_avatar
+from micstream.local.server import LocalServer
+from tests.support.program import environment
+from tests.support.rooms import Bystander, bystander
+from tests.support.sound import SINK, VirtualMicrophone, virtual_microphone
+from tests.support.waiting import wait_until
+
+AVATAR = "avatar-chaos"
+IDENTITY = "external-audio-sender"
+_LOUD = 300
+_AGAIN_S = 0.05
+
+
+class Stage:
+    """What one attempt plays on; all of it ends with the context, on every path."""
+
+    def __init__(self, binary: Path, folder: Path, *, patience: float = 1.0) -> None:
+        self.folder = folder
+        self.room = f"chaos-{secrets.token_hex(4)}"
+        self.server = LocalServer(binary, folder / "server.log")
+        self.patience = patience
+        """Stretches every bound."""
+        self.avatar: AvatarProcess
+        self.viewer: Bystander
+        self.microphone: VirtualMicrophone
+        self.sender: Sender
+        self._stack = AsyncExitStack()
+        self._count = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            await self._stack.aclose()
+        finally:
+            await self.server.stop()
+
+    # ---- who is on it --------------------------------------------------------------------------
+
+    async def open(self, *options: str, within: Sequence[str] = (), patch: str = "") -> None:
+        """All of it, somebody speaking without end, and the avatar ready."""
+        await self.server.start()
+        await asyncio.gather(self.plug_in(), self.watch(), self.call_avatar())
+        await self.start(*options, within=within, patch=patch)
+        await self.sender.until("capturing")
+        await self.sender.until("ready")
+        self.speak()
+
+    async def plug_in(self) -> None:
+        """A microphone."""
+        self.microphone = await self._stack.enter_async_context(virtual_microphone())
+
+    async def watch(self) -> None:
+        """A viewer, who hears the avatar; in place of the last one."""
+        self._count += 1
+        self.viewer = await self._stack.enter_async_context(
+            bystander(self.server, self.room, avatar=AVATAR, identity=f"viewer-{self._count}")
+        )
+
+    async def call_avatar(self, identity: str = AVATAR) -> None:
+        """An avatar worker; in place of the last one, which may be dead."""
+        server = self.server
+        self.avatar = await self._stack.enter_async_context(
+            local_avatar(
+                server.url, server.api_key, server.api_secret, self.room, IDENTITY, identity
+            )
+        )
+
+    async def start(self, *options: str, within: Sequence[str] = (), patch: str = "") -> None:
+        """`micstream live`; in place of the last one."""
+        self.sender = await self.another("live", *options, within=within, patch=patch)
+
+    async def another(
+        self, *words: str, within: Sequence[str] = (), patch: str = "", **more: str
+    ) -> Sender:
+        """One more `micstream`, of any command; `more` is added to its environment."""
+        self._count += 1
+        ours = environment(self.server)
+        settings = {name: ours[name] for name in ours if name.startswith("LIVEKIT_")}
+        options = ["--room", self.room, "--avatar", "avatar-*", "--json"]
+        if words[0] == "live":
+            options += ["--device", VirtualMicrophone.DEVICE]
+        return await self._stack.enter_async_context(
+            sender(
+                self.folder / f"sender-{self._count}.log",
+                *(words[0], *options, *words[1:]),
+                environment=self.microphone.env | settings | more,
+                within=within,
+                patch=patch,
+            )
+        )
+
+    def speak(self) -> None:
+        """Somebody speaks into the microphone from now on, whatever happens to it."""
+        wav = self.folder / "spoken.wav"
+        spoken.write(wav)
+        speaking = asyncio.create_task(self._speak_for_ever(wav))
+
+        async def hush() -> None:
+            speaking.cancel()
+            await asyncio.wait([speaking])
+
+        self._stack.push_async_callback(hush)
+
+    async def _speak_for_ever(self, wav: Path) -> None:
+        command = ["paplay", f"--device={SINK}", "--latency-msec=40", str(wav)]
+        while True:
+            paplay = process.start(
+                command, environment=self.microphone.env, log=self.folder / "paplay.log"
+            )
+            try:
+                await process.ended(paplay)
+            finally:
+                await process.end(paplay)
+            await asyncio.sleep(_AGAIN_S)
+
+    # ---- what happens on it --------------------------------------------------------------------
+
+    async def mid_utterance(self) -> Told:
+        """Until an utterance is well under way; the event of its beginning."""
+        since = time.time()
+        begun = await self.sender.until("utterance_started", since=since)
+        await asyncio.sleep(0.8)  # no longer than the shortest sentence
+        return begun
+
+    async def noticed(self, since: float, *names: str, within: float = 5.0) -> float:
+        """Seconds from `since` until one of these events was told."""
+        told = await self.sender.until(*names, since=since, within=within * self.patience)
+        return told.at - since
+
+    async def ready_again(self, fault: float, whole: float, within: float) -> float:
+        """Seconds from `whole`, when all around was there again, to `ready` since the fault."""
+        left = whole + within * self.patience - time.time()
+        ready = await self.sender.until("ready", since=fault, within=max(left, 0.1))
+        return max(0.0, ready.at - whole)
+
+    async def heard(self, since: float, *, within: float = 20.0) -> None:
+        """The first utterance begun since then is heard by the viewer, and reported as played."""
+        begun = await self.sender.until("utterance_started", since=since, within=within)
+        played = await self.sender.until(
+            "playback_finished", since=since, within=within, where=lambda e: e["id"] == begun["id"]
+        )
+        assert not played["interrupted"], f"{begun['id']} was cut off"
+        wanted = 0.5 * played["position_s"]
+        await wait_until(
+            lambda: self._heard_s(begun.at) >= wanted,
+            5.0,
+            f"{begun['id']} was reported as played, and the viewer did not hear it",
+        )
+
+    def _heard_s(self, since: float) -> float:
+        """Seconds of sound that reached the viewer since then."""
+        sound, arrivals = self.viewer.sound, self.viewer.arrivals
+        starts = [start for start, at in arrivals if at >= since]
+        if not starts:
+            return 0.0
+        late = sound[starts[0] :]
+        blocks = np.abs(late[: late.size // 160 * 160].astype(np.int32)).reshape(-1, 160)
+        return float((blocks.max(axis=1) > _LOUD).sum()) / 100
+
+    async def recovers(self, fault: float, within: float) -> float:
+        """All around is whole from now on: `ready` is told, and the next word is heard."""
+        took = await self.ready_again(fault, time.time(), within)
+        ready = self.sender.named("ready", since=fault)[-1]
+        await self.heard(ready.at)
+        return took
+
+    async def ends_in_order(self) -> None:
+        """It still obeys, and says good-bye."""
+        self.sender.running.terminate()
+        code = await self.sender.ended(8.0 * self.patience)
+        assert code == 0, f"it ended with {code}"
+        assert self.sender.told[-1].name == "bye", "it did not say good-bye"
