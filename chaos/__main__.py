@@ -11,6 +11,7 @@ import asyncio
 import logging
 import signal
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 from bench.report import parser
@@ -46,7 +47,7 @@ def main() -> int:
     logging.basicConfig(level=logging.CRITICAL)  # the SDK tells at length of what is provoked here
     done: dict[str, list[Outcome]] = {row.name: [] for row in rows}
     try:
-        asyncio.run(_run(rows, given.times, given.patience, given.keep, done))
+        asyncio.run(_run(rows, given, done))
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("ended early", file=sys.stderr)
     if given.json:
@@ -57,20 +58,20 @@ def main() -> int:
     return 0 if whole and not any(each.why for tried in done.values() for each in tried) else 1
 
 
-async def _run(
-    rows: list[Row], times: int, patience: float, keep: Path, done: dict[str, list[Outcome]]
-) -> None:
+async def _run(rows: list[Row], given: Namespace, done: dict[str, list[Outcome]]) -> None:
     # SIGTERM as Ctrl-C: all that was started is ended.
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     binary = await find_server(progress=lambda line: print(line, file=sys.stderr))
     for row in rows:
-        for number in range(1, times + 1):
-            outcome = await attempt(row, binary, patience=patience, keep=keep)
+        for number in range(1, given.times + 1):
+            outcome = await attempt(
+                row, binary, patience=given.patience, quick=given.quick, keep=given.keep
+            )
             done[row.name].append(outcome)
             said = outcome.why or f"survived{report.in_words(outcome.times)}"
-            print(f"{row.name} {number}/{times}: {said}", file=sys.stderr)
+            print(f"{row.name} {number}/{given.times}: {said}", file=sys.stderr)
 
 
 if __name__ == "__main__":

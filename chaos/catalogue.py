@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from chaos.faults import server
+from chaos.faults import avatar, ending, load, microphone, network, senders, server
 from chaos.row import Row
 
-ROWS: tuple[Row, ...] = (*server.ROWS,)
+ROWS: tuple[Row, ...] = (
+    *server.ROWS,
+    *network.ROWS,
+    *avatar.ROWS,
+    *senders.ROWS,
+    *microphone.ROWS,
+    *load.ROWS,
+    *ending.ROWS,
+)
 BY_NAME = {row.name: row for row in ROWS}
 assert len(BY_NAME) == len(ROWS), "two rows of one name"

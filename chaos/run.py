@@ -12,14 +12,19 @@ from micstream.errors import MicstreamError
 
 
 async def attempt(
-    row: Row, binary: Path, *, patience: float = 1.0, keep: Path | None = None
+    row: Row,
+    binary: Path,
+    *,
+    patience: float = 1.0,
+    quick: bool = False,
+    keep: Path | None = None,
 ) -> Outcome:
     """Provoke it once; whatever was started has ended when this returns.
 
     `keep`: where what micstream told is written when it did not survive.
     """
     with tempfile.TemporaryDirectory(prefix="micstream-chaos-") as folder:
-        async with Stage(binary, Path(folder), patience=patience) as stage:
+        async with Stage(binary, Path(folder), patience=patience, quick=quick) as stage:
             times, why = Times(), ""
             try:
                 async with asyncio.timeout(row.limit_s * patience):

@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from chaos.terminal import Terminal
 from micstream.local import process
 
 _POLL_S = 0.01
@@ -129,22 +130,29 @@ async def sender(
     environment: Mapping[str, str],
     within: Sequence[str] = (),
     patch: str = "",
+    terminal: Terminal | None = None,
 ) -> AsyncIterator[Sender]:
-    """`micstream WORDS`, running until the context ends; it reads while it runs.
+    """`micstream WORDS`, running until the context ends; it is read while it runs.
 
     `within`: a command that runs it elsewhere, such as in a network namespace. `patch`: Python
-    that runs in it first, for a fault inside of it.
+    that runs in it first, for a fault inside of it. `terminal`: one that writes into `log`.
     """
     start = [sys.executable, "-m", "micstream"]
     if patch:
         start = [sys.executable, "-c", f"{patch}\nfrom micstream.cli import main\nmain()"]
-    running = process.start([*within, *start, *words], environment=environment, log=log)
+    command = [*within, *start, *words]
+    if terminal is None:
+        running = process.start(command, environment=environment, log=log)
+    else:
+        running = terminal.start(command, environment)
     started = Sender(running, log)
     reading = asyncio.create_task(_read_on(started))
     try:
         yield started
     finally:
         reading.cancel()
+        if terminal is not None:
+            terminal.close()
         if started.alive:
             running.send_signal(signal.SIGCONT)
         await process.end(running)

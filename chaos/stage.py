@@ -10,14 +10,15 @@ import asyncio
 import secrets
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 
 from chaos import spoken
 from chaos.sender import Sender, Told, sender
+from chaos.terminal import Terminal
 from micstream.local import process
 from micstream.local.avatar import AvatarProcess, local_avatar
 from micstream.local.server import LocalServer
@@ -25,6 +26,8 @@ from tests.support.program import environment
 from tests.support.rooms import Bystander, bystander
 from tests.support.sound import SINK, VirtualMicrophone, virtual_microphone
 from tests.support.waiting import wait_until
+
+T = TypeVar("T")
 
 AVATAR = "avatar-chaos"
 IDENTITY = "external-audio-sender"
@@ -35,21 +38,30 @@ _AGAIN_S = 0.05
 class Stage:
     """What one attempt plays on; all of it ends with the context, on every path."""
 
-    def __init__(self, binary: Path, folder: Path, *, patience: float = 1.0) -> None:
+    def __init__(
+        self, binary: Path, folder: Path, *, patience: float = 1.0, quick: bool = False
+    ) -> None:
         self.folder = folder
         self.room = f"chaos-{secrets.token_hex(4)}"
         self.server = LocalServer(binary, folder / "server.log")
         self.patience = patience
         """Stretches every bound."""
+        self.quick = quick
+        """Whether what takes long to prove is left out."""
         self.avatar: AvatarProcess
         self.viewer: Bystander
         self.microphone: VirtualMicrophone
         self.sender: Sender
+        self.terminal: Terminal
         self._stack = AsyncExitStack()
         self._count = 0
 
     async def __aenter__(self) -> Self:
         return self
+
+    async def enter(self, context: AbstractAsyncContextManager[T]) -> T:
+        """Begin something that ends with the stage."""
+        return await self._stack.enter_async_context(context)
 
     async def __aexit__(self, *_: object) -> None:
         try:
@@ -59,56 +71,79 @@ class Stage:
 
     # ---- who is on it --------------------------------------------------------------------------
 
-    async def open(self, *options: str, within: Sequence[str] = (), patch: str = "") -> None:
+    async def open(self, *options: str, patch: str = "") -> None:
         """All of it, somebody speaking without end, and the avatar ready."""
         await self.server.start()
         await asyncio.gather(self.plug_in(), self.watch(), self.call_avatar())
-        await self.start(*options, within=within, patch=patch)
+        await self.start(*options, patch=patch)
+        await self.under_way()
+
+    async def under_way(self) -> None:
+        """Until what was started is ready; somebody speaks from now on."""
         await self.sender.until("capturing")
         await self.sender.until("ready")
         self.speak()
 
     async def plug_in(self) -> None:
         """A microphone."""
-        self.microphone = await self._stack.enter_async_context(virtual_microphone())
+        self.microphone = await self.enter(virtual_microphone())
 
-    async def watch(self) -> None:
+    async def watch(self, avatar: str = AVATAR) -> None:
         """A viewer, who hears the avatar; in place of the last one."""
         self._count += 1
-        self.viewer = await self._stack.enter_async_context(
-            bystander(self.server, self.room, avatar=AVATAR, identity=f"viewer-{self._count}")
+        self.viewer = await self.enter(
+            bystander(self.server, self.room, avatar=avatar, identity=f"viewer-{self._count}")
         )
 
     async def call_avatar(self, identity: str = AVATAR) -> None:
         """An avatar worker; in place of the last one, which may be dead."""
         server = self.server
-        self.avatar = await self._stack.enter_async_context(
+        self.avatar = await self.enter(
             local_avatar(
                 server.url, server.api_key, server.api_secret, self.room, IDENTITY, identity
             )
         )
 
-    async def start(self, *options: str, within: Sequence[str] = (), patch: str = "") -> None:
+    async def start(
+        self,
+        *options: str,
+        within: Sequence[str] = (),
+        patch: str = "",
+        in_terminal: bool = False,
+        **more: str,
+    ) -> None:
         """`micstream live`; in place of the last one."""
-        self.sender = await self.another("live", *options, within=within, patch=patch)
+        self.sender = await self.another(
+            "live", *options, within=within, patch=patch, in_terminal=in_terminal, **more
+        )
 
     async def another(
-        self, *words: str, within: Sequence[str] = (), patch: str = "", **more: str
+        self,
+        *words: str,
+        within: Sequence[str] = (),
+        patch: str = "",
+        in_terminal: bool = False,
+        **more: str,
     ) -> Sender:
         """One more `micstream`, of any command; `more` is added to its environment."""
         self._count += 1
         ours = environment(self.server)
         settings = {name: ours[name] for name in ours if name.startswith("LIVEKIT_")}
         options = ["--room", self.room, "--avatar", "avatar-*", "--json"]
-        if words[0] == "live":
+        if words[0] == "live" and "--device" not in words:
             options += ["--device", VirtualMicrophone.DEVICE]
-        return await self._stack.enter_async_context(
+        log = self.folder / f"sender-{self._count}.log"
+        log.touch()
+        if in_terminal:
+            self.terminal = Terminal(log)
+        return await self.enter(
             sender(
-                self.folder / f"sender-{self._count}.log",
+                log,
                 *(words[0], *options, *words[1:]),
                 environment=self.microphone.env | settings | more,
                 within=within,
                 patch=patch,
+                terminal=self.terminal if in_terminal else None,
             )
         )
 
@@ -145,6 +180,12 @@ class Stage:
         await asyncio.sleep(0.8)  # no longer than the shortest sentence
         return begun
 
+    async def until_of(self, begun: Told, name: str, within: float = 20.0) -> Told:
+        """The event of this name that tells of the same utterance."""
+        return await self.sender.until(
+            name, since=begun.at, within=within, where=lambda told: told["id"] == begun["id"]
+        )
+
     async def noticed(self, since: float, *names: str, within: float = 5.0) -> float:
         """Seconds from `since` until one of these events was told."""
         told = await self.sender.until(*names, since=since, within=within * self.patience)
@@ -159,9 +200,7 @@ class Stage:
     async def heard(self, since: float, *, within: float = 20.0) -> None:
         """The first utterance begun since then is heard by the viewer, and reported as played."""
         begun = await self.sender.until("utterance_started", since=since, within=within)
-        played = await self.sender.until(
-            "playback_finished", since=since, within=within, where=lambda e: e["id"] == begun["id"]
-        )
+        played = await self.until_of(begun, "playback_finished")
         assert not played["interrupted"], f"{begun['id']} was cut off"
         wanted = 0.5 * played["position_s"]
         await wait_until(
@@ -169,6 +208,13 @@ class Stage:
             5.0,
             f"{begun['id']} was reported as played, and the viewer did not hear it",
         )
+
+    async def sounds_again(self, whole: float, *, within: float = 20.0) -> float:
+        """Seconds from `whole` until the viewer hears something; what is begun next comes whole."""
+        await self.heard(time.time(), within=within * self.patience)
+        first = self.viewer.first_heard_at(whole)
+        assert first is not None
+        return first - whole
 
     def _heard_s(self, since: float) -> float:
         """Seconds of sound that reached the viewer since then."""

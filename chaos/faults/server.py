@@ -19,9 +19,7 @@ async def _out_for(stage: Stage, seconds: float, *, patch: str = "") -> Times:
     fault = time.time()
     await stage.server.kill()
     noticed = await stage.noticed(fault, "connection")
-    ended = await stage.sender.until(
-        "utterance_ended", since=fault, where=lambda told: told["id"] == begun["id"]
-    )
+    ended = await stage.until_of(begun, "utterance_ended")
     assert ended["reason"] == "avatar", ended
     await asyncio.sleep(max(0.0, fault + seconds - time.time()))
     said = stage.sender.named("utterance_started", since=ended.at)
