@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 from micstream import events
 from micstream.audio.clock import CaptureClock
 from micstream.audio.format import SPEECH
+from micstream.audio.levels import Zeros
 from micstream.audio.resample import Resampler
 from micstream.avatar.room import AvatarRoom
 from micstream.avatar.speaker import Speaker
@@ -36,6 +37,7 @@ _HAND_OVER_S: Final = 0.5
 _BACKLOG_STEP_S: Final = 0.5
 _TICK_S: Final = 0.25
 _REOPEN_S: Final = 1.0
+_ZEROS_S: Final = 10.0
 
 Timed = tuple[SegmentEvent, float]
 """An event, and for an onset the monotonic second at which its first sample was captured."""
@@ -193,12 +195,15 @@ class Performance:
         cutter = make_cutter(self._settings)
         cutter.set_gate(self.gate)
         path, reason = SoundPath(source, cutter), EndReason.SHUTDOWN
+        zeros = Zeros(source.format, _ZEROS_S)
         self._path = path
         try:
             async for block in source.blocks():
                 if self._awaits_microphone:
                     self._tell_capturing(source)
                 self._tell_lost(source)
+                if zeros.push(block.pcm):
+                    self._monitor.emit(events.Microphone(state="zeros", device=source.name))
                 for event, at in path.push(block):
                     self._speaker.put(event, at)
         except AudioDeviceError:

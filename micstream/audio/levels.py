@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from micstream.audio.format import AudioFormat
+
 FLOOR_DB: Final = -96.0
 """Reported for digital silence: the quietest step of 16 bits is about here."""
 
@@ -22,6 +24,24 @@ def rms_db(pcm: bytes) -> float:
         return FLOOR_DB
     power = float(np.dot(samples, samples)) / samples.size
     return max(FLOOR_DB, 10 * math.log10(power / FULL_SCALE**2)) if power > 0 else FLOOR_DB
+
+
+class Zeros:
+    """Notices exact zeros: a switch that is off, a permission that was not given.
+
+    No room is so quiet; but what gates or cleans the sound before us may deliver them in a pause,
+    so `push` says so only once they have lasted `seconds`, and once until there is sound again.
+    """
+
+    def __init__(self, format: AudioFormat, seconds: float) -> None:
+        self._limit = format.bytes(1000 * seconds)
+        self._run = 0
+
+    def push(self, pcm: bytes) -> bool:
+        """Whether with this they have lasted as long."""
+        before = self._run
+        self._run = 0 if any(pcm) else before + len(pcm)
+        return before < self._limit <= self._run
 
 
 def to_int16(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 from micstream.errors import MicstreamError
@@ -15,7 +16,8 @@ def fail(error: MicstreamError, *, json: bool) -> int:
         failed = Failed(code=error.code, message=error.message, hint=error.hint)
         sys.stdout.write(failed.as_json() + "\n")
         sys.stdout.flush()
-    sys.stderr.write(f"micstream: {error.message}\n")
-    if error.hint:
-        sys.stderr.write(f"  {error.hint}\n")
+    with contextlib.suppress(OSError):  # its terminal may be closed
+        sys.stderr.write(f"micstream: {error.message}\n")
+        if error.hint:
+            sys.stderr.write(f"  {error.hint}\n")
     return error.exit_code

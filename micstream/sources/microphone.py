@@ -7,6 +7,7 @@ not take within ten seconds is dropped and counted.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncIterator
@@ -27,8 +28,10 @@ _QUEUED_BLOCKS: Final = 500
 """Ten seconds: more than any stall the loop survives."""
 _FIRST_BLOCK_S: Final = 6.0
 """A sound server may take two seconds to deliver its first block."""
-_SILENT_S: Final = 2.0
+_SILENT_S: Final = 0.7
 """A running stream without a callback for this long has died without telling."""
+_STALLED_S: Final = 0.1
+"""Unless it was we who stood still: then its next callback comes at once."""
 
 
 class Microphone:
@@ -103,11 +106,8 @@ class Microphone:
             stream.start()
             patience = _FIRST_BLOCK_S
             while True:
-                try:
-                    async with asyncio.timeout(patience):
-                        await self._arrived.wait()
-                except TimeoutError:
-                    raise self._lost(f"delivers nothing for {patience:.0f} s") from None
+                if not (await self._arrives(patience) or await self._arrives(_STALLED_S)):
+                    raise self._lost(f"delivers nothing for {patience:g} s")
                 self._arrived.clear()
                 while self._queue:
                     yield self._queue.popleft()
@@ -118,6 +118,12 @@ class Microphone:
             raise self._lost(f"fails: {portaudio.reason(error)}") from None
         finally:
             stream.close(ignore_errors=True)
+
+    async def _arrives(self, patience: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._arrived.wait()
+        return self._arrived.is_set()
 
     def _lost(self, what: str) -> AudioDeviceError:
         return AudioDeviceError(

@@ -82,7 +82,8 @@ def words(event: Event) -> str:
         case events.Dropped():
             return f"dropped {event.seconds:.2f} s: {event.why}"
         case events.Microphone():
-            return f"microphone {event.device}: {event.state}"
+            asks = ": is it switched on, and allowed?" if event.state == "zeros" else ""
+            return f"microphone {event.device}: {event.state}{asks}"
         case events.Backlog():
             return f"backlog {event.seconds:.1f} s"
         case events.Warned() | events.Failed():

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 
-from micstream.audio.levels import FLOOR_DB, rms_db, to_int16
+from micstream.audio.format import AudioFormat
+from micstream.audio.levels import FLOOR_DB, Zeros, rms_db, to_int16
 
 
 @pytest.mark.parametrize(
@@ -49,3 +50,18 @@ def test_floats_are_rounded_and_clipped() -> None:
 def test_what_is_no_number_is_silence_and_the_infinite_is_loud() -> None:
     floats = np.array([np.nan, np.inf, -np.inf, 3.4e38, -3.4e38], np.float32)
     assert to_int16(floats).tolist() == [0, 32767, -32768, 32767, -32768]
+
+
+def zeros_told(*blocks: bytes) -> list[int]:
+    """After which blocks of 100 ms zeros are told of, where three of them are too long."""
+    zeros = Zeros(AudioFormat(16_000), 0.3)
+    return [number for number, block in enumerate(blocks, 1) if zeros.push(block)]
+
+
+def test_exact_zeros_are_told_of_once_they_last_and_once_only() -> None:
+    silent, sound = bytes(3200), bytes(3198) + b"\x01\x00"
+    assert zeros_told(*[silent] * 7) == [3]
+    assert zeros_told(silent, silent, sound, silent, silent) == []
+    assert zeros_told(*[silent] * 4, sound, *[silent] * 4) == [3, 8]
+    assert zeros_told(bytes(3200 * 5)) == [1]
+    assert zeros_told(b"", sound, b"") == []
