@@ -6,7 +6,9 @@ source -> resampler -> cutter -> speaker -> avatar
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine, Iterable, Iterator
+from functools import partial
 from typing import Any, Final, Self
 
 from micstream import events
@@ -179,7 +181,9 @@ class Performance:
         """
         self._awaits_microphone = True
         settings = self._settings
-        source = Microphone(settings.device, channel=settings.channel)
+        source = await portaudio.aside(
+            partial(Microphone, settings.device, channel=settings.channel)
+        )
         while True:
             try:
                 await self._hear(source)
@@ -216,13 +220,15 @@ class Performance:
 
     async def _reopen(self, name: str) -> Microphone:
         """The same device, by its name: another one is never taken unasked."""
+
+        def look() -> Microphone:
+            portaudio.look_again()
+            return Microphone(name, channel=self._settings.channel)
+
         while True:
             await asyncio.sleep(_REOPEN_S)
-            try:
-                portaudio.look_again()
-                return Microphone(name, channel=self._settings.channel)
-            except AudioDeviceError:
-                continue
+            with contextlib.suppress(AudioDeviceError):
+                return await portaudio.aside(look)
 
     # ---- controls ------------------------------------------------------------------------------
 

@@ -134,8 +134,9 @@ ROWS = (
     Row(
         name="avatar-killed",
         provokes="SIGKILL of the avatar's worker in mid-utterance; a new one of the same name",
-        must="segment ended, readiness tested anew, the next onset heard",
+        must="told once the server or the evidence says so; the next onset heard",
         provoke=_killed,
+        notice_s=_EVIDENCE_S,
         recover_s=_BACK_S,
     ),
     Row(

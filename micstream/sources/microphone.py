@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -28,8 +29,10 @@ _QUEUED_BLOCKS: Final = 500
 """Ten seconds: more than any stall the loop survives."""
 _FIRST_BLOCK_S: Final = 6.0
 """A sound server may take two seconds to deliver its first block."""
-_SILENT_S: Final = 0.7
+_SILENT_S: Final = 0.6
 """A running stream without a callback for this long has died without telling."""
+_CLOSE_S: Final = 0.1
+"""Longest wait for it to be closed: with the sound server at a standstill it takes for ever."""
 _STALLED_S: Final = 0.1
 """Unless it was we who stood still: then its next callback comes at once."""
 
@@ -85,8 +88,8 @@ class Microphone:
             self._ended = True
             notify()
 
-        try:
-            stream = sounddevice.RawInputStream(
+        def create() -> Any:
+            return sounddevice.RawInputStream(
                 device=self._device.index,
                 samplerate=self.format.rate,
                 channels=self.format.channels,
@@ -96,6 +99,9 @@ class Microphone:
                 callback=callback,
                 finished_callback=finished,
             )
+
+        try:
+            stream = await portaudio.aside(create, undo=lambda late: late.close())
         except sounddevice.PortAudioError as error:
             raise AudioDeviceError(
                 f"{self.name!r} cannot be opened: {portaudio.reason(error)}",
@@ -103,7 +109,7 @@ class Microphone:
                 code="device_busy",
             ) from None
         try:
-            stream.start()
+            await portaudio.aside(stream.start)
             patience = _FIRST_BLOCK_S
             while True:
                 if not (await self._arrives(patience) or await self._arrives(_STALLED_S)):
@@ -117,7 +123,10 @@ class Microphone:
         except sounddevice.PortAudioError as error:
             raise self._lost(f"fails: {portaudio.reason(error)}") from None
         finally:
-            stream.close(ignore_errors=True)
+            closing = asyncio.create_task(
+                portaudio.aside(partial(stream.close, ignore_errors=True))
+            )
+            await asyncio.wait({closing}, timeout=_CLOSE_S)
 
     async def _arrives(self, patience: float) -> bool:
         with contextlib.suppress(TimeoutError):
