@@ -7,6 +7,7 @@ server, and the command line as a process.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Sequence
@@ -203,11 +204,10 @@ class Stage:
         played = await self.until_of(begun, "playback_finished")
         assert not played["interrupted"], f"{begun['id']} was cut off"
         wanted = 0.5 * played["position_s"]
-        await wait_until(
-            lambda: self._heard_s(begun.at) >= wanted,
-            5.0,
-            f"{begun['id']} was reported as played, and the viewer did not hear it",
-        )
+        with contextlib.suppress(AssertionError):
+            await wait_until(lambda: self._heard_s(begun.at) >= wanted, 5.0)
+        heard = self._heard_s(begun.at)
+        assert heard >= wanted, f"the viewer heard {heard:.1f} s of {begun['id']}: {played}"
 
     async def sounds_again(self, whole: float, *, within: float = 20.0) -> float:
         """Seconds from `whole` until the viewer hears something; what is begun next comes whole."""
