@@ -20,6 +20,7 @@ import numpy as np
 from chaos import spoken
 from chaos.sender import Sender, Told, sender
 from chaos.terminal import Terminal
+from micstream.errors import MicstreamError
 from micstream.local import process
 from micstream.local.avatar import AvatarProcess, local_avatar
 from micstream.local.server import LocalServer
@@ -34,6 +35,7 @@ AVATAR = "avatar-chaos"
 IDENTITY = "external-audio-sender"
 _LOUD = 300
 _AGAIN_S = 0.05
+_CALLS = 2
 
 
 class Stage:
@@ -99,11 +101,15 @@ class Stage:
     async def call_avatar(self, identity: str = AVATAR) -> None:
         """An avatar worker; in place of the last one, which may be dead."""
         server = self.server
-        self.avatar = await self.enter(
-            local_avatar(
-                server.url, server.api_key, server.api_secret, self.room, IDENTITY, identity
-            )
-        )
+        place = (server.url, server.api_key, server.api_secret, self.room)
+        for patience in range(_CALLS, -1, -1):
+            try:
+                self.avatar = await self.enter(local_avatar(*place, IDENTITY, identity))
+            except MicstreamError:  # a machine at its limits: it is not the worker that is tried
+                if not patience:
+                    raise
+            else:
+                return
 
     async def start(
         self,
@@ -203,11 +209,16 @@ class Stage:
         begun = await self.sender.until("utterance_started", since=since, within=within)
         played = await self.until_of(begun, "playback_finished")
         assert not played["interrupted"], f"{begun['id']} was cut off"
-        wanted = 0.5 * played["position_s"]
+        await self.viewer_heard(begun.at, 0.5 * played["position_s"])
+
+    async def viewer_heard(self, since: float, seconds: float) -> None:
+        """So much sound, silence aside, has reached the viewer since then: the avatar spoke."""
         with contextlib.suppress(AssertionError):
-            await wait_until(lambda: self._heard_s(begun.at) >= wanted, 5.0)
-        heard = self._heard_s(begun.at)
-        assert heard >= wanted, f"the viewer heard {heard:.1f} s of {begun['id']}: {played}"
+            await wait_until(lambda: self._heard_s(since) >= seconds, 5.0 * self.patience)
+        heard, got = self._heard_s(since), sum(at >= since for _, at in self.viewer.arrivals) / 100
+        assert heard >= seconds, (
+            f"of {seconds:.1f} s the viewer heard {heard:.1f} s: {got:.1f} s came, silence included"
+        )
 
     async def sounds_again(self, whole: float, *, within: float = 20.0) -> float:
         """Seconds from `whole` until the viewer hears something; what is begun next comes whole."""

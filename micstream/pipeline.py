@@ -18,7 +18,7 @@ from micstream.audio.levels import Zeros
 from micstream.audio.resample import Resampler
 from micstream.avatar.room import AvatarRoom
 from micstream.avatar.speaker import Speaker
-from micstream.errors import AudioDeviceError
+from micstream.errors import AudioDeviceError, AvatarUnavailable, MicstreamError
 from micstream.monitor import Monitor
 from micstream.settings import Settings
 from micstream.sources import portaudio
@@ -38,6 +38,7 @@ _HAND_OVER_S: Final = 0.5
 """How long the speaker may take to send what it still holds, once in a hurry."""
 _BACKLOG_STEP_S: Final = 0.5
 _TICK_S: Final = 0.25
+_ABSENT_S: Final = 10.0
 _REOPEN_S: Final = 1.0
 _ZEROS_S: Final = 10.0
 
@@ -109,6 +110,8 @@ class Performance:
         self._speaker = Speaker(self.room, monitor, settings.mode)
         self._path: SoundPath | None = None
         self._awaits_microphone = False
+        self._connected = False
+        monitor.listen(self._note_connection)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -116,6 +119,7 @@ class Performance:
         self._tasks = [
             asyncio.create_task(self._speaker.run()),
             asyncio.create_task(self._watch_backlog()),
+            asyncio.create_task(self._tell_absence()),
         ]
         return self
 
@@ -282,7 +286,7 @@ class Performance:
         if not self._awaits_microphone:
             self._monitor.emit(events.Ready())
 
-    def _warn(self, error: AudioDeviceError) -> None:
+    def _warn(self, error: MicstreamError) -> None:
         self._monitor.emit(events.Warned(code=error.code, message=error.message, hint=error.hint))
 
     async def _watch_backlog(self) -> None:
@@ -293,6 +297,23 @@ class Performance:
             if abs(backlog - told) > _BACKLOG_STEP_S:
                 told = backlog
                 self._monitor.emit(events.Backlog(seconds=backlog))
+
+    async def _tell_absence(self) -> None:
+        """Say so, once each time, where we are in the room and no avatar listens for a while."""
+        while True:
+            await asyncio.sleep(_TICK_S)
+            if not self._connected or self.room.is_ready:
+                continue
+            try:
+                await self.room.wait_ready(_ABSENT_S)
+            except AvatarUnavailable as absent:
+                if self._connected:
+                    self._warn(absent)
+                    await self.room.wait_ready()
+
+    def _note_connection(self, event: events.Event) -> None:
+        if isinstance(event, events.Connection):
+            self._connected = event.state == "connected"
 
 
 async def conduct(
