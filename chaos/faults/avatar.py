@@ -16,6 +16,8 @@ from tests.support.waiting import stays, wait_until
 
 _BACK_S = 6.0
 _GONE = ("avatar_left", "avatar_silent", "connection", "warning")
+_ARRIVED = "micstream.arrived"
+"""What micstream calls to learn whether sound arrives: no method, so the SDK itself answers."""
 _EVIDENCE_S = 40.0
 """Two finished segments, and a call that was not answered."""
 
@@ -104,12 +106,14 @@ async def _silent(stage: Stage) -> Times:
 
     fault = time.time()
     avatar.plays = False
-    me.register_rpc_method(CLEAR_BUFFER, never)
+    for method in (CLEAR_BUFFER, _ARRIVED):
+        me.register_rpc_method(method, never)
     try:
         noticed = await stage.noticed(fault, "avatar_silent", within=_EVIDENCE_S)
         told = await stage.sender.until("warning", "error", since=fault)
         assert told["hint"], told
     finally:
+        me.unregister_rpc_method(_ARRIVED)
         avatar.answer_clear("ok")
         avatar.plays = True
     whole = time.time()

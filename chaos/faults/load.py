@@ -32,7 +32,7 @@ def _clock_is_true(begun: list[Told]) -> None:
 async def _stalled(stage: Stage) -> Times:
     await stage.open()
     await stage.sender.until("playback_finished")
-    for _ in range(3):
+    for _ in range(1 if stage.quick else 3):
         begun = await stage.mid_utterance()
         fault = time.time()
         stage.sender.send(signal.SIGSTOP)
