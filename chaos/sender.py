@@ -110,7 +110,7 @@ class Sender:
             elif line:
                 self.said.append(line)
 
-    def story(self, last: int = 40) -> str:
+    def story(self, last: int = 400) -> str:
         """The last that it told and said."""
         self.look()
         return "\n".join([*map(str, self.told[-last:]), *self.said[-last:]])

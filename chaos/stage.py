@@ -220,6 +220,22 @@ class Stage:
             f"of {seconds:.1f} s the viewer heard {heard:.1f} s: {got:.1f} s came, silence included"
         )
 
+    async def heard_at_last(self, whole: float, *, within: float) -> float:
+        """Seconds from `whole` to the first utterance that is heard to its end."""
+        whole_again = await self.sender.until(
+            "playback_finished",
+            since=whole,
+            within=within * self.patience,
+            where=lambda told: not told["interrupted"] and self._begun(told["id"]) >= whole,
+        )
+        begun = self._begun(whole_again["id"])
+        await self.viewer_heard(begun, 0.5 * whole_again["position_s"])
+        return begun - whole
+
+    def _begun(self, utterance: str) -> float:
+        begun = self.sender.named("utterance_started")
+        return next((told.at for told in begun if told["id"] == utterance), 0.0)
+
     async def sounds_again(self, whole: float, *, within: float = 20.0) -> float:
         """Seconds from `whole` until the viewer hears something; what is begun next comes whole."""
         await self.heard(time.time(), within=within * self.patience)

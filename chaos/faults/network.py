@@ -60,7 +60,7 @@ async def _cut(stage: Stage) -> Times:
     whole = time.time()
     if not stage.avatar.alive:
         await stage.call_avatar()
-    took = await stage.sounds_again(whole, within=_REJOIN_S + 15)
+    took = await stage.heard_at_last(whole, within=_REJOIN_S + 15)
     _bounded(stage, before)
     return Times(noticed, took)
 
@@ -127,6 +127,7 @@ async def _narrow(stage: Stage) -> Times:
     dropped = stage.sender.named("dropped", since=since)
     assert sum(event["seconds"] for event in dropped) > 5, f"what was lost is not told: {dropped}"
     _bounded(stage, before)
+    assert stage.avatar.alive, f"the avatar did not outlive it: {stage.avatar.reason}"
     soon = await stage.sender.until(
         "playback_started",
         since=whole,
