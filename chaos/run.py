@@ -8,7 +8,6 @@ from pathlib import Path
 
 from chaos.row import Outcome, Row, Times, late
 from chaos.stage import Stage
-from micstream.errors import MicstreamError
 
 
 async def attempt(
@@ -24,21 +23,29 @@ async def attempt(
     `keep`: where what micstream told is written when it did not survive.
     """
     with tempfile.TemporaryDirectory(prefix="micstream-chaos-") as folder:
-        async with Stage(binary, Path(folder), patience=patience, quick=quick) as stage:
-            times, why = Times(), ""
-            try:
-                async with asyncio.timeout(row.limit_s * patience):
-                    times = await row.provoke(stage)
-                    if stage.sender.alive:
-                        await stage.ends_in_order()
-                why = late(row, times, patience)
-            except TimeoutError:
-                why = f"it hung for {row.limit_s * patience:g} s"
-            except (AssertionError, MicstreamError) as error:
-                why = str(error) or "an assertion failed"
-            if why and keep is not None:
-                await asyncio.to_thread(_keep, keep / f"{row.name}.log", why, stage)
-            return Outcome(times, why)
+        stage = Stage(binary, Path(folder), patience=patience, quick=quick)
+        try:
+            async with stage:
+                outcome = await _provoked(row, stage)
+        except Exception as error:  # whatever the stage itself fails of is no reason to end here
+            outcome = Outcome(Times(), f"the stage failed: {type(error).__name__}: {error}")
+        if outcome.why and keep is not None:
+            await asyncio.to_thread(_keep, keep / f"{row.name}.log", outcome.why, stage)
+        return outcome
+
+
+async def _provoked(row: Row, stage: Stage) -> Outcome:
+    limit_s = row.limit_s * stage.patience
+    try:
+        async with asyncio.timeout(limit_s):
+            times = await row.provoke(stage)
+            if stage.sender.alive:
+                await stage.ends_in_order()
+    except TimeoutError:
+        return Outcome(Times(), f"it hung for {limit_s:g} s")
+    except AssertionError as error:
+        return Outcome(Times(), str(error) or "an assertion failed")
+    return Outcome(times, late(row, times, stage.patience))
 
 
 def _keep(path: Path, why: str, stage: Stage) -> None:
