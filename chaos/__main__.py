@@ -48,7 +48,7 @@ def main() -> int:
     done: dict[str, list[Outcome]] = {row.name: [] for row in rows}
     try:
         asyncio.run(_run(rows, given, done))
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except asyncio.CancelledError:
         print("ended early", file=sys.stderr)
     if given.json:
         report.dump(rows, done)
@@ -59,10 +59,11 @@ def main() -> int:
 
 
 async def _run(rows: list[Row], given: Namespace, done: dict[str, list[Outcome]]) -> None:
-    # SIGTERM as Ctrl-C: all that was started is ended.
+    # All that was started is ended.
     task = asyncio.current_task()
     assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     binary = await find_server(progress=lambda line: print(line, file=sys.stderr))
     for row in rows:
         for number in range(1, given.times + 1):

@@ -15,12 +15,9 @@ Done = Mapping[str, Sequence[Outcome]]
 
 def catalogue(rows: Sequence[Row]) -> None:
     """What can be provoked, and what must happen."""
-    show(
-        "faults",
-        ("row", "quick", "what is provoked", "what must happen"),
-        [(row.name, "yes" if row.quick else "", row.provokes, row.must) for row in rows],
-        width=160,
-    )
+    for row in rows:
+        print(f"{row.name:<22}{row.provokes}{' (quick)' if row.quick else ''}")
+        print(f"{'':<22}  {row.must}")
 
 
 def table(rows: Sequence[Row], done: Done) -> None:
