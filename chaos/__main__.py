@@ -62,8 +62,8 @@ async def _run(rows: list[Row], given: Namespace, done: dict[str, list[Outcome]]
     # All that was started is ended.
     task = asyncio.current_task()
     assert task is not None
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(ending, task.cancel)
     binary = await find_server(progress=lambda line: print(line, file=sys.stderr))
     for row in rows:
         for number in range(1, given.times + 1):
