@@ -9,8 +9,9 @@ import soundfile
 
 from tests.support.speech import RATE, SENTENCES, labels, samples
 
-_LONG_S = 2.6
-_PAUSE_S = 1.3
+_SECONDS = (2.6, 3.3)
+"""Long enough for a fault in their middle, short enough to wait for the next one."""
+_PAUSE_S = 1.1
 _HISS = 8
 """Amplitude: never exact zeros, which are a fault of their own."""
 
@@ -21,7 +22,7 @@ def write(path: Path) -> None:
     pause = np.zeros(round(_PAUSE_S * RATE), dtype=np.int16)
     parts = [pause]
     for label in labels():
-        if label.end - label.start > _LONG_S:
+        if _SECONDS[0] < label.end - label.start < _SECONDS[1]:
             parts += [source[round(label.start * RATE) : round(label.end * RATE)], pause]
     whole = np.concatenate(parts).astype(np.int32)
     whole += chance.integers(-_HISS, _HISS, whole.size, endpoint=True)
