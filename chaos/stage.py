@@ -111,6 +111,16 @@ class Stage:
             else:
                 return
 
+    async def avatar_ended(self, since: float, within: float = 30.0) -> bool:
+        """Whether the avatar ended with its last sender, as a stock one may; else it is ready."""
+
+        def decided() -> bool:
+            return not self.avatar.alive or bool(self.sender.named("ready", since=since))
+
+        what = "neither did the avatar end, nor was it ready"
+        await wait_until(decided, within * self.patience, what)
+        return not self.avatar.alive
+
     async def start(
         self,
         *options: str,

@@ -106,12 +106,7 @@ async def _killed(stage: Stage) -> Times:
     await wait_until(lambda: not stage.sender.alive, 2, "it outlived SIGKILL")
     begun = time.time()
     await stage.start()
-
-    def decided() -> bool:
-        return not stage.avatar.alive or bool(stage.sender.named("ready"))
-
-    await wait_until(decided, _AGAIN_S, "neither did the avatar end, nor was it ready")
-    if not stage.avatar.alive:
+    if await stage.avatar_ended(begun):
         told = await stage.sender.until(
             "warning", within=20, where=lambda each: "avatar" in each["message"]
         )

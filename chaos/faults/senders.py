@@ -37,7 +37,7 @@ async def _identity_taken(stage: Stage) -> Times:
     code = await first.ended(8 * stage.patience)
     assert code == 5, f"it ended with {code}"
     noticed = max(0.0, failed.at - joined_at)
-    if not stage.avatar.alive:  # a stock receiver ends with a segment that was cut off
+    if await stage.avatar_ended(joined_at):
         await stage.call_avatar()
     recovered = await stage.recovers(joined_at, 30)
 
