@@ -19,6 +19,9 @@ demo: ## Everything on this machine: a server, an avatar, your microphone or bun
 test: setup ## Run the tests, on a real livekit-server and a virtual microphone
 	@$(bin)/python -m pytest $(ARGS)
 
+fuzz: setup ## What comes from outside, spoilt in tens of thousands of ways
+	@$(bin)/python -m pytest -k fuzz --hypothesis-profile=fuzz --hypothesis-show-statistics $(ARGS)
+
 check: format-check lint types docs test ## All checks, the tests last
 
 format-check: setup
@@ -62,4 +65,4 @@ clean: ## Remove the virtual environment, caches and build results
 	rm -rf .venv build dist out .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help demo test check format-check lint types docs format bench chaos setup lock assets image-check clean
+.PHONY: help demo test fuzz check format-check lint types docs format bench chaos setup lock assets image-check clean

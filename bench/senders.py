@@ -38,14 +38,19 @@ class Sender:
     name: str
     what: str
     command: tuple[str, ...]
+    vad: str = ""
+    """micstream's detector; empty where it is another program."""
 
 
-OURS = Sender("micstream", "micstream live", (str(MICSTREAM), "live", "--json"))
+OURS = Sender("micstream", "micstream live", (str(MICSTREAM), "live", "--json"), "hybrid")
+WEBRTC = Sender(
+    "webrtc", "micstream live --vad webrtc", (*OURS.command, "--vad", "webrtc"), "webrtc"
+)
 WHOLE = Sender("whole", "whole utterance, one write", (sys.executable, "-m", "bench.peers.whole"))
 AGENTS = Sender(
     "agents", "livekit-agents VAD + output", (sys.executable, "-m", "bench.peers.agents")
 )
-SENDERS = (OURS, WHOLE, AGENTS)
+SENDERS = (OURS, WEBRTC, WHOLE, AGENTS)
 
 
 class Running:

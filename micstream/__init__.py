@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from micstream import events
-    from micstream.avatar.utterance import AvatarGone, Utterance
+    from micstream.avatar.utterance import AvatarGone, Utterance, UtteranceClosed
     from micstream.errors import (
         AudioDeviceError,
         AvatarUnavailable,
@@ -45,6 +45,7 @@ _HOME = {
     "Source": "sources.source",
     "UsageError": "errors",
     "Utterance": "avatar.utterance",
+    "UtteranceClosed": "avatar.utterance",
 }
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "Source",
     "UsageError",
     "Utterance",
+    "UtteranceClosed",
     "events",
 ]
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import soundfile
 
 from micstream.audio.format import SPEECH
 from micstream.errors import InputError
-from micstream.pipeline import SoundPath
+from micstream.pipeline import make_cutter, make_path
 from micstream.settings import Settings
-from micstream.sources.files import FileSource
+from micstream.sources.files import FileSource, file_name
 from micstream.sources.source import Block
-from micstream.speech.cutter import Cutter
 from micstream.speech.detector import Detector
 from micstream.speech.events import End, EndReason, Onset, Speech
+
+_ROUNDED_S: Final = 0.1
+"""A label may end this much after the sound does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +30,13 @@ class Found:
 
     start: float
     end: float
+    onset: float
+    """Where the sound itself began."""
+    open_until: float
+    """Where it was closed; what lies between `end` and here was trimmed away."""
     onset_decided_s: float
     end_decided_s: float
+    voiced_s: float
     reason: EndReason
     pcm: bytes = field(repr=False)
     """16 kHz mono 16-bit."""
@@ -42,9 +51,15 @@ class CutFile:
     duration_s: float
     warning: str
     utterances: list[Found]
+    false_alarms: list[Found]
+    """Too little speech in them to be sent; none with `mode` live, which sends at once."""
     probabilities: list[float]
     """The detector's, one a frame."""
+    needed: list[float]
+    """From which of them a frame was voiced: less is needed to hold an utterance open."""
     frame_s: float
+    heard: bytes = field(repr=False)
+    """What the detector judged, cleaned if that was wanted: 16 kHz mono 16-bit."""
 
     def as_json(self) -> str:
         """One line: the object that `cut --json` prints."""
@@ -67,15 +82,30 @@ class CutFile:
         return json.dumps(whole, ensure_ascii=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A stretch that a person has marked; seconds in the file."""
+
+    start: float
+    end: float
+    words: str
+
+
 class _Traced:
-    """A detector that remembers what it said."""
+    """A detector that remembers what it heard and said, and what was asked of it."""
 
     def __init__(self, detector: Detector) -> None:
         self._detector = detector
         self.frame_samples = detector.frame_samples
+        self.needs: Callable[[], float] = lambda: 0.0
+        """Asked before each decision."""
         self.said: list[float] = []
+        self.needed: list[float] = []
+        self.heard = bytearray()
 
     def probability(self, frame: bytes) -> float:
+        self.heard += frame
+        self.needed.append(self.needs())
         self.said.append(self._detector.probability(frame))
         return self.said[-1]
 
@@ -91,8 +121,13 @@ def cut_file(path: Path, settings: Settings, detector: Detector) -> CutFile:
     """
     source = FileSource(path, pace="fast")
     traced = _Traced(detector)
-    sound = SoundPath(source, Cutter(traced, settings.segmenter))
+    cutter = make_cutter(settings, traced)
+    tuning = settings.tuning
+    traced.needs = lambda: tuning.off if cutter.speaking else tuning.on
+    sound = make_path(source, cutter, settings)
     found: list[Found] = []
+    dropped: list[Found] = []
+    whole = settings.mode == "utterance"
     onset: Onset | None = None
     pcm = bytearray()
     blocks = [(Block(data, 0.0)) for data in source.read()]
@@ -104,31 +139,79 @@ def cut_file(path: Path, settings: Settings, detector: Detector) -> CutFile:
                 case Speech():
                     pcm += event.pcm
                 case End() if onset is not None:
-                    one = _found(onset, event, bytes(pcm), whole=settings.mode == "utterance")
-                    found += [one] if one else []
+                    one = _found(onset, event, bytes(pcm), whole=whole)
+                    (found if event.enough or not whole else dropped).append(one)
     return CutFile(
         path=path,
         rate=source.format.rate,
         duration_s=source.duration_s,
         warning=source.warning,
         utterances=found,
+        false_alarms=dropped,
         probabilities=traced.said,
+        needed=traced.needed,
         frame_s=traced.frame_samples / SPEECH.rate,
+        heard=bytes(traced.heard),
     )
 
 
-def _found(onset: Onset, end: End, pcm: bytes, *, whole: bool) -> Found | None:
-    if whole and not end.enough:
-        return None
+def _found(onset: Onset, end: End, pcm: bytes, *, whole: bool) -> Found:
     last = end.speech_end if whole else end.end
     return Found(
         start=onset.start / SPEECH.rate,
         end=last / SPEECH.rate,
+        onset=onset.onset / SPEECH.rate,
+        open_until=end.end / SPEECH.rate,
         onset_decided_s=onset.decided / SPEECH.rate,
         end_decided_s=end.decided / SPEECH.rate,
+        voiced_s=end.voiced / SPEECH.rate,
         reason=end.reason,
         pcm=pcm[: (last - onset.start) * 2],
     )
+
+
+def read_labels(place: Path, duration_s: float) -> list[Label]:
+    """Audacity's label track of a file that lasts so long, in the order of time.
+
+    Its lines on frequencies (they begin with a backslash) are left out.
+
+    Raises:
+        InputError: it cannot be read, or a line of it is no label within the file.
+    """
+    try:
+        lines = place.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise InputError(
+            f"{place} cannot be read: {(error.strerror or str(error)).lower()}",
+            hint="expected Audacity's labels; check the name and its permissions",
+            code="no_labels",
+        ) from None
+    except UnicodeDecodeError:
+        raise InputError(
+            f"{place} cannot be read: it is not UTF-8 text",
+            hint="expected Audacity's labels",
+            code="bad_labels",
+        ) from None
+    found = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.startswith("\\"):
+            continue
+        first, second, *rest = (*line.split("\t"), "")
+        try:
+            start, end = float(first), float(second)
+            sound = math.isfinite(start) and 0 <= start <= end <= duration_s + _ROUNDED_S
+        except ValueError:
+            sound = False
+        if not sound:
+            raise InputError(
+                f"{place}, line {number}: {line!r} is no label; expected start, end in seconds "
+                f"(0 to {duration_s:.3f}), tab separated, for example: "
+                "1.250<TAB>2.500<TAB>speech",
+                hint="mend the line, or export the labels from Audacity anew",
+                code="bad_labels",
+            )
+        found.append(Label(start, min(end, duration_s), rest[0] if rest else ""))
+    return sorted(found, key=lambda label: label.start)
 
 
 def write_labels(cut: CutFile, place: Path) -> None:
@@ -144,29 +227,33 @@ def write_labels(cut: CutFile, place: Path) -> None:
     try:
         place.write_text("".join(lines), encoding="utf-8")
     except OSError as error:
-        raise _unwritable(place, error) from None
+        raise unwritable(place, error) from None
 
 
 def write_utterances(cut: CutFile, folder: Path) -> list[Path]:
     """A 16 kHz mono WAV for each utterance, named after the file and its number.
+
+    They hold what somebody said: folder and files are made for their owner alone.
 
     Raises:
         InputError: they cannot be written.
     """
     places = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for number, one in enumerate(cut.utterances, 1):
             place = folder / f"{cut.path.stem}-{number:03d}.wav"
-            with soundfile.SoundFile(place, "w", SPEECH.rate, 1, "PCM_16") as file:
+            place.touch(mode=0o600)
+            with soundfile.SoundFile(file_name(place), "w", SPEECH.rate, 1, "PCM_16") as file:
                 file.buffer_write(one.pcm, dtype="int16")
             places.append(place)
     except (OSError, soundfile.LibsndfileError) as error:
-        raise _unwritable(folder, error) from None
+        raise unwritable(folder, error) from None
     return places
 
 
-def _unwritable(place: Path, error: Exception) -> InputError:
+def unwritable(place: Path, error: Exception) -> InputError:
+    """What to tell of a place where nothing can be written."""
     words = getattr(error, "strerror", None) or str(error)
     return InputError(
         f"{place} cannot be written: {words.lower()}",

@@ -17,8 +17,12 @@ from typing import Any, Final, Literal
 import aiohttp
 from livekit import rtc
 
+from micstream.audio.format import SPEECH
 from micstream.audio.levels import FLOOR_DB, rms_db
-from micstream.avatar import presence, token
+from micstream.audio.meter import Meter, Reading
+from micstream.audio.resample import Resampler
+from micstream.audio.watch import HUM_HINT, HUM_LEVEL_DB, HUM_OVER_DB
+from micstream.avatar import address, presence, token
 from micstream.avatar.connect import TOKEN_LIFE, credentials, explain
 from micstream.avatar.redact import guard_sdk_log
 from micstream.avatar.room import AvatarRoom
@@ -36,7 +40,8 @@ from micstream.sources.microphone import Microphone
 
 State = Literal["ok", "warning", "failed", "left out"]
 
-_LISTEN_S: Final = 1.0
+_LISTEN_S: Final = 1.3
+"""A whole second for the hum, and what a resampler holds back."""
 _HTTP_S: Final = 5.0
 _SKEW_WARN_S: Final = 5.0
 _SKEW_FAIL_S: Final = 60.0
@@ -79,6 +84,8 @@ async def diagnose(settings: Settings, *, through: bool) -> AsyncIterator[Check]
         return
     how = "a token of kind agent" if settings.token else "a key and its secret"
     yield Check("credentials", "ok", f"an address and {how}")
+    for check in _judge_way(settings, url):
+        yield check
     reachable = await _check_server(url)
     for check in reachable:
         yield check
@@ -114,9 +121,11 @@ async def _check_microphone(settings: Settings) -> AsyncIterator[Check]:
     sort = microphone.format
     yield Check("device", "ok", f"{microphone.name}, {sort.rate} Hz, {sort.channels} channel(s)")
     heard, pcm = 0.0, b""
+    meter, resampler = Meter(), Resampler(sort, SPEECH.rate, pick=microphone.pick)
     try:
         async for block in microphone.blocks():
             pcm += block.pcm
+            meter.push(resampler.push(block.pcm))
             heard = sort.seconds(len(pcm))
             if heard >= _LISTEN_S:
                 break
@@ -133,24 +142,50 @@ async def _check_microphone(settings: Settings) -> AsyncIterator[Check]:
             AudioDeviceError.exit_code,
         )
         return
-    level = rms_db(pcm)
-    quiet = level < -75
-    yield Check(
-        "sound",
-        "warning" if quiet else "ok",
-        f"{level:.0f} dBFS" if level > FLOOR_DB else "next to nothing",
-        "-60 to -20 dBFS",
-        "raise the microphone's gain" if quiet else "",
-    )
+    yield _judge_sound(rms_db(pcm), meter.reading())
+    hum = meter.hum()
+    if hum is not None and hum.over_db >= HUM_OVER_DB and hum.level_db >= HUM_LEVEL_DB:
+        yield Check(
+            "hum",
+            "warning",
+            f"{hum.hertz} Hz at {hum.level_db:.0f} dBFS, {hum.over_db:.0f} dB over its neighbours",
+            "none",
+            HUM_HINT,
+        )
+
+
+def _judge_sound(level: float, reading: Reading) -> Check:
+    found = f"{level:.0f} dBFS" if level > FLOOR_DB else "next to nothing"
+    expected = "-60 to -20 dBFS"
+    if reading.clipped_share:
+        return Check("sound", "warning", f"{found}, and it clips", expected, "turn its gain down")
+    if level < -75:
+        return Check("sound", "warning", found, expected, "raise the microphone's gain")
+    return Check("sound", "ok", found, expected)
+
+
+def _judge_way(settings: Settings, url: str) -> list[Check]:
+    """Whether the way to the server keeps our token to itself, and its key is its own."""
+    expected = {"plain_ws": "wss://, or a network of our own", "dev_key": "a key of its own"}
+    names = {"plain_ws": "encryption", "dev_key": "key"}
+    checks = [
+        Check(names[doubt.code], "warning", doubt.message, expected[doubt.code], doubt.hint)
+        for doubt in address.doubts(settings)
+    ]
+    if not any(check.name == "encryption" for check in checks):
+        plain = address.is_plain(url)
+        how = "not needed: it stays on this machine" if plain else "the server is spoken to by TLS"
+        checks.insert(0, Check("encryption", "ok", how))
+    return checks
 
 
 async def _check_server(url: str) -> list[Check]:
-    address = "http" + url.removeprefix("ws") if url.startswith("ws") else url
+    page = "http" + url.removeprefix("ws") if url.startswith("ws") else url
     try:
         begun = time.time()
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_HTTP_S)) as session,
-            session.get(address) as answer,
+            session.get(page) as answer,
         ):
             date = answer.headers.get("Date")
             took = time.time() - begun
@@ -160,13 +195,13 @@ async def _check_server(url: str) -> list[Check]:
             Check(
                 "server",
                 "failed",
-                f"{url}: {what}",
+                f"{address.shown(url)}: {what}",
                 "a LiveKit server that answers",
                 "check LIVEKIT_URL, the network and the firewall",
                 ConnectionFailed.exit_code,
             )
         ]
-    checks = [Check("server", "ok", f"{url} answers in {took * 1000:.0f} ms")]
+    checks = [Check("server", "ok", f"{address.shown(url)} answers in {took * 1000:.0f} ms")]
     if date is not None:
         theirs = email.utils.parsedate_to_datetime(date).timestamp()
         checks.append(_judge_skew(begun + took / 2 - theirs - 0.5))  # a Date is whole seconds

@@ -41,6 +41,8 @@ class Capturing(Event):
     device: str
     rate: int
     channels: int
+    preset: str | None = None
+    """The one calibrated for this device, used because none was given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,14 @@ class AvatarLeft(Event):
     """The avatar is no longer in the room."""
 
     EVENT = "avatar_left"
+    identity: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AvatarSilent(Event):
+    """The avatar is in the room, has reported before, and neither reports nor answers any more."""
+
+    EVENT = "avatar_silent"
     identity: str
 
 
@@ -143,11 +153,17 @@ class Dropped(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Microphone(Event):
-    """Something about the device."""
+    """Something about the device.
+
+    `zeros` is told of after 5 s of them; `back` follows it when there is sound again, as it follows
+    `lost` when the device was opened anew. `clipping` and `quiet` are told once, until it is over.
+    """
 
     EVENT = "microphone"
     state: Literal["lost", "back", "zeros", "clipping", "quiet"]
     device: str
+    level_db: float | None = None
+    """`quiet`: the level of the speech in the last utterances, in dBFS."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,4 +207,5 @@ class Bye(Event):
     delay_median_ms: int | None
     delay_p95_ms: int | None
     faults: int
-    """Connections, avatars and devices that were lost on the way, and errors."""
+    """Connections, avatars and devices that were lost on the way, silent avatars, microphones that
+    delivered zeros, clipped or were too quiet, and errors."""

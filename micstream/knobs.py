@@ -46,7 +46,10 @@ SENDING: Final = "Sending"
 CUTTING: Final = "Cutting into utterances"
 
 
-def _ms(name: str, default: int, low: int, high: int, words: str) -> Knob:
+BY_PRESET: Final = "; by --vad and --preset unless given."
+
+
+def _ms(name: str, default: int | None, low: int, high: int, words: str) -> Knob:
     return Knob(name, words, CUTTING, default, int, low, high, unit="ms")
 
 
@@ -66,6 +69,13 @@ KNOBS: Final = (
         ROOM,
         env="LIVEKIT_TOKEN",
         secret=True,
+    ),
+    Knob(
+        "insecure",
+        "Allow ws:// and http:// through the internet: whoever is on the way reads the token.",
+        ROOM,
+        False,
+        bool,
     ),
     Knob("room", "Name of the room.", ROOM, "micstream", env="LIVEKIT_ROOM", short="-r"),
     Knob(
@@ -148,8 +158,9 @@ KNOBS: Final = (
     ),
     Knob(
         "lead_ms",
-        "Least sound in the first write: the avatar's cushion against a jittery network. "
-        "Less than 100 makes stock avatars stutter.",
+        "Least sound in the first write: the avatar's cushion against a jittery network. It grows "
+        "by itself, to 1000 at most, when the avatar stutters. Less than 100 makes stock avatars "
+        "stutter.",
         SENDING,
         100,
         int,
@@ -169,6 +180,35 @@ KNOBS: Final = (
         unit="Hz",
     ),
     Knob(
+        "late",
+        "What becomes of speech that could not be sent in time. drop: it is dropped up to a pause. "
+        "queue: kept, and sent in order. latest: the newest whole utterance is kept.",
+        SENDING,
+        "drop",
+        choices=("drop", "queue", "latest"),
+    ),
+    Knob("late_after", "Speech that waits longer is late.", SENDING, 2.0, float, 0.1, 60, unit="s"),
+    Knob(
+        "late_bound",
+        "No more than this may wait; the oldest gives way.",
+        SENDING,
+        60.0,
+        float,
+        1,
+        600,
+        unit="s",
+    ),
+    Knob(
+        "max_backlog",
+        "Once this much is sent and not yet played, no more is sent until the avatar catches up.",
+        SENDING,
+        10.0,
+        float,
+        1,
+        600,
+        unit="s",
+    ),
+    Knob(
         "preset",
         "For the place: studio (quiet, close), room, or stage (noise, an audience). "
         "As calibrated for the device where it is not given, else room.",
@@ -178,36 +218,72 @@ KNOBS: Final = (
     ),
     Knob(
         "vad",
-        "Voice activity detector.",
+        "Voice activity detector. hybrid: webrtcvad's quick onset, Silero's judgement. "
+        "silero: tells speech from other sounds. webrtc: cheap, hears noise as speech.",
         CUTTING,
-        "webrtc",
-        choices=("webrtc",),
+        "hybrid",
+        choices=("hybrid", "silero", "webrtc"),
+    ),
+    Knob(
+        "vad_on",
+        "Probability from which sound may begin an utterance" + BY_PRESET,
+        CUTTING,
+        None,
+        float,
+        0.01,
+        1,
+    ),
+    Knob(
+        "vad_off",
+        "Probability from which it holds one open; not above --vad-on" + BY_PRESET,
+        CUTTING,
+        None,
+        float,
+        0.01,
+        1,
+    ),
+    Knob(
+        "near_db",
+        "A voice quieter than the loudest of the last half minute by more than this is somebody "
+        "else's; 0: any will do. Not with --vad webrtc" + BY_PRESET,
+        CUTTING,
+        None,
+        int,
+        0,
+        60,
+        unit="dB",
     ),
     Knob(
         "vad_mode",
-        "How much webrtcvad must hear to call it speech: 0 little, 3 a lot.",
+        "How much --vad webrtc must hear to call it speech: 0 little, 3 a lot.",
         CUTTING,
         2,
         int,
         0,
         3,
     ),
-    _ms("frame_ms", 20, 10, 30, "Frame that the detector judges: 10, 20 or 30."),
-    _ms("onset_ms", 60, 10, 1_000, "Voiced sound that begins an utterance ..."),
-    _ms("onset_window_ms", 100, 10, 2_000, "... within this stretch."),
-    _ms("pre_roll_ms", 60, 0, 2_000, "Sent from before the first voiced frame."),
-    _ms("hangover_ms", 500, 50, 5_000, "Silence that ends an utterance."),
-    _ms("tail_ms", 200, 0, 5_000, "Kept of that silence in --mode utterance."),
-    _ms("min_speech_ms", 200, 0, 5_000, "Less voiced sound is a false alarm in --mode utterance."),
+    _ms("frame_ms", 20, 10, 30, "Frame that --vad webrtc judges: 10, 20 or 30."),
+    _ms("margin_ms", None, 0, 1_000, "Sent from before the place where sound began" + BY_PRESET),
+    _ms("onset_ms", None, 10, 1_000, "Voiced sound that begins an utterance ..."),
+    _ms("onset_window_ms", None, 10, 2_000, "... within this stretch" + BY_PRESET),
+    _ms(
+        "pre_roll_ms",
+        None,
+        0,
+        2_000,
+        "Sent from before the first voiced frame, at most" + BY_PRESET,
+    ),
+    _ms("hangover_ms", None, 50, 5_000, "Silence that ends an utterance" + BY_PRESET),
+    _ms("tail_ms", None, 0, 5_000, "Kept of that silence in --mode utterance" + BY_PRESET),
+    _ms(
+        "min_speech_ms",
+        None,
+        0,
+        5_000,
+        "Less voiced sound is a false alarm in --mode utterance" + BY_PRESET,
+    ),
     _ms("max_length_ms", 30_000, 1_000, 600_000, "Longest utterance; cut at a quiet place ..."),
     _ms("search_ms", 5_000, 0, 60_000, "... within this stretch before its end."),
 )
 
 BY_NAME: Final = {knob.name: knob for knob in KNOBS}
-
-SEGMENTER: Final = tuple(
-    knob.name
-    for knob in KNOBS
-    if knob.panel == CUTTING and knob.name not in ("preset", "vad", "vad_mode", "frame_ms")
-)
-"""The names that are fields of `SegmenterOptions` too."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from micstream.events import (
     AvatarLeft,
+    AvatarSilent,
     Bye,
     Connection,
     Dropped,
@@ -53,7 +54,9 @@ class Monitor:
                 self._delays.append(delay)
             case Dropped(seconds=seconds):
                 self._dropped += seconds
-            case Failed() | AvatarLeft() | Connection(state="lost") | Microphone(state="lost"):
+            case Failed() | AvatarLeft() | AvatarSilent() | Connection(state="lost"):
+                self._faults += 1
+            case Microphone(state="lost" | "zeros" | "clipping" | "quiet"):
                 self._faults += 1
             case _:
                 pass

@@ -1,90 +1,85 @@
 """The one place where all meet.
 
-source -> resampler -> cutter -> speaker -> avatar
+source -> resampler -> cleaner, if wanted -> cutter -> speaker -> avatar
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any, Final, Self
 
-from micstream import events
-from micstream.audio.clock import CaptureClock
-from micstream.audio.format import SPEECH
-from micstream.audio.levels import Zeros
-from micstream.audio.resample import Resampler
+from micstream import calibration, events
+from micstream.avatar import address
 from micstream.avatar.room import AvatarRoom
 from micstream.avatar.speaker import Speaker
+from micstream.cleaning import Cleaner
 from micstream.errors import AudioDeviceError, AvatarUnavailable, MicstreamError
 from micstream.monitor import Monitor
 from micstream.settings import Settings
+from micstream.sound_path import SoundPath
 from micstream.sources import portaudio
 from micstream.sources.microphone import Microphone
-from micstream.sources.source import Block, Source
+from micstream.sources.source import Source
+from micstream.sources.watcher import Watcher
 from micstream.speech.cutter import Cutter, Gate
 from micstream.speech.detector import Detector
-from micstream.speech.events import EndReason, Onset, SegmentEvent
+from micstream.speech.events import EndReason
+from micstream.speech.hybrid import HybridDetector
+from micstream.speech.silero import SileroDetector
 from micstream.speech.webrtc import WebRtcDetector
 from micstream.speech.whole import Whole
 
-_STOP_S: Final = 0.8
+_STOP_S: Final = 0.7
 """How long what was said may still play once a person or a signal ends the program."""
 _REPORT_LATE_S: Final = 5.0
 """How much later than its sound a report may come at the natural end."""
-_HAND_OVER_S: Final = 0.5
+_HAND_OVER_S: Final = 0.3
 """How long the speaker may take to send what it still holds, once in a hurry."""
 _BACKLOG_STEP_S: Final = 0.5
 _TICK_S: Final = 0.25
 _ABSENT_S: Final = 10.0
 _REOPEN_S: Final = 1.0
-_ZEROS_S: Final = 10.0
-
-Timed = tuple[SegmentEvent, float]
-"""An event, and for an onset the monotonic second at which its first sample was captured."""
 
 
 def make_detector(settings: Settings) -> Detector:
-    """The detector that the settings name."""
-    return WebRtcDetector(settings.vad_mode, settings.frame_ms)
+    """The detector that the settings name.
+
+    Raises:
+        UsageError: its package is not installed.
+    """
+    tuning = settings.tuning
+    near_db = tuning.near_db or None
+    match settings.vad:
+        case "hybrid":
+            return HybridDetector(on=tuning.on, near_db=near_db)
+        case "silero":
+            return SileroDetector(on=tuning.on, near_db=near_db)
+        case "webrtc":
+            return WebRtcDetector(settings.vad_mode, settings.frame_ms)
 
 
-def make_cutter(settings: Settings) -> Cutter:
-    """Detector and segmenter as the settings say."""
-    return Cutter(make_detector(settings), settings.segmenter)
+def make_cutter(settings: Settings, detector: Detector | None = None) -> Cutter:
+    """Detector (or the one given in its place) and segmenter as the settings say."""
+    tuning = settings.tuning
+    return Cutter(
+        detector or make_detector(settings),
+        tuning.segmenter,
+        on=tuning.on,
+        off=tuning.off,
+        margin_ms=tuning.margin_ms,
+    )
 
 
-class SoundPath:
-    """From one source's blocks to events: resampled, cut, and dated."""
-
-    def __init__(self, source: Source, cutter: Cutter | Whole) -> None:
-        self.cutter = cutter
-        self._resampler = Resampler(source.format, SPEECH.rate, pick=source.pick)
-        # Counted before the resampler, which holds some sound back.
-        self._format = source.format
-        self._clock = CaptureClock(source.format.rate)
-        self._bytes = 0
-
-    def push(self, block: Block) -> Iterator[Timed]:
-        """What the block makes certain."""
-        self._bytes += len(block.pcm)
-        self._clock.observe(self._bytes // self._format.frame_bytes, block.ends_at)
-        return self.dated(self.cutter.push(self._resampler.push(block.pcm)))
-
-    def finish(self, reason: EndReason) -> Iterator[Timed]:
-        """The source has ended: what filter and framer still hold, and the open utterance's end."""
-        yield from self.dated(self.cutter.push(self._resampler.finish()))
-        yield from self.dated(self.cutter.finish(reason))
-
-    def dated(self, happened: Iterable[SegmentEvent]) -> Iterator[Timed]:
-        """The events, onsets with the moment they were captured."""
-        for event in happened:
-            if isinstance(event, Onset):
-                yield event, self._clock.at(event.start * self._format.rate // SPEECH.rate)
-            else:
-                yield event, 0.0
+def make_path(source: Source, cutter: Cutter | Whole, settings: Settings) -> SoundPath:
+    """The way of one source's sound, cleaned where the settings say so."""
+    # Where nobody judges and the original is sent, there is nothing to clean for.
+    clean = settings.clean and not (settings.send_original and isinstance(cutter, Whole))
+    return SoundPath(
+        source, cutter, Cleaner() if clean else None, send_original=settings.send_original
+    )
 
 
 class Performance:
@@ -107,7 +102,7 @@ class Performance:
         """Who decides what is sent: see `set_gate`."""
         self.hurry = False
         """Set it to leave soon, as a rule in two seconds; else what was sent is played first."""
-        self._speaker = Speaker(self.room, monitor, settings.mode)
+        self._speaker = Speaker(self.room, monitor, settings)
         self._path: SoundPath | None = None
         self._awaits_microphone = False
         self._connected = False
@@ -115,6 +110,8 @@ class Performance:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
+        for doubt in address.doubts(self._settings):
+            self._monitor.emit(doubt)
         await self.room.__aenter__()
         self._tasks = [
             asyncio.create_task(self._speaker.run()),
@@ -127,9 +124,11 @@ class Performance:
         hurry = self.hurry or kind is not None
         try:
             handing_over = asyncio.create_task(self._speaker.join())
+            goes_on = not hurry and self.room.is_ready
+            patience = self._speaker.held_s + self.room.backlog + _REPORT_LATE_S
             await asyncio.wait(
                 {handing_over, self._tasks[0]},
-                timeout=_HAND_OVER_S if hurry else None,
+                timeout=patience if goes_on else _HAND_OVER_S,
                 return_when=asyncio.FIRST_COMPLETED,
             )
             handing_over.cancel()
@@ -158,21 +157,23 @@ class Performance:
 
     # ---- sources -------------------------------------------------------------------------------
 
-    async def speak(self, source: Source, *, cut: bool) -> None:
+    async def speak(self, source: Source, *, cut: bool, patience: float = 0.0) -> None:
         """Speak a file or a stream to its end; it is read no faster than it is sent.
 
-        `cut`: let the segmenter find the utterances; else all of it is one.
+        `cut`: let the segmenter find the utterances; else all of it is one. `patience`: so many
+        seconds an utterance waits for an avatar that listens; then it is dropped, and counted.
         """
-        path = SoundPath(source, make_cutter(self._settings) if cut else Whole())
+        cutter = make_cutter(self._settings) if cut else Whole()
+        path = make_path(source, cutter, self._settings)
         reason = EndReason.SHUTDOWN
         try:
             async for block in source.blocks():
                 for event, at in path.push(block):
-                    await self._speaker.put_in_turn(event, at)
+                    await self._speaker.put_in_turn(event, at, patience=patience)
             reason = EndReason.SOURCE_ENDED
         finally:
             for event, at in path.finish(reason):
-                self._speaker.put(event, at)
+                self._speaker.put(event, at, ages=False)
         await self._speaker.join()
 
     async def listen(self) -> None:
@@ -200,18 +201,18 @@ class Performance:
             self._monitor.emit(events.Microphone(state="back", device=source.name))
 
     async def _hear(self, source: Microphone) -> None:
-        cutter = make_cutter(self._settings)
+        settings = self._for_device(source)
+        cutter = make_cutter(settings)
         cutter.set_gate(self.gate)
-        path, reason = SoundPath(source, cutter), EndReason.SHUTDOWN
-        zeros = Zeros(source.format, _ZEROS_S)
+        path, reason = make_path(source, cutter, settings), EndReason.SHUTDOWN
+        watcher = Watcher(source.name, self._monitor.emit)
+        path.hears = lambda pcm: watcher.push(pcm, speaking=cutter.speaking)
         self._path = path
         try:
             async for block in source.blocks():
                 if self._awaits_microphone:
-                    self._tell_capturing(source)
+                    self._tell_capturing(source, settings)
                 self._tell_lost(source)
-                if zeros.push(block.pcm):
-                    self._monitor.emit(events.Microphone(state="zeros", device=source.name))
                 for event, at in path.push(block):
                     self._speaker.put(event, at)
         except AudioDeviceError:
@@ -221,6 +222,18 @@ class Performance:
             self._path = None
             for event, at in path.finish(reason):
                 self._speaker.put(event, at)
+
+    def _for_device(self, source: Microphone) -> Settings:
+        """The settings, with the preset calibrated for this device where none is given."""
+        if self._settings.preset is None:
+            try:
+                known = calibration.load(source.name, source.pick)
+            except MicstreamError as error:
+                self._warn(error)
+            else:
+                if known is not None:
+                    return self._settings.model_copy(update={"preset": known.preset})
+        return self._settings
 
     async def _reopen(self, name: str) -> Microphone:
         """The same device, by its name: another one is never taken unasked."""
@@ -239,9 +252,8 @@ class Performance:
     def set_gate(self, gate: Gate) -> None:
         """Mute (SHUT), hold the line open (OPEN), or leave it to the detector (VOICE)."""
         self.gate = gate
-        path = self._path
-        if path is not None and isinstance(path.cutter, Cutter):
-            for event, at in path.dated(path.cutter.set_gate(gate)):
+        if self._path is not None:
+            for event, at in self._path.set_gate(gate):
                 self._speaker.put(event, at)
 
     async def interrupt(self) -> None:
@@ -258,11 +270,14 @@ class Performance:
 
     # ---- telling -------------------------------------------------------------------------------
 
-    def _tell_capturing(self, source: Source) -> None:
+    def _tell_capturing(self, source: Source, settings: Settings) -> None:
         self._awaits_microphone = False
         self._monitor.emit(
             events.Capturing(
-                device=source.name, rate=source.format.rate, channels=source.format.channels
+                device=source.name,
+                rate=source.format.rate,
+                channels=source.format.channels,
+                preset=settings.preset if self._settings.preset is None else None,
             )
         )
         if self.room.is_ready:

@@ -76,7 +76,9 @@ class Sender:
     def utterance(self, *, rate: int = 16_000) -> AbstractAsyncContextManager[Utterance]:
         """An open segment: `await utterance.write(pcm)`, mono 16-bit at `rate` Hz.
 
-        It is closed at the end of the block, whatever happens in it. One at a time.
+        It is closed at the end of the block, whatever happens in it; an interrupt closes it too,
+        and the next write raises UtteranceClosed. One at a time. Writing waits while the avatar
+        has more than `max_backlog` seconds to play.
 
         Raises:
             AvatarUnavailable: no avatar listens just now.
@@ -86,9 +88,12 @@ class Sender:
     async def speak(self, source: Source, *, cut: bool = False) -> None:
         """Speak a source to its end: a `FileSource`, or anything else that yields blocks.
 
-        `cut`: let the segmenter find the utterances; else all of it is one.
+        `cut`: let the segmenter find the utterances; else all of it is one. While no avatar listens
+        they wait for `wait_avatar` seconds (0, where it is not set); then they are dropped, and
+        counted.
         """
-        await self._performance.speak(source, cut=cut)
+        patience = self._settings.wait_avatar or 0.0
+        await self._performance.speak(source, cut=cut, patience=patience)
 
     async def listen(self) -> None:
         """Speak what the microphone hears, until cancelled.
@@ -99,7 +104,7 @@ class Sender:
         await self._performance.listen()
 
     async def interrupt(self) -> None:
-        """Stop sending, and have the avatar drop what it holds."""
+        """Close whatever utterance is open, and have the avatar drop what it holds."""
         await self._performance.interrupt()
 
     def mute(self, muted: bool = True) -> None:

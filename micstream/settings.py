@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from micstream import knobs
 from micstream.errors import UsageError
-from micstream.speech.segmenter import SegmenterOptions
+from micstream.speech.presets import TUNINGS, Place, Tuning, Vad
 
 
 def _knob(name: str) -> Any:
@@ -39,6 +40,7 @@ class Settings(BaseSettings):
     api_key: str | None = _knob("api_key")
     api_secret: SecretStr | None = _knob("api_secret")
     token: SecretStr | None = _knob("token")
+    insecure: bool = _knob("insecure")
     room: str = _knob("room")
     identity: str = _knob("identity")
     avatar: Annotated[tuple[str, ...], NoDecode] = _knob("avatar")
@@ -53,18 +55,34 @@ class Settings(BaseSettings):
     lead_ms: int = _knob("lead_ms")
     chunk_ms: int = _knob("chunk_ms")
     avatar_rate: int = _knob("avatar_rate")
-    preset: Literal["studio", "room", "stage"] | None = _knob("preset")
-    vad: Literal["webrtc"] = _knob("vad")
+    late: Literal["drop", "queue", "latest"] = _knob("late")
+    late_after: float = _knob("late_after")
+    late_bound: float = _knob("late_bound")
+    max_backlog: float = _knob("max_backlog")
+    preset: Place | None = _knob("preset")
+    vad: Vad = _knob("vad")
+    vad_on: float | None = _knob("vad_on")
+    vad_off: float | None = _knob("vad_off")
+    near_db: int | None = _knob("near_db")
     vad_mode: int = _knob("vad_mode")
     frame_ms: Literal[10, 20, 30] = Field(default=20, validation_alias="MICSTREAM_FRAME_MS")
-    onset_ms: int = _knob("onset_ms")
-    onset_window_ms: int = _knob("onset_window_ms")
-    pre_roll_ms: int = _knob("pre_roll_ms")
-    hangover_ms: int = _knob("hangover_ms")
-    tail_ms: int = _knob("tail_ms")
-    min_speech_ms: int = _knob("min_speech_ms")
+    margin_ms: int | None = _knob("margin_ms")
+    onset_ms: int | None = _knob("onset_ms")
+    onset_window_ms: int | None = _knob("onset_window_ms")
+    pre_roll_ms: int | None = _knob("pre_roll_ms")
+    hangover_ms: int | None = _knob("hangover_ms")
+    tail_ms: int | None = _knob("tail_ms")
+    min_speech_ms: int | None = _knob("min_speech_ms")
     max_length_ms: int = _knob("max_length_ms")
     search_ms: int = _knob("search_ms")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _text(cls, value: object) -> object:
+        for part in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(part, str) and any("\ud800" <= each <= "\udfff" for each in part):
+                raise ValueError("it is not text in UTF-8")
+        return value
 
     @field_validator("frame_ms", mode="before")
     @classmethod
@@ -114,18 +132,34 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.onset_ms > self.onset_window_ms:
+        tuning = self.tuning
+        segmenter = tuning.segmenter
+        if self.vad_off is not None and self.vad_off > tuning.on:
+            raise ValueError("--vad-off must not be above --vad-on")
+        if segmenter.onset_ms > segmenter.onset_window_ms:
             raise ValueError("--onset-ms must not be longer than --onset-window-ms")
-        if self.max_length_ms <= self.onset_window_ms + self.pre_roll_ms:
+        if segmenter.max_length_ms <= segmenter.onset_window_ms + segmenter.pre_roll_ms:
             raise ValueError(
                 "--max-length-ms must be longer than --onset-window-ms and --pre-roll-ms together"
             )
+        if self.max_backlog * 1000 <= self.lead_ms:
+            raise ValueError("--max-backlog must be longer than --lead-ms")
         return self
 
     @property
-    def segmenter(self) -> SegmenterOptions:
-        """What the segmenter takes."""
-        return SegmenterOptions(**{name: getattr(self, name) for name in knobs.SEGMENTER})
+    def tuning(self) -> Tuning:
+        """How utterances are found: the preset of the detector, and over it what was given."""
+        preset = TUNINGS[self.vad, self.preset or "room"]
+        names = {field.name for field in fields(preset.segmenter)}
+        segmenter = replace(preset.segmenter, **self._given(*names))
+        own = self._given("near_db", "margin_ms")
+        on = preset.on if self.vad_on is None else self.vad_on
+        off = preset.off if self.vad_off is None else self.vad_off
+        return replace(preset, on=on, off=min(on, off), segmenter=segmenter, **own)
+
+    def _given(self, *names: str) -> dict[str, int]:
+        """Those of the settings that are not left to the preset."""
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def __repr__(self) -> str:
         shown = []
@@ -156,6 +190,12 @@ def load(**flags: Any) -> Settings:
     except UnicodeDecodeError:
         raise UsageError(
             "a settings file is not UTF-8 text", hint="look at .env.local and .env", code="bad_env"
+        ) from None
+    except OSError as error:
+        raise UsageError(
+            f"a settings file cannot be read: {(error.strerror or 'no reason given').lower()}",
+            hint="look at .env.local and .env, and at their permissions",
+            code="bad_env",
         ) from None
 
 

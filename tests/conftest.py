@@ -30,6 +30,7 @@ AvatarFactory = Callable[..., AbstractAsyncContextManager[AvatarProcess]]
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("micstream", deadline=None)
+hypothesis.settings.register_profile("fuzz", deadline=None, max_examples=20_000)
 hypothesis.settings.load_profile("micstream")
 
 
@@ -55,8 +56,9 @@ def server(server_binary: Path) -> Iterator[LocalServer]:
 
 
 @pytest.fixture(autouse=True)
-def no_settings_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment of whoever runs the tests has no say in them."""
+def no_settings_of_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Environment and calibrations of whoever runs the tests have no say in them."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     for name in tuple(os.environ):
         if name.startswith(("LIVEKIT_", "MICSTREAM_")):
             monkeypatch.delenv(name)

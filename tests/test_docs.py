@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from typer.core import TyperGroup, TyperOption
 
 import micstream
 from micstream import knobs
+from micstream.avatar.lead import MOST_MS, STUTTER_MS
 from micstream.cli import app
+from micstream.speech.presets import TUNINGS
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "GUARANTEES.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 GROUP = typer.main.get_command(app)
 assert isinstance(GROUP, TyperGroup)
@@ -52,10 +55,58 @@ def test_the_readme_names_every_command() -> None:
     assert not missing
 
 
+def test_the_readme_tells_the_presets_as_they_are() -> None:
+    table = PAGES[0].read_text(encoding="utf-8").partition("| `--preset`")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| `--([a-z-]+)`.*?\| (.+?) \| (.+?) \| (.+?) \|$", table, re.MULTILINE)
+    assert len(rows) == 9
+    for option, *told in rows:
+        for place, cell in zip(("studio", "room", "stage"), told, strict=True):
+            tuning = TUNINGS["hybrid", place]
+            name = {"vad-on": "on", "vad-off": "off"}.get(option, option.replace("-", "_"))
+            meant = getattr(tuning if hasattr(tuning, name) else tuning.segmenter, name)
+            assert float(cell) == pytest.approx(meant), f"--{option} in {place}"
+
+
 def test_the_settings_example_explains_every_variable_and_no_other() -> None:
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     named = re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE)
     assert sorted(named) == sorted(knob.variable for knob in knobs.KNOBS)
+
+
+def test_every_promise_names_tests_that_exist() -> None:
+    page = (ROOT / "GUARANTEES.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if re.match(r"\| (?!promise |input |---)", line)]
+    assert len(rows) > 20
+    for row in rows:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row.split("|")[2])
+        assert named, f"no test: {row}"
+        for file, name in named:
+            assert name in functions_of(ROOT / file), f"{file} has no {name}"
+
+
+def functions_of(file: Path) -> set[str]:
+    """All that it defines, in classes too, and that pytest takes for a test."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    found = {
+        node.name
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, kinds)
+    }
+    return {name for name in found if name.startswith("test_")}
+
+
+def test_the_table_of_what_is_late_is_the_codes() -> None:
+    readme = PAGES[0].read_text(encoding="utf-8")
+    section = readme.partition("## When something is late\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)`(, the default)? \|", section, re.MULTILINE)
+    late = knobs.BY_NAME["late"]
+    assert [name for name, _ in rows] == list(late.choices)
+    assert [name for name, default in rows if default] == [late.default]
+    for name in ("late_after", "late_bound", "max_backlog"):
+        knob = knobs.BY_NAME[name]
+        assert f"`{knob.option}` ({knob.default:g} {knob.unit})" in section
+    assert f"{STUTTER_MS} ms or more, to {MOST_MS} ms at most" in section
+    assert f"to {MOST_MS} at most" in knobs.BY_NAME["lead_ms"].help
 
 
 def test_the_exports_are_exact() -> None:

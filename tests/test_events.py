@@ -15,18 +15,19 @@ from micstream.speech.events import EndReason
 
 # A name once published stays; more may be added, here and there at once.
 PUBLISHED = {
-    "capturing": {"device", "rate", "channels"},
+    "capturing": {"device", "rate", "channels", "preset"},
     "connection": {"state", "attempt"},
     "avatar_joined": {"identity"},
     "avatar_ready": {"identity", "how"},
     "avatar_left": {"identity"},
+    "avatar_silent": {"identity"},
     "ready": set(),
     "utterance_started": {"id", "onset_s", "decided_s", "lead_ms"},
     "utterance_ended": {"id", "duration_s", "bytes", "reason"},
     "playback_started": {"id", "delay_ms"},
     "playback_finished": {"id", "position_s", "interrupted", "stutter_ms"},
     "dropped": {"seconds", "why"},
-    "microphone": {"state", "device"},
+    "microphone": {"state", "device", "level_db"},
     "backlog": {"seconds"},
     "warning": {"code", "message", "hint"},
     "error": {"code", "message", "hint"},
@@ -56,18 +57,19 @@ CLASSES: list[type[Event]] = Event.__subclasses__()
 EXAMPLES: dict[str, Event] = {
     example.EVENT: example
     for example in (
-        events.Capturing(device="Kühn USB", rate=48_000, channels=2),
+        events.Capturing(device="Kühn USB", rate=48_000, channels=2, preset="stage"),
         events.Connection(state="connected", attempt=1),
         events.AvatarJoined(identity="avatar-a"),
         events.AvatarReady(identity="avatar-a", how="probe"),
         events.AvatarLeft(identity="avatar-a"),
+        events.AvatarSilent(identity="avatar-a"),
         events.Ready(),
         events.UtteranceStarted(id="u1", onset_s=1.23456, decided_s=1.3, lead_ms=160),
         events.UtteranceEnded(id="u1", duration_s=2.5, bytes=80_000, reason=EndReason.SILENCE),
         events.PlaybackStarted(id="u1", delay_ms=212),
         events.PlaybackFinished(id="u1", position_s=2.5, interrupted=False, stutter_ms=0),
         events.Dropped(seconds=0.4, why="no avatar"),
-        events.Microphone(state="lost", device="Kühn USB"),
+        events.Microphone(state="quiet", device="Kühn USB", level_db=-51.5),
         events.Backlog(seconds=1.75),
         events.Warned(code="stdin", message="odd", hint="even"),
         events.Failed(code="no_avatar", message="none came", hint="start one"),

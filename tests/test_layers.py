@@ -19,20 +19,34 @@ ORDER = (
     "local",
     "view",
     "doctor",
+    "calibrate",
     "cutting",
     "pipeline",
+    "sound_path",
+    "cleaning",
     "sources",
     "avatar",
     "monitor",
     "events",
     "settings",
+    "calibration",
     "knobs",
     "speech",
     "audio",
     "errors",
 )
 
-PURE = ("audio/**/*.py", "speech/**/*.py", "avatar/ledger.py", "avatar/wire.py", "knobs.py")
+PURE = (
+    "audio/**/*.py",
+    "speech/**/*.py",
+    "avatar/arrivals.py",
+    "avatar/gather.py",
+    "avatar/late.py",
+    "avatar/lead.py",
+    "avatar/ledger.py",
+    "avatar/wire.py",
+    "knobs.py",
+)
 IMPURE = {
     "asyncio",
     "concurrent",

@@ -45,6 +45,9 @@ def test_the_summary() -> None:
         events.AvatarLeft(identity="avatar-a"),
         events.Microphone(state="lost", device="m"),
         events.Microphone(state="back", device="m"),
+        events.Microphone(state="zeros", device="m"),
+        events.Microphone(state="clipping", device="m"),
+        events.Microphone(state="quiet", device="m", level_db=-50.0),
         events.Warned(code="x", message="y"),
         events.Failed(code="x", message="y"),
     ):
@@ -55,7 +58,7 @@ def test_the_summary() -> None:
     assert summary.dropped == 0.75
     assert summary.delay_median_ms == 220
     assert summary.delay_p95_ms == 300
-    assert summary.faults == 5
+    assert summary.faults == 8
 
 
 def test_listeners_hear_everything_in_order_until_they_have_heard_enough() -> None:

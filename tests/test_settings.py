@@ -17,6 +17,7 @@ from micstream import knobs
 from micstream.errors import UsageError
 from micstream.knobs import KNOBS, Knob
 from micstream.settings import Settings, load
+from micstream.speech.presets import TUNINGS
 from micstream.speech.segmenter import SegmenterOptions
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -98,7 +99,8 @@ def _two_values(knob: Knob) -> tuple[Any, Any]:
     special = {
         "url": ("ws://one:1", "wss://two.example"),
         "frame_ms": (10, 30),
-        "onset_ms": (50, 70),
+        "vad_off": (0.1, 0.2),
+        "onset_ms": (10, 20),
         "onset_window_ms": (200, 300),
         "max_length_ms": (20_000, 40_000),
         "pre_roll_ms": (100, 200),
@@ -190,6 +192,19 @@ class TestRefused:
         flags = {"max_length_ms": 1_000, "onset_window_ms": 500, "pre_roll_ms": 500}
         assert "--max-length-ms must be longer" in refused(**flags)
         load(**{**flags, "pre_roll_ms": 490})
+
+    def test_bytes_that_are_no_text(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("room", "device", "url", "api_key", "avatar"):
+            assert "not text in UTF-8" in refused(**{name: "a\udcff"})
+        message = refused(api_secret="a\udcff", avatar=["b", "c\udcff"])
+        assert "--api-secret (LIVEKIT_API_SECRET): it is not text" in message
+        assert "a\udcff" not in message
+        monkeypatch.setenv("LIVEKIT_ROOM", "\udcff")
+        assert "--room (LIVEKIT_ROOM)" in refused()
+
+    def test_a_settings_file_that_cannot_be_read(self, tmp_path: Path) -> None:
+        (tmp_path / ".env").symlink_to("/proc/self/mem")  # root too fails to read that
+        assert "cannot be read: input/output error" in refused()
 
     def test_a_settings_file_that_is_no_text(self, tmp_path: Path) -> None:
         (tmp_path / ".env").write_bytes(b"LIVEKIT_ROOM=\xff\xfe\n")
@@ -283,16 +298,30 @@ class TestKnobs:
         assert (knob.low is None) == (knob.high is None)
         assert re.fullmatch(r"(LIVEKIT|MICSTREAM)_[A-Z_]+", knob.variable)
 
-    def test_the_segmenters_own_defaults_are_the_same(self) -> None:
-        assert {field.name for field in dataclasses.fields(SegmenterOptions)} == set(
-            knobs.SEGMENTER
-        )
-        assert load().segmenter == SegmenterOptions()
+    def test_what_is_not_given_is_the_presets(self) -> None:
+        assert load().tuning == TUNINGS["hybrid", "room"]
+        assert load().tuning.segmenter == SegmenterOptions()
+        for vad, place in TUNINGS:
+            assert load(vad=vad, preset=place).tuning == TUNINGS[vad, place]
 
-    def test_the_segmenter_is_told_what_was_set(self) -> None:
-        segmenter = load(pre_roll_ms=120, hangover_ms=700).segmenter
-        assert segmenter.pre_roll_ms == 120
-        assert segmenter.hangover_ms == 700
+    def test_every_number_of_a_preset_can_be_set(self) -> None:
+        names = {"vad_on", "vad_off", "near_db", "margin_ms"} | {
+            field.name for field in dataclasses.fields(SegmenterOptions)
+        }
+        assert names <= set(knobs.BY_NAME)
+
+    def test_what_was_given_goes_before_the_preset(self) -> None:
+        given = {"pre_roll_ms": 120, "hangover_ms": 700, "margin_ms": 0, "near_db": 3}
+        tuning = load(preset="stage", vad_on=0.9, **given).tuning
+        preset = TUNINGS["hybrid", "stage"]
+        assert (tuning.on, tuning.off) == (0.9, preset.off)
+        assert (tuning.margin_ms, tuning.near_db) == (0, 3)
+        assert (tuning.segmenter.pre_roll_ms, tuning.segmenter.hangover_ms) == (120, 700)
+        assert tuning.segmenter.min_speech_ms == preset.segmenter.min_speech_ms
+
+    def test_the_lower_threshold_gives_way_to_the_upper_unless_it_was_given(self) -> None:
+        assert load(vad_on=0.2).tuning.off == 0.2
+        assert "--vad-off must not be above --vad-on" in refused(vad_on=0.2, vad_off=0.3)
 
     def test_secrets_are_marked(self) -> None:
         assert {knob.name for knob in KNOBS if knob.secret} == {"api_secret", "token"}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from micstream.audio.format import AudioFormat
 from micstream.audio.resample import Resampler
-from micstream.pipeline import SoundPath, Timed
+from micstream.sound_path import SoundPath, Timed
 from micstream.sources.source import Block
 from micstream.speech.cutter import Cutter
 from micstream.speech.events import End, EndReason, Onset, Speech

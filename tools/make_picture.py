@@ -1,8 +1,9 @@
-"""The README's picture: a real run of the demo, as its terminal showed it, and the avatar's face.
+"""The README's pictures: a real run of the demo, as its terminal showed it, the avatar's face, and
+a file as `micstream cut` draws it.
 
     python tools/make_picture.py
 
-Writes assets/running.svg and assets/face.png.
+Writes assets/running.svg, assets/face.png and assets/cut.png.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from PIL import Image
 from rich.console import Console
 from rich.text import Text
 
@@ -23,8 +25,35 @@ LINES = 22
 WIDTH = 84
 
 
+CUT = ("cut", "sentences.flac", "--reference", "sentences.txt", "--mode", "utterance")
+COLOURS = 96
+
+
 def main() -> None:
-    """Run the demo, and draw what it said."""
+    """Run the demo and draw what it said; have a file drawn."""
+    draw_run()
+    draw_face()
+    draw_cut()
+
+
+def draw_cut() -> None:
+    """Fewer colours make it a third as large, and are as many as it has but for soft edges."""
+    place = ASSETS / "cut.png"
+    command = [sys.executable, "-m", "micstream", *CUT, "--plot", place.name, "--quiet"]
+    subprocess.run(command, check=True, cwd=ASSETS)
+    with Image.open(place) as drawn:
+        few = drawn.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    few.save(place, optimize=True)
+
+
+def draw_face() -> None:
+    """The avatar in the middle of a word."""
+    face.prepare()
+    face.render(0.7, 0.5, 0.0).save(ASSETS / "face.png", optimize=True)
+
+
+def draw_run() -> None:
+    """The demo, as its terminal showed it."""
     command = [sys.executable, "-m", "micstream", "demo", "--play"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LIVEKIT_")}
     ran = subprocess.run(
@@ -47,8 +76,6 @@ def main() -> None:
         # Fonts from elsewhere are not fetched for a picture: every machine has one of its own.
         drawn = re.sub(r"@font-face \{.*?\}\n", "", drawn, flags=re.DOTALL)
         (ASSETS / "running.svg").write_text(drawn.replace("Fira Code", "monospace"), "utf-8")
-    face.prepare()
-    face.render(0.7, 0.5, 0.0).save(ASSETS / "face.png", optimize=True)
 
 
 if __name__ == "__main__":

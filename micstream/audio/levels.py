@@ -8,10 +8,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from micstream.audio.format import AudioFormat
+from micstream.audio.format import SPEECH
 
 FLOOR_DB: Final = -96.0
 """Reported for digital silence: the quietest step of 16 bits is about here."""
+
+BAND_FROM_HZ: Final = 200
 
 FULL_SCALE: Final = 32768.0
 """Of 16 bits: what a float of 1.0 stands for."""
@@ -26,22 +28,20 @@ def rms_db(pcm: bytes) -> float:
     return max(FLOOR_DB, 10 * math.log10(power / FULL_SCALE**2)) if power > 0 else FLOOR_DB
 
 
-class Zeros:
-    """Notices exact zeros: a switch that is off, a permission that was not given.
+def band_db(samples: npt.NDArray[np.float32]) -> float:
+    """RMS level above `BAND_FROM_HZ` in dBFS, of 16 kHz samples in -1..1; not below `FLOOR_DB`.
 
-    No room is so quiet; but what gates or cleans the sound before us may deliver them in a pause,
-    so `push` says so only once they have lasted `seconds`, and once until there is sound again.
+    What lies below is hum, handling and wind: it says nothing of how loud a voice is.
     """
+    if samples.size == 0:
+        return FLOOR_DB
+    spectrum = np.fft.rfft(samples)[_first_bin(samples.size) :]
+    power = 2 * float(np.vdot(spectrum, spectrum).real) / samples.size**2  # Parseval
+    return max(FLOOR_DB, 10 * math.log10(power)) if power > 0 else FLOOR_DB
 
-    def __init__(self, format: AudioFormat, seconds: float) -> None:
-        self._limit = format.bytes(1000 * seconds)
-        self._run = 0
 
-    def push(self, pcm: bytes) -> bool:
-        """Whether with this they have lasted as long."""
-        before = self._run
-        self._run = 0 if any(pcm) else before + len(pcm)
-        return before < self._limit <= self._run
+def _first_bin(size: int) -> int:
+    return math.ceil(BAND_FROM_HZ * size / SPEECH.rate)
 
 
 def to_int16(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:

@@ -10,6 +10,7 @@ from typing import Final
 from livekit import rtc
 
 from micstream.avatar import token
+from micstream.avatar.address import refuse_insecure, shown
 from micstream.avatar.redact import guard_sdk_log, redact
 from micstream.errors import ConnectionFailed, UsageError
 from micstream.settings import Settings
@@ -26,7 +27,8 @@ def credentials(settings: Settings) -> tuple[str, str]:
     """The server's address and a token for it: the one given, or a fresh one.
 
     Raises:
-        UsageError: address, key, secret or token is missing or of no use.
+        UsageError: address, key, secret or token is missing or of no use, or the way is open to
+            all the internet.
     """
     if not settings.url:
         raise UsageError(
@@ -35,6 +37,7 @@ def credentials(settings: Settings) -> tuple[str, str]:
             "without a server of your own: micstream demo",
             code="no_url",
         )
+    refuse_insecure(settings)
     if settings.token is not None:
         given = settings.token.get_secret_value()
         token.check_agent(given)
@@ -71,7 +74,7 @@ async def connect(room: rtc.Room, settings: Settings) -> None:
             await room.connect(url, pass_, options)
     except TimeoutError:
         raise ConnectionFailed(
-            f"{_host(url)} does not answer within {_CONNECT_S:.0f} s",
+            f"{shown(url)} does not answer within {_CONNECT_S:.0f} s",
             hint="check LIVEKIT_URL and the network; micstream doctor looks closer",
             code="server_unreachable",
         ) from None
@@ -83,13 +86,13 @@ def explain(url: str, said: str) -> ConnectionFailed:
     """What the SDK said of a failed connection, as an error of ours, without secrets."""
     if re.search(r"\b401\b|unauthorized|invalid token|invalid API key", said, re.IGNORECASE):
         return ConnectionFailed(
-            f"{_host(url)} does not accept the token",
+            f"{shown(url)} does not accept the token",
             hint="check that LIVEKIT_API_KEY and LIVEKIT_API_SECRET belong to this server, "
             "and this machine's clock",
             code="token_refused",
         )
     return ConnectionFailed(
-        f"{_host(url)} was not reached: {_first_words(said)}",
+        f"{shown(url)} was not reached: {_first_words(said)}",
         hint="check LIVEKIT_URL and the network; micstream doctor looks closer",
         code="server_unreachable",
     )
@@ -99,7 +102,3 @@ def _first_words(said: str) -> str:
     """The SDK's words, without the names of its own parts before them."""
     said = redact(said).removeprefix("engine: signal failure: ").removeprefix("client error: ")
     return said.removeprefix("transport connection error: IO error: ").strip()[:200]
-
-
-def _host(url: str) -> str:
-    return url.split("?", maxsplit=1)[0]

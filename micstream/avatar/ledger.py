@@ -25,10 +25,14 @@ class Segment:
     captured_at: float
     """When its first sample was captured."""
     first_written_at: float | None = None
+    lead_s: float = 0.0
+    """Sound in the first write."""
     sent_s: float = 0.0
     closed: bool = False
     cleared: bool = False
     started_at: float | None = None
+    due_at: float | None = None
+    """When its end should be played, once it is closed; None where that is not awaited."""
 
 
 class Ledger:
@@ -37,7 +41,9 @@ class Ledger:
     def __init__(self) -> None:
         self._segments: deque[Segment] = deque(maxlen=_KEPT)
         self._played_until = 0.0
-        self._has_reported = False
+        self._reported_at: float | None = None
+        self.sent_s = 0.0
+        """Seconds of sound sent to this avatar."""
 
     @property
     def outstanding(self) -> int:
@@ -47,7 +53,21 @@ class Ledger:
     @property
     def has_reported(self) -> bool:
         """Whether this avatar ever reported anything."""
-        return self._has_reported
+        return self._reported_at is not None
+
+    def overdue(self, now: float, patience: float) -> int:
+        """Closed segments whose report is more than `patience` seconds late, as is any other.
+
+        None of an avatar that never reports: that is no fault.
+        """
+        if self._reported_at is None or now - self._reported_at <= patience:
+            return 0
+        return sum(1 for s in self._segments if s.due_at is not None and now - s.due_at > patience)
+
+    def excuse(self) -> None:
+        """Reports are missing from an avatar that is well: those due so far are not awaited."""
+        for segment in self._segments:
+            segment.due_at = None
 
     def backlog(self, now: float) -> float:
         """Estimated seconds of sound that were sent and not yet played."""
@@ -62,25 +82,26 @@ class Ledger:
     def sent(self, segment: Segment, seconds: float, now: float) -> None:
         """`seconds` of sound were written into it."""
         if segment.first_written_at is None:
-            segment.first_written_at = now
+            segment.first_written_at, segment.lead_s = now, seconds
         segment.sent_s += seconds
+        self.sent_s += seconds
         self._played_until = max(self._played_until, now) + seconds
 
     def closed(self, segment: Segment) -> None:
         """Its stream was closed; an avatar never reports an empty one."""
-        segment.closed = True
+        segment.closed, segment.due_at = True, self._played_until
         if segment.sent_s == 0 and segment in self._segments:
             self._segments.remove(segment)
 
     def cleared(self, now: float) -> None:
         """The avatar was told to drop everything it has."""
         for segment in self._segments:
-            segment.cleared = True
+            segment.cleared, segment.due_at = True, None
         self._played_until = now
 
     def started(self, now: float) -> Segment | None:
         """A report that playback started: the segment it belongs to."""
-        self._has_reported = True
+        self._reported_at = now
         for segment in self._segments:
             waits = segment.started_at is None and segment.first_written_at is not None
             if waits and not segment.cleared:
@@ -93,7 +114,7 @@ class Ledger:
 
         One report answers for all that a clearing dropped.
         """
-        self._has_reported = True
+        self._reported_at = now
         if report.interrupted and any(segment.cleared for segment in self._segments):
             dropped = [segment for segment in self._segments if segment.cleared]
             self._segments = deque((s for s in self._segments if not s.cleared), maxlen=_KEPT)
@@ -114,5 +135,5 @@ class Ledger:
     def forget(self) -> None:
         """The avatar is gone: nothing is outstanding any more."""
         self._segments.clear()
-        self._played_until = 0.0
-        self._has_reported = False
+        self._played_until = self.sent_s = 0.0
+        self._reported_at = None

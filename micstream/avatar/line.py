@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Final
 
 from livekit import rtc
@@ -14,7 +13,6 @@ _ARRIVED_S: Final = 0.5
 """Longest wait for a segment to have arrived; on a slower way the receiver is late anyway."""
 _READ_S: Final = 0.02
 """And for the receiver to have read it: without, 9 bursts of 84 were damaged, with 20 ms none."""
-_NO_METHOD: Final = "micstream.arrived"
 
 
 class Line:
@@ -51,11 +49,7 @@ class Line:
 
     async def _until_read(self, room: rtc.Room, identity: str) -> None:
         try:
-            async with asyncio.timeout(_ARRIVED_S):
-                with contextlib.suppress(rtc.RpcError):
-                    await presence.ask(room, identity, _NO_METHOD)
-            await asyncio.sleep(_READ_S)
-        except TimeoutError:
-            pass
+            if await presence.answers(room, identity, timeout=_ARRIVED_S):
+                await asyncio.sleep(_READ_S)
         finally:
             self._lock.release()

@@ -6,13 +6,21 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from typing import Final
 
 from livekit import rtc
 
 from micstream import events
-from micstream.avatar import wire
+from micstream.avatar import presence, wire
+from micstream.avatar.arrivals import Arrivals
+from micstream.avatar.lead import Lead
 from micstream.avatar.ledger import Ledger
 from micstream.monitor import Monitor
+
+CLEAR_REPORT_S: Final = 0.6
+"""How long an avatar takes to report that it was cleared."""
+_STRAY_S: Final = 0.3, 1.0
+"""After that a stray start may come, which must still find us: at least and at most so long."""
 
 
 class Playback:
@@ -27,8 +35,11 @@ class Playback:
         *,
         speaks_through: Callable[[], str | None],
         on_played: Callable[[], None],
+        lead_ms: int,
     ) -> None:
         self.ledger = Ledger()
+        self.arrivals = Arrivals()
+        self.lead = Lead(lead_ms)
         self._monitor = monitor
         self._speaks_through = speaks_through
         self._on_played = on_played
@@ -43,11 +54,19 @@ class Playback:
     @property
     def backlog(self) -> float:
         """Estimated seconds of sound sent and not yet played."""
-        return self.ledger.backlog(time.monotonic())
+        now = time.monotonic()
+        missing = self.arrivals.missing_s(self.ledger.sent_s, now)
+        return max(self.ledger.backlog(now), missing)
+
+    @property
+    def room_s(self) -> float:
+        """Seconds of sound that the way to the avatar can take; endless where it is quick."""
+        return self.arrivals.room_s(self.ledger.sent_s, time.monotonic())
 
     def forget(self) -> None:
         """The avatar is gone: nothing is outstanding, and nobody waits for it any more."""
         self.ledger.forget()
+        self.arrivals = Arrivals()
         self._changed.set()
 
     async def wait_played(self, limit: float) -> None:
@@ -65,6 +84,18 @@ class Playback:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(bound):
                     await self._changed.wait()
+
+    async def clear(self, room: rtc.Room, identity: str, patience: float) -> None:
+        """Have the avatar stop and drop all, with `patience` seconds for its report."""
+        reports = self.ledger.outstanding > 0 and self.ledger.has_reported
+        began = time.monotonic()
+        self.ledger.cleared(began)
+        with contextlib.suppress(rtc.RpcError):
+            await presence.ask(room, identity, wire.CLEAR_BUFFER, timeout=max(1.0, patience))
+        if reports:
+            await self.wait_played(patience)
+        least, most = _STRAY_S  # longer where the avatar is slow: as long as its report took
+        await asyncio.sleep(min(max(least, time.monotonic() - began), most))
 
     def _started(self, call: rtc.RpcInvocationData) -> str:
         if call.caller_identity != self._speaks_through():
@@ -86,6 +117,8 @@ class Playback:
         self._on_played()
         if matched is not None:
             segment, stutter_ms = matched
+            if stutter_ms is not None and not report.interrupted:
+                self.lead.played(round(segment.lead_s * 1000), stutter_ms)
             self._monitor.emit(
                 events.PlaybackFinished(
                     id=segment.id,

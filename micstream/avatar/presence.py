@@ -9,7 +9,8 @@ from typing import Final, Literal
 
 from livekit import rtc
 
-from micstream.avatar.wire import CLEAR_BUFFER, OK
+from micstream.audio.format import AudioFormat
+from micstream.avatar import wire
 from micstream.errors import AvatarUnavailable
 from micstream.settings import Settings
 
@@ -20,7 +21,17 @@ _PROBE_BOUND_EVERY_S: Final = 2.0
 _ANSWER_S: Final = 1.0
 """What reaches an avatar while it is still joining is lost: better ask again than wait."""
 
+_ON_BEHALF: Final = "lk.publish_on_behalf"
+"""An avatar's attribute: for whom it speaks."""
+_SDK_S: Final = 7.0
+"""The SDK's own patience with a call; less of it is a matter of our own clock."""
 _LONG_S: Final = 3600.0
+_NO_METHOD: Final = "micstream.arrived"
+_ANSWERED: Final = (
+    rtc.RpcError.ErrorCode.UNSUPPORTED_METHOD,
+    rtc.RpcError.ErrorCode.APPLICATION_ERROR,
+)
+"""Errors that come from the other side, not from a failure to reach it."""
 
 
 class Answer(Enum):
@@ -60,6 +71,16 @@ def has_video(participant: rtc.RemoteParticipant) -> bool:
     )
 
 
+def is_second_sender(participant: rtc.RemoteParticipant) -> bool:
+    """Whether an avatar may take it for its sender: of kind agent, and by no sign an avatar."""
+    return (
+        participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
+        and "avatar" not in participant.identity.lower()
+        and _ON_BEHALF not in participant.attributes
+        and not participant.track_publications
+    )
+
+
 def closes_unwatched_after(room: rtc.Room) -> float | None:
     """Seconds after which the server closes this room because nobody watches; None if not soon.
 
@@ -81,13 +102,43 @@ async def ask(
     Raises:
         rtc.RpcError: it answered with an error, or cannot be reached.
     """
+    waits = max(timeout, _SDK_S)
     try:
         async with asyncio.timeout(timeout):
             return await room.local_participant.perform_rpc(
-                destination_identity=identity, method=method, payload=payload
+                destination_identity=identity,
+                method=method,
+                payload=payload,
+                response_timeout=waits + 1,
+                max_round_trip_latency=waits,
             )
     except (TimeoutError, AssertionError):  # the SDK asserts that it still has the room
         return None
+
+
+def open_stream(
+    room: rtc.Room, identity: str, format: AudioFormat
+) -> asyncio.Future[rtc.ByteStreamWriter]:
+    """Begin a segment to the avatar."""
+    return asyncio.ensure_future(
+        room.local_participant.stream_bytes(
+            name=wire.stream_name(),
+            topic=wire.AUDIO_TOPIC,
+            destination_identities=[identity],
+            attributes=wire.stream_attributes(format.rate, format.channels),
+        )
+    )
+
+
+async def answers(room: rtc.Room, identity: str, *, timeout: float) -> bool:
+    """Whether a call reaches the participant and its answer, whatever it is, comes in time.
+
+    It queues behind the sound, so the answer also says that what was sent before has arrived.
+    """
+    try:
+        return await ask(room, identity, _NO_METHOD, timeout=timeout) is not None
+    except rtc.RpcError as error:
+        return error.code in _ANSWERED
 
 
 async def probe(room: rtc.Room, identity: str) -> Answer:
@@ -97,13 +148,13 @@ async def probe(room: rtc.Room, identity: str) -> Answer:
     without an error. Ask only while nothing plays.
     """
     try:
-        answer = await ask(room, identity, CLEAR_BUFFER)
+        answer = await ask(room, identity, wire.CLEAR_BUFFER)
     except rtc.RpcError as error:
         unsupported = error.code == rtc.RpcError.ErrorCode.UNSUPPORTED_METHOD
         return Answer.NO_SUCH_METHOD if unsupported else Answer.NONE
     if answer is None:
         return Answer.NONE
-    return Answer.LISTENS if answer == OK else Answer.BOUND_TO_ANOTHER
+    return Answer.LISTENS if answer == wire.OK else Answer.BOUND_TO_ANOTHER
 
 
 async def until_it_listens(
@@ -116,7 +167,8 @@ async def until_it_listens(
     """Wait until the avatar listens; how that is known.
 
     One that never has the method is taken by its video after `timeout` seconds, and as it is after
-    twice that. One that is bound to another sender is asked for ever: it hears nothing of us.
+    twice that (never, if that is infinite). One that is bound to another sender is asked for ever:
+    it hears nothing of us.
     """
     loop = asyncio.get_running_loop()
     begun = loop.time()

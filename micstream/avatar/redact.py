@@ -21,6 +21,14 @@ class _RedactTokens(logging.Filter):
         return True
 
 
+class Redacting(logging.Formatter):
+    """Formats a record as others do, tracebacks too, and masks every JWT in it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as text."""
+        return redact(super().format(record))
+
+
 _FILTER: Final = _RedactTokens()
 
 

@@ -7,30 +7,31 @@ registered before anything else can happen, and leaving waits until nothing is l
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import math
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final, Self
 
 from livekit import rtc
 
 from micstream import events
-from micstream.audio.format import SPEECH, AudioFormat
-from micstream.avatar import presence, wire
+from micstream.audio.format import SPEECH
+from micstream.avatar import notices, presence, wire
 from micstream.avatar.connect import connect
 from micstream.avatar.line import Line
-from micstream.avatar.playback import Playback
+from micstream.avatar.playback import CLEAR_REPORT_S, Playback
 from micstream.avatar.utterance import Utterance
+from micstream.avatar.watch import until_silent
 from micstream.errors import AvatarUnavailable, ConnectionFailed
 from micstream.monitor import Monitor
 from micstream.settings import Settings
+from micstream.speech.events import EndReason
 
 _RETRY_S: Final = (0.5, 1.0, 2.0, 4.0, 5.0)
-_CLEAR_REPORT_S: Final = 0.6
-"""How long an avatar takes to report that it was cleared, and a stray start with it."""
 _LEAVE_S: Final = 3.0
-"""The same when we leave for good: the call may queue behind much sound on a slow network."""
+"""How long the last clearing may take: the call may queue behind sound on a slow network."""
 _ANSWER_S: Final = 0.2
 """How long our answer to its last report takes to reach it."""
 _AGENT: Final = rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
@@ -50,17 +51,22 @@ class AvatarRoom:
         self._avatar: rtc.RemoteParticipant | None = None
         self._ready = asyncio.Event()
         self._readying: asyncio.Task[None] | None = None
+        """Makes the avatar ready, and watches over it from then on."""
         self._staying: asyncio.Task[None] | None = None
         self._lost = asyncio.Event()
         self._lost_reason: int | None = None
         self._failure: ConnectionFailed | None = None
         self._failed = asyncio.Event()
         self._playback = Playback(
-            monitor, speaks_through=self._speaks_through, on_played=self._stop_listening
+            monitor,
+            speaks_through=lambda: self._avatar.identity if self._avatar else None,
+            on_played=self._stop_listening,
+            lead_ms=settings.lead_ms,
         )
         self._line = Line()
+        self._open: Utterance | None = None
         self._number = 0
-        self._told_several = False
+        self._told: set[str] = set()  # what is told once: several avatars, other senders by name
         self.on_ready: Callable[[], None] = lambda: None
         """Called each time the avatar has become ready."""
 
@@ -105,6 +111,11 @@ class AvatarRoom:
         """Estimated seconds of sound sent and not yet played."""
         return self._playback.backlog
 
+    @property
+    def free_s(self) -> float:
+        """Seconds of sound that may be sent now; none while nothing arrives."""
+        return min(self._settings.max_backlog - self.backlog, self._playback.room_s)
+
     async def wait_ready(self, timeout: float | None = None) -> None:
         """Until the avatar listens.
 
@@ -140,12 +151,13 @@ class AvatarRoom:
     async def utterance(self, *, rate: int = SPEECH.rate) -> AsyncIterator[Utterance]:
         """Open a segment for mono 16-bit PCM at `rate` Hz; it is closed whatever happens.
 
-        One segment at a time: this waits for the one before to be closed.
+        One segment at a time: this waits for the one before to be closed. Writing waits while the
+        avatar has more than `max_backlog` seconds to play.
 
         Raises:
             AvatarUnavailable: no avatar listens just now.
         """
-        utterance = await self.open_utterance(rate=rate)
+        utterance = await self.open_utterance(rate=rate, has_room=self._has_room)
         try:
             yield utterance
         finally:
@@ -158,10 +170,12 @@ class AvatarRoom:
         onset_s: float = 0.0,
         decided_s: float = 0.0,
         rate: int = SPEECH.rate,
+        has_room: Callable[[], bool] | None = None,
     ) -> Utterance:
         """As `utterance`, for an owner that closes it itself.
 
         `captured_at`: monotonic seconds at which its first sample was captured (now, if None).
+        `has_room`: asked before each second of sound; writing waits while it says no.
         """
         await self._line.take()
         room, avatar = self._room, self._avatar
@@ -179,46 +193,37 @@ class AvatarRoom:
             else:
                 self._line.give_back()
 
-        def open_stream(format: AudioFormat) -> asyncio.Future[rtc.ByteStreamWriter]:
-            return asyncio.ensure_future(
-                room.local_participant.stream_bytes(
-                    name=wire.stream_name(),
-                    topic=wire.AUDIO_TOPIC,
-                    destination_identities=[avatar.identity],
-                    attributes=wire.stream_attributes(format.rate, format.channels),
-                )
-            )
-
-        return Utterance(
+        self._open = Utterance(
             id=f"u{self._number}",
             captured_at=time.monotonic() if captured_at is None else captured_at,
             onset_s=onset_s,
             decided_s=decided_s,
-            open_stream=open_stream,
+            open_stream=partial(presence.open_stream, room, avatar.identity),
             still_there=still_there,
             ledger=self._playback.ledger,
             emit=self._monitor.emit,
             on_closed=closed,
             rate=rate,
             avatar_rate=self._settings.avatar_rate,
-            lead_ms=self._settings.lead_ms,
+            lead_ms=self._playback.lead.ms,
             chunk_ms=self._settings.chunk_ms,
+            has_room=has_room,
         )
+        return self._open
 
-    async def clear(self, *, patience: float = _CLEAR_REPORT_S) -> None:
+    def _has_room(self) -> bool:
+        return self.free_s > 0
+
+    async def interrupt(self) -> None:
+        """Close the open segment, whoever writes into it, and have the avatar drop all."""
+        if self._open is not None:
+            await self._open.aclose(EndReason.INTERRUPT)
+        await self.clear()
+
+    async def clear(self, *, patience: float = CLEAR_REPORT_S) -> None:
         """Have the avatar stop and drop all, with `patience` s for its report. Close first."""
-        room, avatar = self._room, self._avatar
-        if room is None or avatar is None:
-            return
-        ledger = self._playback.ledger
-        reports = ledger.outstanding > 0 and ledger.has_reported
-        ledger.cleared(time.monotonic())
-        with contextlib.suppress(rtc.RpcError):
-            await presence.ask(room, avatar.identity, wire.CLEAR_BUFFER, timeout=max(1.0, patience))
-        if reports:
-            await self._playback.wait_played(patience)
-        # A stray start may follow the report: it must still find us here.
-        await asyncio.sleep(_CLEAR_REPORT_S / 2)
+        if self._room is not None and self._avatar is not None:
+            await self._playback.clear(self._room, self._avatar.identity, patience)
 
     # ---- the room ------------------------------------------------------------------------------
 
@@ -250,11 +255,7 @@ class AvatarRoom:
             self._drop_avatar()
             self._room = None
             if self._lost_reason == rtc.DisconnectReason.DUPLICATE_IDENTITY:
-                self._failure = ConnectionFailed(
-                    f"someone else joined as {self._settings.identity!r} and put us out",
-                    hint="end the other one, or take another --identity",
-                    code="identity_in_use",
-                )
+                self._failure = notices.identity_in_use(self._settings.identity)
                 self._failed.set()
                 return
             self._monitor.emit(events.Connection(state="lost", attempt=0))
@@ -286,6 +287,8 @@ class AvatarRoom:
 
     def _on_join(self, participant: rtc.RemoteParticipant) -> None:
         if not presence.matches(self._settings.avatar, participant.identity):
+            if presence.is_second_sender(participant) and self._first_time(participant.identity):
+                self._monitor.emit(notices.second_sender(participant.identity))
             return
         self._monitor.emit(events.AvatarJoined(identity=participant.identity))
         for publication in tuple(participant.track_publications.values()):
@@ -324,63 +327,52 @@ class AvatarRoom:
         if self._avatar is not None or self._room is None:
             return
         found = presence.candidates(self._room, self._settings.avatar)
-        if len(found) > 1 and not self._told_several:
-            self._told_several = True
-            names = ", ".join(participant.identity for participant in found)
-            self._warn(
-                "several_avatars",
-                f"several avatars are here ({names}); speaking through {found[0].identity}",
-                "choose with --avatar",
-            )
+        if len(found) > 1 and self._first_time("several avatars"):
+            self._monitor.emit(notices.several_avatars([each.identity for each in found]))
         if found and presence.is_active(found[0]):
-            self._avatar = found[0]
-            self._readying = asyncio.create_task(self._make_ready(self._room, found[0]))
+            self._take(self._room, found[0], self._settings.ready_timeout)
 
-    async def _make_ready(self, room: rtc.Room, avatar: rtc.RemoteParticipant) -> None:
+    def _take(self, room: rtc.Room, avatar: rtc.RemoteParticipant, timeout: float) -> None:
+        """Speak through it, once it answers or after `timeout`."""
+        self._avatar = avatar
+        self._readying = asyncio.create_task(self._make_ready(room, avatar, timeout))
+
+    async def _make_ready(
+        self, room: rtc.Room, avatar: rtc.RemoteParticipant, timeout: float
+    ) -> None:
         identity = avatar.identity
         told = False
 
         def bound_to_another() -> None:
             nonlocal told
             if not told:
-                self._warn(
-                    "avatar_bound",
-                    f"the avatar {identity!r} is bound to another sender: it hears nothing of us",
-                    "start the avatar for our identity, or join as the one it is bound to "
-                    "(--identity)",
-                )
+                self._monitor.emit(notices.bound_to_another(identity))
             told = True
 
         how = await presence.until_it_listens(
-            room,
-            avatar,
-            timeout=self._settings.ready_timeout,
-            on_bound_to_another=bound_to_another,
+            room, avatar, timeout=timeout, on_bound_to_another=bound_to_another
         )
         if how != "probe":
-            self._warn(
-                "avatar_unproven",
-                f"the avatar {identity!r} does not answer the readiness test; going by its "
-                + ("video" if how == "video" else "presence"),
-                "its first utterance may be lost where it is not ready yet",
-            )
+            self._monitor.emit(notices.unproven(identity, how))
+        else:
+            self._playback.arrivals.does_answer()
         self._monitor.emit(events.AvatarReady(identity=identity, how=how))
         self._warn_unwatched(room)
         self._ready.set()
         self.on_ready()
+        await until_silent(room, identity, self._playback)
+        # What is open ends with its next write. It is asked to clear until it answers: one that
+        # reported and answered once is not taken again for its picture alone.
+        self._readying = None
+        self._drop_avatar()
+        self._monitor.emit(events.AvatarSilent(identity=identity))
+        self._monitor.emit(notices.silent(identity))
+        self._take(room, avatar, timeout=math.inf)
 
     def _warn_unwatched(self, room: rtc.Room) -> None:
         left = presence.closes_unwatched_after(room)
         if left is not None:
-            self._warn(
-                "no_viewer",
-                f"nobody watches: without a viewer the server closes this room within {left:.0f} s",
-                "have a page show the avatar, or raise the room's empty_timeout and "
-                "departure_timeout",
-            )
-
-    def _speaks_through(self) -> str | None:
-        return self._avatar.identity if self._avatar is not None else None
+            self._monitor.emit(notices.unwatched(left))
 
     def _drop_avatar(self) -> None:
         self._ready.clear()
@@ -392,8 +384,10 @@ class AvatarRoom:
 
     # ---- words ---------------------------------------------------------------------------------
 
-    def _warn(self, code: str, message: str, hint: str) -> None:
-        self._monitor.emit(events.Warned(code=code, message=message, hint=hint))
+    def _first_time(self, what: str) -> bool:
+        told = what in self._told
+        self._told.add(what)
+        return not told
 
     def _no_avatar(self, waited: float | None) -> AvatarUnavailable:
         here = self._avatar is not None

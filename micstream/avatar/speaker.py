@@ -1,76 +1,97 @@
 """Takes the segmenter's events and speaks them through the avatar, in a task of its own.
 
 The capture never waits: a write can block for seconds while the room reconnects. What waits here
-is bounded; what does not fit, or comes while no avatar listens, is dropped by whole utterances
-from there on, and counted.
+is bounded, and what becomes of it when it waits too long is decided in `late.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from typing import Final, Literal
+import contextlib
+import math
+import time
+from typing import Final
 
 from micstream.audio.format import SPEECH
+from micstream.avatar import notices
+from micstream.avatar.gather import Gather
+from micstream.avatar.late import Waiting
 from micstream.avatar.room import AvatarRoom
 from micstream.avatar.utterance import AvatarGone, Utterance
 from micstream.errors import AvatarUnavailable
 from micstream.events import Dropped
 from micstream.monitor import Monitor
+from micstream.settings import Settings
 from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech
 
-Mode = Literal["live", "utterance"]
-
-_QUEUE_S: Final = 10.0
-"""Seconds of sound that may wait for the network."""
-_COLLECT_S: Final = 660.0
-"""Seconds that a collected utterance may last: more than the longest one allowed."""
+_IN_TURN_S: Final = 1.0
+"""Sound that may wait here before a source that can wait does so."""
+_TICK_S: Final = 0.05
+"""How often it is looked whether what waits may go now."""
+_LEAST_S: Final = 0.02
+"""Less room than this is none."""
+_TELL_S: Final = 1.0
+"""How often, at most, it is told what is being dropped."""
+_NOBODY: Final = "no avatar listens"
 
 
 class Speaker:
-    """A bounded queue and the one utterance that is being spoken."""
+    """What waits to be sent, and the one utterance that is being spoken."""
 
-    def __init__(self, room: AvatarRoom, monitor: Monitor, mode: Mode) -> None:
+    def __init__(self, room: AvatarRoom, monitor: Monitor, settings: Settings) -> None:
         self._room = room
         self._monitor = monitor
-        self._mode = mode
-        self._queue: deque[tuple[SegmentEvent, float]] = deque()
-        self._queued_samples = 0
+        self._most_s = settings.max_backlog
+        # Past the backlog a live speaker loses what gets late; others can wait for it.
+        self._loses = settings.mode == "live" and settings.late == "drop"
+        self._gather = Gather() if settings.mode == "utterance" else None
+        bound_s = settings.late_bound
+        if self._gather:  # one that is whole must have a place
+            bound_s = max(bound_s, settings.max_length_ms / 1000 + 1)
+        self._waiting = Waiting(settings.late, after_s=settings.late_after, bound_s=bound_s)
         self._changed = asyncio.Event()
         self._taken = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._onset: Onset | None = None
-        self._captured_at = 0.0
         self._utterance: Utterance | None = None
-        self._collected: list[Speech] = []
-        self._dropped_samples = 0
-        self._dropped_why = ""
-        self._overflowing = False
+        self._interrupts = 0
+        self._behind = False
+        self._patience = math.inf
+        self._missing_since: float | None = None
+        self._told_at = 0.0
+
+    @property
+    def held_s(self) -> float:
+        """Seconds of sound that wait to be sent."""
+        return self._waiting.held_s
 
     # ---- from the sound's side -----------------------------------------------------------------
 
-    def put(self, event: SegmentEvent, captured_at: float) -> None:
-        """Take an event, now; an onset's first sample was captured at this monotonic second."""
-        limit = SPEECH.samples(1000 * (_QUEUE_S if self._mode == "live" else _COLLECT_S))
-        if isinstance(event, Speech):
-            if self._overflowing or self._queued_samples > limit:
-                self._overflowing = True
-                self._drop(event, "the network is too slow")
-                return
-            self._queued_samples += len(event.pcm) // 2
-        elif isinstance(event, Onset):
-            self._overflowing = False
-        self._queue.append((event, captured_at))
+    def put(self, event: SegmentEvent, captured_at: float, *, ages: bool = True) -> None:
+        """Take an event, now; an onset's first sample was captured at this monotonic second.
+
+        `ages`, at an onset: what waits becomes late.
+        """
+        gathered = [(event, captured_at)]
+        if self._gather:
+            gathered = self._gather.push(event, captured_at)
+        for each, at in gathered:
+            self._waiting.put(each, at, time.monotonic(), ages=ages)
         self._idle.clear()
         self._changed.set()
 
-    async def put_in_turn(self, event: SegmentEvent, captured_at: float) -> None:
-        """As `put`, once there is room: for sources that can wait."""
-        while self._queued_samples > SPEECH.samples(1000):
+    async def put_in_turn(
+        self, event: SegmentEvent, captured_at: float, *, patience: float
+    ) -> None:
+        """As `put`, once there is room: for sources that can wait, and lose nothing.
+
+        But where no avatar listens for `patience` seconds the utterance is dropped.
+        """
+        self._patience = patience
+        while self._waiting.held_s > _IN_TURN_S:
             self._taken.clear()
             await self._taken.wait()
-        self.put(event, captured_at)
+        self.put(event, captured_at, ages=False)
 
     async def join(self) -> None:
         """Until everything taken is sent or dropped."""
@@ -82,77 +103,113 @@ class Speaker:
         """Speak until cancelled; the open utterance is closed then."""
         try:
             while True:
-                await self._changed.wait()
-                self._changed.clear()
-                while self._queue:
-                    event, captured_at = self._queue.popleft()
-                    if isinstance(event, Speech):
-                        self._queued_samples -= len(event.pcm) // 2
-                    self._taken.set()
-                    await self._speak(event, captured_at)
-                self._idle.set()
+                if not await self._step():
+                    await self._rest()
         finally:
+            self._waiting.clear("it ended before")
             await self._close(EndReason.SHUTDOWN)
             self._tell_dropped()
 
     async def interrupt(self) -> None:
         """Drop what waits here, close the segment, and have the avatar drop the rest."""
-        queued = [event for event, _ in self._queue]
-        for event in (*self._collected, *queued):
-            if isinstance(event, Speech):
-                self._drop(event, "interrupted")
-        self._collected.clear()
-        self._queue.clear()
-        self._queued_samples = 0
+        self._interrupts += 1
+        if self._gather:
+            self._waiting.count_dropped(self._gather.clear(), "interrupted")
+        self._waiting.clear("interrupted")
         await self._close(EndReason.INTERRUPT)
         self._tell_dropped()
-        await self._room.clear()
+        await self._room.interrupt()
+
+    async def _step(self) -> bool:
+        """Act on the next event; whether there was one that may go now."""
+        now = time.monotonic()
+        free_s = self._room.free_s
+        if self._utterance is None and not self._may_begin(free_s):
+            self._waiting.expire(now)
+            self._lose_patience(now)
+            return False
+        self._missing_since = None
+        if free_s < _LEAST_S:
+            self._waiting.expire(now)
+            if self._loses and self._waiting.is_held_up(now):
+                await self._fall_behind()
+            return False
+        taken = self._waiting.take(now, SPEECH.samples(1000 * free_s))
+        if taken is None:
+            return False
+        self._taken.set()
+        await self._speak(*taken)
+        return True
+
+    async def _rest(self) -> None:
+        """Until something comes, or until it is time to look again at what waits."""
+        self._taken.set()
+        if not self._waiting.speaking or time.monotonic() - self._told_at > _TELL_S:
+            self._tell_dropped()
+        if self._waiting.empty:
+            self._missing_since = None
+            self._idle.set()
+            await self._changed.wait()
+        else:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_TICK_S):
+                    await self._changed.wait()
+        self._changed.clear()
+
+    def _may_begin(self, free_s: float) -> bool:
+        if self._behind and free_s > _LEAST_S and self._room.backlog <= self._most_s / 2:
+            self._behind = False
+        return self._room.is_ready and not self._behind
+
+    def _lose_patience(self, now: float) -> None:
+        """A source that waits does not do so for ever where no avatar is."""
+        if self._room.is_ready:
+            self._missing_since = None
+            return
+        if self._missing_since is None:
+            self._missing_since = now
+        if now - self._missing_since >= self._patience:
+            self._waiting.give_up_patient(_NOBODY)
+
+    async def _fall_behind(self) -> None:
+        """The avatar has more than it can play: nothing more until half of that is played."""
+        self._behind = True
+        backlog_s = self._room.backlog
+        self._waiting.give_up("the avatar is too far behind")
+        await self._close(EndReason.AVATAR)
+        self._monitor.emit(notices.backlog(backlog_s, self._most_s))
 
     async def _speak(self, event: SegmentEvent, captured_at: float) -> None:
         match event:
             case Onset():
-                self._onset, self._captured_at = event, captured_at
-                self._collected.clear()
-                if self._mode == "live":
-                    await self._open(event)
-            case Speech() if self._mode == "live":
-                await self._write(event)
+                await self._open(event, captured_at)
             case Speech():
-                self._collected.append(event)
+                await self._write(event)
             case End():
-                if self._mode == "utterance":
-                    await self._speak_collected(event)
                 await self._close(event.reason)
                 self._tell_dropped()
 
-    async def _speak_collected(self, end: End) -> None:
-        """The whole utterance in one go, without its trailing silence; no false alarms."""
-        collected = list(self._collected)
-        self._collected.clear()
-        if self._onset is None or not end.enough or end.reason is EndReason.INTERRUPT:
-            return
-        whole = b"".join(speech.pcm for speech in collected)
-        trimmed = whole[: (end.speech_end - self._onset.start) * 2]
-        await self._open(self._onset)
-        await self._write(Speech(self._onset.start, trimmed))
-
-    async def _open(self, onset: Onset) -> None:
+    async def _open(self, onset: Onset, captured_at: float) -> None:
+        interrupts = self._interrupts
         try:
-            self._utterance = await self._room.open_utterance(
-                captured_at=self._captured_at,
+            utterance = await self._room.open_utterance(
+                captured_at=captured_at,
                 onset_s=onset.onset / SPEECH.rate,
                 decided_s=onset.decided / SPEECH.rate,
             )
         except AvatarUnavailable:
-            self._utterance = None
+            self._waiting.give_up(_NOBODY)
+            return
+        self._utterance = utterance
+        if self._interrupts != interrupts:  # while it waited for its turn
+            await self._close(EndReason.INTERRUPT)
 
     async def _write(self, speech: Speech) -> None:
-        if self._utterance is None:
-            self._drop(speech, "no avatar listens")
-            return
+        assert self._utterance is not None
         try:
             await self._utterance.write(speech.pcm)
         except AvatarGone:
+            self._waiting.give_up("the avatar was lost")
             await self._close(EndReason.AVATAR)
 
     async def _close(self, reason: EndReason) -> None:
@@ -160,12 +217,7 @@ class Speaker:
         if utterance is not None:
             await utterance.aclose(reason)
 
-    def _drop(self, speech: Speech, why: str) -> None:
-        self._dropped_samples += len(speech.pcm) // 2
-        self._dropped_why = self._dropped_why or why
-
     def _tell_dropped(self) -> None:
-        if self._dropped_samples:
-            seconds = self._dropped_samples / SPEECH.rate
-            self._monitor.emit(Dropped(seconds=seconds, why=self._dropped_why))
-        self._dropped_samples, self._dropped_why = 0, ""
+        self._told_at = time.monotonic()
+        for seconds, why in self._waiting.take_dropped():
+            self._monitor.emit(Dropped(seconds=seconds, why=why))

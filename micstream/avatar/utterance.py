@@ -22,12 +22,23 @@ _CLOSE_S: Final = 2.0
 _STALL_S: Final = wire.RECEIVER_IDLE_S - 1.0
 """After so long without a write the receiver is about to give the stream up: open another."""
 
+_MOST_MS: Final = 1_000
+"""Written at once, where writing may have to wait."""
+_ROOM_S: Final = 0.05
+
 _SDK_ERRORS: Final = (ConnectionError, RuntimeError, AssertionError)
 """What the SDK raises once the room is gone; a failed assertion for a handle it has let go."""
 
 
+_GONE: Final = "the avatar, or the way to it, was lost: the rest of the utterance is not heard"
+
+
 class AvatarGone(Exception):
     """The avatar, or the way to it, was lost while the utterance was open."""
+
+
+class UtteranceClosed(AvatarGone):
+    """It was closed already, by an interrupt or by its owner."""
 
 
 class Utterance:
@@ -53,6 +64,7 @@ class Utterance:
         avatar_rate: int,
         lead_ms: int,
         chunk_ms: int,
+        has_room: Callable[[], bool] | None,
     ) -> None:
         self.id = id
         self._format = AudioFormat(avatar_rate)
@@ -62,8 +74,10 @@ class Utterance:
         self._ledger = ledger
         self._emit = emit
         self._on_closed = on_closed
+        self._has_room = has_room
         self._lead = self._format.bytes(lead_ms)
         self._chunk = self._format.bytes(chunk_ms)
+        self._most = AudioFormat(rate).bytes(_MOST_MS)
         self._resampler = Resampler(AudioFormat(rate), avatar_rate)
         self._segment = ledger.opened(id, captured_at)
         self._writer: rtc.ByteStreamWriter | None = None
@@ -83,14 +97,23 @@ class Utterance:
         """Send more speech: mono 16-bit PCM.
 
         Raises:
+            UtteranceClosed: it was closed, by an interrupt for example.
             AvatarGone: it cannot be heard any more.
         """
-        async with self._busy:
-            if self._closed:
-                raise AvatarGone
-            self._take(self._resampler.push(pcm))
-            if due := self._due():
-                await self._send(due)
+        most = self._most if self._has_room is not None else max(len(pcm), 1)
+        for at in range(0, len(pcm), most):
+            await self._until_there_is_room()
+            async with self._busy:
+                if self._closed:
+                    raise UtteranceClosed(f"the utterance {self.id} is closed: open another")
+                self._take(self._resampler.push(pcm[at : at + most]))
+                if due := self._due():
+                    await self._send(due)
+
+    async def _until_there_is_room(self) -> None:
+        if self._has_room is not None:
+            while not self._has_room() and not self._closed:  # noqa: ASYNC110 - it is a clock's
+                await asyncio.sleep(_ROOM_S)
 
     def _due(self) -> int:
         """Bytes to send now: the lead first, then whole chunks.
@@ -142,7 +165,7 @@ class Utterance:
 
     async def _send(self, size: int) -> None:
         if not self._still_there():
-            raise AvatarGone
+            raise AvatarGone(_GONE)
         now = time.monotonic()
         if self._writer is not None and now - self._written_at > _STALL_S:
             await self._close_stream()
@@ -152,7 +175,7 @@ class Utterance:
             writer = self._writer or await self._open()
             await writer.write(data)
         except _SDK_ERRORS:
-            raise AvatarGone from None
+            raise AvatarGone(_GONE) from None
         self._written_at = time.monotonic()
         self._sent += size
         self._ledger.sent(self._segment, self._format.seconds(size), self._written_at)

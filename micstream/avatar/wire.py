@@ -7,7 +7,6 @@ Avaluma's documentation of external audio.
 from __future__ import annotations
 
 import json
-import math
 import secrets
 from dataclasses import dataclass
 from typing import Final
@@ -25,6 +24,8 @@ RECEIVER_IDLE_S: Final = 10.0
 """A stock receiver ends a segment after this long without data; later writes vanish unheard."""
 
 _PAYLOAD_LIMIT: Final = 64 * 1024
+_LONGEST_S: Final = 1e9
+"""No segment is that long; what is reckoned with it stays finite."""
 
 
 def stream_name() -> str:
@@ -64,6 +65,6 @@ def parse_finished(payload: str) -> Finished | None:
         seconds = float(position)
     except OverflowError:
         return None
-    if not math.isfinite(seconds) or seconds < 0:
+    if not 0 <= seconds <= _LONGEST_S:  # no NaN either
         return None
     return Finished(seconds, interrupted)

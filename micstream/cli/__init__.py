@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ from typing import NoReturn
 
 import typer
 
-from micstream.cli import cut, demo, devices, doctor, live, pipe, play, token
+from micstream.cli import calibrate, cut, demo, devices, doctor, live, pipe, play, token
 from micstream.cli.fail import fail
 from micstream.errors import MicstreamError
 
@@ -29,7 +30,7 @@ app = typer.Typer(
     "[bold]micstream doctor[/bold], then [bold]micstream live[/bold].",
 )
 
-for module in (live, play, pipe, cut, devices, token, doctor, demo):
+for module in (live, play, pipe, cut, calibrate, devices, token, doctor, demo):
     module.register(app)
 
 
@@ -52,6 +53,9 @@ def _root(
 
 def main() -> NoReturn:
     """Run the command line; every error of ours becomes a message and an exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name of a file need not be text; in JSON too such a byte is shown as \udcff.
+        sys.stdout.reconfigure(errors="backslashreplace")
     code = _run()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):  # nobody reads it any more
@@ -75,6 +79,8 @@ def _run() -> int:
     except SystemExit as end:  # how typer ends, after its own messages and a closed stdout too
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except Exception:
-        traceback.print_exc()
+        from micstream.avatar.redact import redact
+
+        sys.stderr.write(redact(traceback.format_exc()))
         return 1
     return 0

@@ -36,7 +36,18 @@ def cut(
         Path | None, typer.Option(help="Write each utterance as a WAV into this folder.")
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw a picture, a PNG; a folder for several files.")
+        Path | None,
+        typer.Option(
+            help="Draw a picture to tune by: PNG, SVG or PDF; a folder for several files. Rows of "
+            "up to 30 s, six a page; the pages of a longer one are cut.png, cut-2.png ..."
+        ),
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="LABELS",
+            help="Audacity labels to draw beside what was found; a folder for several files.",
+        ),
     ] = None,
 ) -> None:
     """Show how files would be cut into utterances, without a room.
@@ -49,25 +60,38 @@ def cut(
 
       micstream cut rehearsal.wav --hangover-ms 700 --plot cut.png --labels cut.txt
 
+      micstream cut rehearsal.wav --reference rehearsal.txt --plot cut.pdf
+
       micstream cut *.wav --json | jq '.utterances | length'
     """
-    from micstream.cutting import cut_file, write_labels, write_utterances
+    from micstream.cutting import cut_file, read_labels, write_labels, write_utterances
     from micstream.pipeline import make_detector
     from micstream.settings import load
 
     settings = load(**flags, mode=mode)
+    if reference is not None and plot is None:
+        raise UsageError(
+            "--reference is drawn into the picture",
+            hint="say where to draw it: --plot cut.png",
+            code="no_plot",
+        )
+    several = len(files) > 1
     for path in files:
         done = cut_file(path, settings, make_detector(settings))
         if done.warning:
             sys.stderr.write(f"micstream: {done.warning}\n")
         if labels is not None:
-            write_labels(done, _place(labels, path, ".txt", several=len(files) > 1))
+            write_labels(done, _place(labels, path, ".txt", several=several))
         if out is not None:
             write_utterances(done, out)
         if plot is not None:
             from micstream.view.plot import write_plot
 
-            write_plot(done, _place(plot, path, ".png", several=len(files) > 1))
+            known = None
+            if reference is not None:
+                labelled = _place(reference, path, ".txt", several=several)
+                known = read_labels(labelled, done.duration_s)
+            write_plot(done, settings, _place(plot, path, ".png", several=several), known)
         if output.json:
             sys.stdout.write(done.as_json() + "\n")
         elif not output.quiet:
@@ -90,12 +114,12 @@ def _place(given: Path, file: Path, ending: str, *, several: bool) -> Path:
 def _print_table(done: CutFile, *, plain: bool) -> None:
     from rich.table import Table
 
-    from micstream.view.console import Terminal
+    from micstream.view.console import Terminal, printable
 
     found = done.utterances
     spoken = sum(one.end - one.start for one in found)
     table = Table(
-        title=f"{done.path.name}: {done.duration_s:.1f} s, {len(found)} utterances, "
+        title=f"{printable(done.path.name)}: {done.duration_s:.1f} s, {len(found)} utterances, "
         f"{spoken:.1f} s sent",
         title_justify="left",
         box=None,

@@ -112,6 +112,7 @@ async def _prepare(stack: AsyncExitStack, flags: Flags) -> Settings:
 
 async def _find_room(stack: AsyncExitStack, flags: Flags) -> Settings:
     """The server to use and a room of our own on it."""
+    from micstream.avatar.address import shown
     from micstream.avatar.connect import credentials
     from micstream.errors import UsageError
     from micstream.local.avatar import IDENTITY
@@ -130,7 +131,7 @@ async def _find_room(stack: AsyncExitStack, flags: Flags) -> Settings:
             )
         own = settings.model_copy(update={"token": None})
         credentials(own)
-        _say(f"using the server at {settings.url}")
+        _say(f"using the server at {shown(settings.url)}")
         return own
     server = await stack.enter_async_context(local_server(await find_server(progress=_say)))
     _say(f"started a LiveKit server at {server.url}, for this demo only")

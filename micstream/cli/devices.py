@@ -35,8 +35,9 @@ def devices(
             sys.stdout.write(json_.dumps(line, ensure_ascii=False) + "\n")
         return
     from rich.table import Table
+    from rich.text import Text
 
-    from micstream.view.console import Terminal
+    from micstream.view.console import Terminal, printable
 
     console = Terminal(plain=plain)
     if not found:
@@ -48,14 +49,14 @@ def devices(
     table.add_column("channels", justify="right")
     table.add_column("rates (Hz)")
     for device in found:
-        rates = ", ".join(
-            f"[bold]{rate}[/bold]" if rate == device.default_rate else f"{rate}"
+        rates = Text(", ").join(
+            Text(f"{rate}", "bold" if rate == device.default_rate else "")
             for rate in supported_rates(device)
         )
         table.add_row(
             "*" if device.is_default else "",
             str(device.index),
-            device.name,
+            printable(device.name),
             device.host_api,
             str(device.channels),
             rates or "none: it may be in use",

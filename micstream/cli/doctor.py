@@ -51,7 +51,7 @@ def doctor(
         from rich.text import Text
 
         from micstream.doctor import diagnose
-        from micstream.view.console import Terminal
+        from micstream.view.console import Terminal, printable
 
         console = Terminal(plain=output.plain)
         code = 0
@@ -65,9 +65,9 @@ def doctor(
             if output.quiet and check.state == "ok":
                 continue
             mark = Text(f"{_MARKS[check.state]} {check.name:<13}", _STYLES[check.state])
-            console.print(mark, check.found, soft_wrap=True)
+            console.print(mark, printable(check.found), soft_wrap=True)
             if check.state != "ok":
-                console.print(f"  {'expected':<13} {check.expected}", soft_wrap=True)
+                console.print(f"  {'expected':<13} {printable(check.expected)}", soft_wrap=True)
                 if check.do:
                     console.print(f"  {'what to do':<13} {check.do}", soft_wrap=True)
         if not output.json and not output.quiet:

@@ -16,8 +16,10 @@ def fail(error: MicstreamError, *, json: bool) -> int:
         failed = Failed(code=error.code, message=error.message, hint=error.hint)
         sys.stdout.write(failed.as_json() + "\n")
         sys.stdout.flush()
+    from micstream.view.console import printable
+
     with contextlib.suppress(OSError):  # its terminal may be closed
-        sys.stderr.write(f"micstream: {error.message}\n")
+        sys.stderr.write(f"micstream: {printable(error.message)}\n")
         if error.hint:
-            sys.stderr.write(f"  {error.hint}\n")
+            sys.stderr.write(f"  {printable(error.hint)}\n")
     return error.exit_code

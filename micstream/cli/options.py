@@ -93,7 +93,8 @@ def _parameter(knob: Knob) -> inspect.Parameter:
         kind = Literal[knob.choices]
     if knob.several:
         kind = list[str]
-    if knob.kind is bool:  # None where not given, so that a variable may say yes; and then no
+    if knob.kind is bool:  # None where not given: a variable may say yes, and the option no
+        words["metavar"] = " "  # typer would write <bool>, as if a value had to follow
         names[0] = f"{knob.option}/--no-{knob.option.removeprefix('--')}"
     option = typer.Option(*names, **words)
     return inspect.Parameter(
@@ -107,7 +108,7 @@ def _parameter(knob: Knob) -> inspect.Parameter:
 def describe(knob: Knob) -> str:
     """Default, range and variable: `100 ms; 0 to 5000; MICSTREAM_LEAD_MS`."""
     parts = []
-    if knob.default not in (None, "", False):
+    if knob.default not in (None, "") and knob.kind is not bool:
         default = ",".join(knob.default) if knob.several else f"{knob.default}"
         parts.append(f"default {default} {knob.unit}".rstrip())
     if knob.low is not None:

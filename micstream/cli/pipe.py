@@ -59,7 +59,7 @@ def pipe(
         wait = patience(settings)
         await performance.room.wait_ready(wait)
         try:
-            await performance.speak(source, cut=cut)
+            await performance.speak(source, cut=cut, patience=wait)
         finally:
             for message in source.warnings:
                 monitor.emit(Warned(code="stdin", message=message))

@@ -102,5 +102,5 @@ async def play_files(
             if source.warning and round_ == 0:
                 monitor.emit(Warned(code="short_file", message=source.warning))
             await performance.room.wait_ready(wait)
-            await performance.speak(source, cut=cut)
+            await performance.speak(source, cut=cut, patience=wait)
         round_ += 1

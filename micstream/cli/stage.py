@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from micstream import events
+from micstream.avatar.redact import Redacting
 from micstream.cli.options import Flags, Output
 from micstream.errors import MicstreamError
 from micstream.monitor import Listener, Monitor
@@ -111,7 +112,9 @@ def make_view(output: Output) -> Lines | JsonLines:
 
 def quiet_libraries(*, verbose: bool) -> None:
     """What the SDK and asyncio log goes to stderr, and only on demand."""
-    logging.basicConfig(stream=sys.stderr, level=logging.DEBUG if verbose else logging.CRITICAL)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Redacting(logging.BASIC_FORMAT))
+    logging.basicConfig(handlers=[handler], level=logging.DEBUG if verbose else logging.CRITICAL)
     if verbose:
         logging.getLogger("livekit").setLevel(logging.INFO)
 

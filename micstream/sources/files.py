@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -97,10 +98,16 @@ class _Stream(soundfile.SoundFile):  # type: ignore[misc] # it is untyped
 def _opened(path: Path) -> _Stream:
     if path.is_dir():
         raise InputError(f"{path}: a directory", hint=_HINT, code="bad_file")
+    if path.suffix.lower() == ".raw":  # soundfile goes by the ending here, and asks for its format
+        raise InputError(
+            f"{path}: raw PCM does not tell its own rate",
+            hint="pipe it: micstream pipe --rate 16000 < FILE",
+            code="bad_file",
+        )
     try:
         with path.open("rb"):
             pass
-        return _Stream(path)
+        return _Stream(file_name(path))
     except OSError as error:
         raise InputError(
             f"{path}: {(error.strerror or 'cannot be read').lower()}",
@@ -111,6 +118,11 @@ def _opened(path: Path) -> _Stream:
         size = path.stat().st_size
         what = "it is empty" if size == 0 else error.error_string.strip().rstrip(".").lower()
         raise InputError(f"{path}: {what}", hint=_HINT, code="bad_file") from None
+
+
+def file_name(path: Path) -> Path | bytes:
+    """The name as soundfile takes every name: as a text it must be UTF-8, and not all are."""
+    return path if os.name == "nt" else os.fsencode(path)
 
 
 def _promised_bytes(path: Path) -> int | None:

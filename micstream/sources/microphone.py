@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any, Final
 
@@ -57,7 +57,7 @@ class Microphone:
         self._arrived = asyncio.Event()
         self._ended = False
 
-    async def blocks(self) -> AsyncIterator[Block]:
+    async def blocks(self) -> AsyncGenerator[Block, None]:
         """Block after block until the device is lost.
 
         Raises:

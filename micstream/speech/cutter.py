@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from enum import Enum
 
-from micstream.audio.format import SAMPLE_WIDTH
+from micstream.audio.format import SAMPLE_WIDTH, SPEECH
 from micstream.audio.framer import Framer
 from micstream.audio.levels import rms_db
 from micstream.speech.detector import Detector
 from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech
 from micstream.speech.segmenter import Mark, Segmenter, SegmenterOptions
+from micstream.speech.trace import HISTORY_S, began
 
 
 class Gate(Enum):
@@ -29,17 +31,33 @@ class Cutter:
 
     The same bytes give the same events however they are divided into blocks. The `pcm` of an
     utterance's `Speech` events, joined, is the source from `Onset.start` to `End.end`.
+
+    `on` and `off`: the probabilities from which a frame may begin an utterance, and holds one
+    open. `margin_ms`: what is sent from before the place where the sound began; without it an
+    utterance begins with its whole pre-roll.
     """
 
-    def __init__(self, detector: Detector, options: SegmenterOptions | None = None) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        options: SegmenterOptions | None = None,
+        *,
+        on: float = 0.5,
+        off: float = 0.5,
+        margin_ms: int | None = None,
+    ) -> None:
         self._detector = detector
+        self._on, self._off = on, off
+        self._margin = None if margin_ms is None else SPEECH.samples(margin_ms)
         self._segmenter = Segmenter(options or SegmenterOptions(), detector.frame_samples)
         self._frame_bytes = detector.frame_samples * SAMPLE_WIDTH
         self._framer = Framer(self._frame_bytes)
+        self._judged = Framer(self._frame_bytes)
         self._gate = Gate.VOICE
-        self._kept = bytearray()  # the newest frames, as far back as an onset can begin
+        self._kept = bytearray()  # the newest frames: what an onset can reach, and its noise
         self._kept_end = 0  # sample index one past its last
-        self._reach = (self._segmenter.reach_frames + 1) * self._frame_bytes
+        reach = (self._segmenter.reach_frames + 1) * self._frame_bytes
+        self._reach = reach + SPEECH.samples(round(1000 * HISTORY_S)) * SAMPLE_WIDTH
 
     @property
     def position(self) -> int:
@@ -56,10 +74,18 @@ class Cutter:
         """Who decides what is sent."""
         return self._gate
 
-    def push(self, block: bytes) -> Iterator[SegmentEvent]:
-        """Everything that `block` makes certain, in order."""
-        for frame in self._framer.push(block):
-            yield from self._judge(frame)
+    def push(self, block: bytes, judged: bytes | None = None) -> Iterator[SegmentEvent]:
+        """Everything that `block` makes certain, in order.
+
+        `judged`: what the detector hears in its place; of the same length.
+        """
+        judged = block if judged is None else judged
+        if len(judged) != len(block):
+            raise ValueError(f"{len(judged)} bytes to judge for {len(block)} to send")
+        # Strict: also where the block completes no frame both framers have to take it in.
+        both = zip(self._framer.push(block), self._judged.push(judged), strict=True)
+        for frame, heard in both:
+            yield from self._judge(frame, heard)
 
     def set_gate(self, gate: Gate) -> list[SegmentEvent]:
         """Hand the decision over; shutting it ends the open utterance (`mute`).
@@ -69,6 +95,7 @@ class Cutter:
         was, self._gate = self._gate, gate
         if was is Gate.SHUT:
             self._framer.silence_rest()
+            self._judged.silence_rest()
         if Gate.SHUT in (was, gate):
             ended = self.end(EndReason.MUTE)
             return [*ended, *self._attach(self._segmenter.begin())] if gate is Gate.OPEN else ended
@@ -81,20 +108,22 @@ class Cutter:
     def finish(self, reason: EndReason = EndReason.SOURCE_ENDED) -> list[SegmentEvent]:
         """End the stream: what fills no frame belongs to the open utterance too."""
         rest = self._framer.take_rest()
+        self._judged.take_rest()
         rest = rest[: len(rest) - len(rest) % SAMPLE_WIDTH] if self.speaking else b""
         self._keep(rest)
         events = self._attach(self._segmenter.end(reason, len(rest) // SAMPLE_WIDTH))
         self._detector.reset()
         return events
 
-    def _judge(self, frame: bytes) -> list[SegmentEvent]:
+    def _judge(self, frame: bytes, heard: bytes) -> list[SegmentEvent]:
         self._keep(frame)
         segmenter = self._segmenter
-        probability = self._detector.probability(frame)
+        probability = self._detector.probability(heard)
         if self._gate is Gate.SHUT:
             voiced = False
         else:
-            voiced = self._gate is Gate.OPEN or probability >= 0.5
+            needed = self._off if segmenter.speaking else self._on
+            voiced = self._gate is Gate.OPEN or probability >= needed
         level = rms_db(frame) if segmenter.wants_level else 0.0
         return self._attach(segmenter.push(voiced, level))
 
@@ -109,10 +138,27 @@ class Cutter:
             return []
         first = self._kept_end - len(self._kept) // SAMPLE_WIDTH
         events: list[SegmentEvent] = []
+        starts = 0
         for mark in marks:
-            if isinstance(mark, Onset | End):
+            if isinstance(mark, Onset):
+                onset = self._traced(mark, first)
+                starts = onset.start
+                events.append(onset)
+            elif isinstance(mark, End):
                 events.append(mark)
             else:
-                low, high = (mark.start - first) * SAMPLE_WIDTH, (mark.end - first) * SAMPLE_WIDTH
-                events.append(Speech(mark.start, bytes(self._kept[low:high])))
+                start = max(mark.start, starts)
+                low, high = (start - first) * SAMPLE_WIDTH, (mark.end - first) * SAMPLE_WIDTH
+                if low < high:
+                    events.append(Speech(start, bytes(self._kept[low:high])))
         return events
+
+    def _traced(self, mark: Onset, first: int) -> Onset:
+        """The onset where the sound began: within the pre-roll that the segmenter allows."""
+        farthest = mark.onset - mark.start
+        if self._margin is None or farthest == 0:
+            return mark
+        history = max(first, mark.onset - SPEECH.samples(round(1000 * HISTORY_S)))
+        low, high = (history - first) * SAMPLE_WIDTH, (mark.onset - first) * SAMPLE_WIDTH
+        onset = mark.onset - began(bytes(self._kept[low:high]), farthest)
+        return replace(mark, start=max(mark.start, onset - self._margin), onset=onset)

@@ -26,7 +26,7 @@ class Onset:
     start: int
     """First sample of the utterance, pre-roll included."""
     onset: int
-    """Where the speech itself begins: the first voiced frame of those that decided."""
+    """Where the sound of it began: traced back, else the first voiced frame that decided."""
     decided: int
     """Samples heard when it was decided."""
 

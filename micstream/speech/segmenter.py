@@ -15,6 +15,7 @@ Two states, one cut that keeps the state, and a rest after an interruption:
 
 The *lead* is everything from the utterance's start up to the decision: the frames that decided
 and the pre-roll before the first voiced one of them. It never reaches into the utterance before.
+Where in the pre-roll the sound began is the cutter's to find (`micstream.speech.trace`).
 
 The cut of a long utterance must be found while it is spoken: what lies behind has been sent. Over
 the last `search` before the limit a frame is quiet enough when it lies below a quantile of the
@@ -42,17 +43,17 @@ _HELD_MOST_MS = 3_000
 class SegmenterOptions:
     """How utterances are found; all in milliseconds of sound."""
 
-    onset_ms: int = 60
+    onset_ms: int = 30
     """Voiced sound that makes an onset ..."""
-    onset_window_ms: int = 100
+    onset_window_ms: int = 30
     """... within this stretch."""
-    pre_roll_ms: int = 60
-    """Sent from before the first voiced frame: quiet consonants come before the voice."""
-    hangover_ms: int = 500
+    pre_roll_ms: int = 300
+    """An utterance begins at most this long before its first voiced frame."""
+    hangover_ms: int = 420
     """Silence that ends an utterance."""
-    tail_ms: int = 200
+    tail_ms: int = 150
     """Kept of that silence where an utterance is sent whole."""
-    min_speech_ms: int = 200
+    min_speech_ms: int = 300
     """Voiced sound below which a collected utterance is a false alarm."""
     max_length_ms: int = 30_000
     """No utterance is longer; cut at a quiet place ..."""

@@ -5,6 +5,14 @@ from __future__ import annotations
 from rich.console import Console
 
 
+def printable(text: str) -> str:
+    """The text with whatever would command a terminal written out: names come from others."""
+    return "".join(
+        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
+        for each in text
+    )
+
+
 class Terminal(Console):
     """A console that leaves the end of the program to the program.
 
@@ -13,7 +21,7 @@ class Terminal(Console):
     """
 
     def __init__(self, *, plain: bool) -> None:
-        super().__init__(no_color=plain, highlight=False)
+        super().__init__(no_color=plain, highlight=False, markup=False)
 
     def on_broken_pipe(self) -> None:
         """Called while the error is handled: let it go on.

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from micstream import events
 from micstream.events import Event
+from micstream.view.console import printable
 
 _STYLES = {
     "avatar_ready": "green",
@@ -16,6 +17,7 @@ _STYLES = {
     "utterance_started": "cyan",
     "playback_started": "bold",
     "avatar_left": "yellow",
+    "avatar_silent": "bold red",
     "dropped": "yellow",
     "warning": "yellow",
     "microphone": "yellow",
@@ -39,12 +41,12 @@ class Lines:
             return
         if isinstance(event, events.Backlog) and event.seconds < _BACKLOG_SHOWN_S:
             return
-        if self._quiet and event.EVENT not in ("warning", "dropped", "bye"):
+        if self._quiet and event.EVENT not in ("warning", "microphone", "dropped", "bye"):
             return
         clock = time.strftime("%H:%M:%S", time.localtime(event.t))
         style = _STYLES.get(event.EVENT, "")
         self._console.print(
-            Text(f"{clock}  ", "dim"), Text(words(event), style), sep="", soft_wrap=True
+            Text(f"{clock}  ", "dim"), Text(printable(words(event)), style), sep="", soft_wrap=True
         )
 
 
@@ -53,7 +55,8 @@ def words(event: Event) -> str:
     match event:
         case events.Capturing():
             channels = "mono" if event.channels == 1 else f"{event.channels} channels"
-            return f"microphone: {event.device}, {event.rate / 1000:g} kHz, {channels}"
+            preset = f"; calibrated: preset {event.preset}" if event.preset else ""
+            return f"microphone: {event.device}, {event.rate / 1000:g} kHz, {channels}{preset}"
         case events.Connection(state="connecting" | "reconnecting"):
             return f"{event.state} to the room" + _attempt(event.attempt)
         case events.Connection(state="lost"):
@@ -67,6 +70,8 @@ def words(event: Event) -> str:
             return f"avatar {event.identity} listens ({known[event.how]})"
         case events.AvatarLeft():
             return f"avatar {event.identity} has left"
+        case events.AvatarSilent():
+            return f"avatar {event.identity} neither reports nor answers any more"
         case events.Ready():
             return "ready: the next word is heard"
         case events.UtteranceStarted():
@@ -82,8 +87,7 @@ def words(event: Event) -> str:
         case events.Dropped():
             return f"dropped {event.seconds:.2f} s: {event.why}"
         case events.Microphone():
-            asks = ": is it switched on, and allowed?" if event.state == "zeros" else ""
-            return f"microphone {event.device}: {event.state}{asks}"
+            return f"microphone {event.device}: {_trouble(event)}"
         case events.Backlog():
             return f"backlog {event.seconds:.1f} s"
         case events.Warned() | events.Failed():
@@ -92,6 +96,15 @@ def words(event: Event) -> str:
         case events.Bye():
             return _summary(event)
     return event.EVENT
+
+
+def _trouble(event: events.Microphone) -> str:
+    level = "" if event.level_db is None else f", speech at {event.level_db:.0f} dBFS"
+    return {
+        "zeros": "5 s of exact zeros: unmute it, or allow this program to use it",
+        "clipping": "it clips: turn its gain down, or step back",
+        "quiet": f"too quiet{level}: turn its gain up, or come closer",
+    }.get(event.state, event.state)
 
 
 def _attempt(attempt: int) -> str:

@@ -9,8 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 
-from micstream.audio.format import AudioFormat
-from micstream.audio.levels import FLOOR_DB, Zeros, rms_db, to_int16
+from micstream.audio.levels import FLOOR_DB, band_db, rms_db, to_int16
+from tests.support.tones import tone
+
+
+def in_floats(samples: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
+    return samples.astype(np.float32) / np.float32(32_768)
 
 
 @pytest.mark.parametrize(
@@ -38,8 +42,7 @@ def test_levels_lie_between_floor_and_full_scale(samples: npt.NDArray[np.int16])
 
 @given(of_numpy.arrays("<i2", st.integers(0, 400)))
 def test_sixteen_bits_survive_the_way_through_floats(samples: npt.NDArray[np.int16]) -> None:
-    floats = samples.astype(np.float32) / np.float32(32768)
-    assert to_int16(floats).tolist() == samples.tolist()
+    assert to_int16(in_floats(samples)).tolist() == samples.tolist()
 
 
 def test_floats_are_rounded_and_clipped() -> None:
@@ -52,16 +55,44 @@ def test_what_is_no_number_is_silence_and_the_infinite_is_loud() -> None:
     assert to_int16(floats).tolist() == [0, 32767, -32768, 32767, -32768]
 
 
-def zeros_told(*blocks: bytes) -> list[int]:
-    """After which blocks of 100 ms zeros are told of, where three of them are too long."""
-    zeros = Zeros(AudioFormat(16_000), 0.3)
-    return [number for number, block in enumerate(blocks, 1) if zeros.push(block)]
+class TestBand:
+    """The level of what a voice is made of: what lies above 200 Hz."""
 
+    @given(
+        seed=st.integers(0, 1_000),
+        size=st.sampled_from([160, 320, 480, 512, 16_000]),
+        gain=st.floats(-30, 10),
+    )
+    def test_gain_moves_it(self, seed: int, size: int, gain: float) -> None:
+        noise = np.random.default_rng(seed).normal(0, 0.05, size).astype(np.float32)
+        louder = noise * np.float32(10 ** (gain / 20))
+        assert band_db(louder) - band_db(noise) == pytest.approx(gain, abs=0.01)
 
-def test_exact_zeros_are_told_of_once_they_last_and_once_only() -> None:
-    silent, sound = bytes(3200), bytes(3198) + b"\x01\x00"
-    assert zeros_told(*[silent] * 7) == [3]
-    assert zeros_told(silent, silent, sound, silent, silent) == []
-    assert zeros_told(*[silent] * 4, sound, *[silent] * 4) == [3, 8]
-    assert zeros_told(bytes(3200 * 5)) == [1]
-    assert zeros_told(b"", sound, b"") == []
+    @given(of_numpy.arrays(np.float32, st.integers(0, 600), elements=st.floats(-1, 1, width=32)))
+    def test_it_lies_on_the_floor_or_above(self, samples: npt.NDArray[np.float32]) -> None:
+        assert FLOOR_DB <= band_db(samples) <= 3.1
+
+    @pytest.mark.parametrize("hertz", [250, 440, 1_000, 3_500, 7_000])
+    def test_a_tone_has_its_rms(self, hertz: int) -> None:
+        sine = tone(hertz, 16_000)
+        of_all = rms_db(sine.tobytes())
+        assert band_db(in_floats(sine)) == pytest.approx(of_all, abs=0.1)
+
+    @pytest.mark.parametrize("hertz", [30, 50, 60, 100, 150])
+    def test_hum_does_not_count(self, hertz: int) -> None:
+        hum = in_floats(tone(hertz, 16_000))
+        assert band_db(hum) < -60
+        noise = np.random.default_rng(2).normal(0, 0.01, hum.size).astype(np.float32)
+        assert band_db(noise + hum) == pytest.approx(band_db(noise), abs=0.1)
+
+    @pytest.mark.parametrize("size", [160, 320, 512])
+    def test_it_counts_little_within_a_frame(self, size: int) -> None:
+        hum = tone(50, 16_000)[:size]
+        assert band_db(in_floats(hum)) < rms_db(hum.tobytes()) - 12
+
+    @pytest.mark.parametrize("size", [0, 1, 79, 160, 512])
+    def test_silence_lies_on_the_floor(self, size: int) -> None:
+        assert band_db(np.zeros(size, np.float32)) == FLOOR_DB
+
+    def test_nothing_of_a_standing_offset_counts(self) -> None:
+        assert band_db(np.full(512, 0.5, np.float32)) == FLOOR_DB

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micstream.avatar.redact import guard_sdk_log, redact
+from micstream.avatar.redact import Redacting, guard_sdk_log, redact
 from micstream.avatar.token import mint
 
 TOKEN = mint(
@@ -56,3 +56,14 @@ def test_the_sdks_log_is_masked(caplog: pytest.LogCaptureFixture) -> None:
         "joining with ***",
     ]
     assert TOKEN not in caplog.text
+
+
+def test_a_traceback_in_a_log_is_masked() -> None:
+    try:
+        raise ValueError(TOKEN)
+    except ValueError as error:
+        info = (type(error), error, error.__traceback__)
+    record = logging.LogRecord("x", logging.ERROR, "", 1, "never %s", ("retrieved",), info)
+    said = Redacting(logging.BASIC_FORMAT).format(record)
+    assert said.startswith("ERROR:x:never retrieved\n")
+    assert said.endswith("ValueError: ***")

@@ -17,7 +17,7 @@ from tests.conftest import AvatarFactory
 from tests.support.program import environment, program
 from tests.support.senders import voice
 from tests.support.speech import HELLO, MONOLOGUE, SENTENCES
-from tests.support.waiting import stays
+from tests.support.waiting import stays, wait_until
 
 pytestmark = [pytest.mark.room, pytest.mark.slow]
 
@@ -42,8 +42,11 @@ async def after_an_interrupt(server: LocalServer, room: str, _: Path) -> None:
 async def with_much_unplayed(server: LocalServer, room: str, _: Path) -> None:
     with pytest.raises(KeyError):
         async with voice(server, room) as ours:
-            await ours.sender.speak(FileSource(MONOLOGUE, pace="fast"))
+            speaking = asyncio.create_task(ours.sender.speak(FileSource(MONOLOGUE, pace="fast")))
+            await wait_until(lambda: ours.sender.backlog > 9, 10, "as much as there may be")
             await ours.until("playback_started")
+            speaking.cancel()
+            await asyncio.wait([speaking])
             raise KeyError("the caller's own")
 
 

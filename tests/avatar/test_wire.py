@@ -67,12 +67,13 @@ def test_reports(payload: str, report: Finished) -> None:
         '{"playback_position": 1e999, "interrupted": false}',
         '{"playback_position": 1' + "0" * 400 + ', "interrupted": false}',
         '{"playback_position": 1' + "0" * 5_000 + ', "interrupted": false}',
+        '{"playback_position": 1e308, "interrupted": false}',
         '{"playback_position": 2.5, "interrupted": 0}',
         '{"playback_position": 2.5, "interrupted": false',
         "[" * 50_000,
         '{"playback_position": 2.5, "interrupted": false, "more": "' + "x" * 70_000 + '"}',
     ],
-    ids=range(21),
+    ids=range(22),
 )
 def test_what_is_no_report(payload: str) -> None:
     assert parse_finished(payload) is None

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 
 import matplotlib.image
+import numpy as np
 import pytest
 import soundfile
 
+from micstream.cleaning import Cleaner
 from micstream.local.server import LocalServer
-from tests.support.program import environment, run
+from tests.support.program import environment, run, started_with
 from tests.support.rooms import wire_avatar
 from tests.support.speech import RATE, SENTENCES, labels, samples
 
@@ -68,6 +70,76 @@ async def test_the_table_and_several_files(tmp_path: Path) -> None:
     )
     assert code == 2
     assert "one.txt is one file" in refused.stderr
+
+
+@pytest.mark.parametrize("original", [(), ("--send-original",)])
+async def test_what_is_cut_is_the_cleaned_sound_or_the_original(
+    tmp_path: Path, original: tuple[str, ...]
+) -> None:
+    pcm = samples(SENTENCES).tobytes()
+    cleaner = Cleaner()
+    clean = np.frombuffer(cleaner.push(pcm) + cleaner.finish(), dtype=np.int16)
+    source = samples(SENTENCES) if original else clean
+    command: tuple[str | Path, ...] = (
+        "cut",
+        SENTENCES,
+        "--clean",
+        *original,
+        "--json",
+        "--out",
+        "out",
+    )
+    code, done = await run(tmp_path, *command, env=environment())
+    assert code == 0
+    assert done.stderr == ""
+    found = json.loads(done.stdout)["utterances"]
+    assert len(found) == len(labels())
+    files = sorted((tmp_path / "out").iterdir())
+    for file, one, label in zip(files, found, labels(), strict=True):
+        assert one["start"] <= label.start + 0.02
+        assert one["end"] >= label.end - 0.02
+        written, _ = soundfile.read(file, dtype="int16")
+        at = round(one["start"] * RATE)
+        assert (written == source[at : at + written.size]).all()
+
+
+async def test_what_was_labelled_is_drawn_beside_what_was_found(tmp_path: Path) -> None:
+    known = SENTENCES.with_name("sentences.txt")
+    quiet = ("--vad", "webrtc", "--quiet")
+    for name, options in (("without.png", ()), ("with.png", ("--reference", known))):
+        command = ("cut", SENTENCES, *quiet, *options, "--plot", tmp_path / name)
+        code, done = await run(tmp_path, *command, env=environment())
+        assert (code, done.stdout, done.stderr) == (0, "", "")
+    without, with_labels = (
+        matplotlib.image.imread(tmp_path / name) for name in ("without.png", "with.png")
+    )
+    assert with_labels.shape[0] > without.shape[0]  # a strip in each row
+    assert with_labels.shape[1] == without.shape[1]
+
+    (tmp_path / "known").mkdir()
+    (tmp_path / "known" / "sentences.txt").write_text("0.5\t900\tbeyond the end\n")
+    for place, words in ((tmp_path / "known", "sentences.txt, line 1"), ("no.txt", "no such file")):
+        command = ("cut", SENTENCES, *quiet, "--reference", place, "--plot", "p.png")
+        code, done = await run(tmp_path / "2", *command, env=environment())
+        assert code == 3
+        assert words in done.stderr
+        assert not (tmp_path / "2" / "p.png").exists()
+    code, done = await run(tmp_path, "cut", SENTENCES, "--reference", known, env=environment())
+    assert code == 2
+    assert "--plot cut.png" in done.stderr
+
+
+async def test_a_picture_that_cannot_be_made(tmp_path: Path) -> None:
+    command = ("cut", SENTENCES, "--vad", "webrtc", "--plot")
+    code, done = await run(tmp_path, *command, "missing/p.png", env=environment())
+    assert code == 3
+    assert "missing/p.png cannot be written: no such file or directory" in done.stderr
+    without = started_with(
+        "import sys\nsys.modules['matplotlib'] = None\n", tmp_path / "site", environment()
+    )
+    code, done = await run(tmp_path, *command, "p.png", env=without)
+    assert code == 2
+    assert 'pip install "micstream[plot]"' in done.stderr
 
 
 @pytest.mark.room

@@ -18,6 +18,7 @@ from tests.conftest import SENDER, AvatarFactory
 from tests.support.program import environment, run
 from tests.support.rooms import joined, wire_avatar
 from tests.support.senders import voice
+from tests.support.signals import made, room
 from tests.support.sound import VirtualMicrophone
 
 pytestmark = [pytest.mark.room, pytest.mark.sound]
@@ -195,3 +196,16 @@ async def test_for_people(server: LocalServer, room_name: str, tmp_path: Path) -
     assert lines[-1] == "not ready yet"
     assert any(line.startswith("✗ avatar ") for line in lines)
     assert sum("what to do" in line for line in lines) >= 2
+
+
+async def test_a_microphone_that_hums_and_clips(
+    server: LocalServer, microphone: VirtualMicrophone, tmp_path: Path
+) -> None:
+    bad = made(tmp_path / "bad.wav", 2 * room(-40, 20, hum_db=-3))
+    env = on_this(microphone, server) | {"LIVEKIT_URL": "ws://127.0.0.1:1"}
+    async with microphone.speaking(bad):
+        _, checks, failed = await diagnosis(tmp_path, "--device", microphone.DEVICE, env=env)
+    assert failed == ["server"]
+    assert checks["sound"]["state"] == checks["hum"]["state"] == "warning"
+    assert "clips" in checks["sound"]["found"]
+    assert checks["hum"]["found"].startswith("50 Hz at ")

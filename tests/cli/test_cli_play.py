@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from micstream.cleaning import Cleaner
 from micstream.local.server import LocalServer
 from tests.conftest import AvatarFactory
 from tests.support.program import environment, program, run
 from tests.support.rooms import bystander, wire_avatar
-from tests.support.speech import HELLO, RATE, SENTENCES, samples
+from tests.support.speech import HELLO, RATE, SENTENCES, labels, place, samples
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.room
@@ -59,13 +60,37 @@ async def test_fast_is_faster_than_it_is_spoken(
     server: LocalServer, room_name: str, tmp_path: Path
 ) -> None:
     async with wire_avatar(server, room_name, plays=True) as avatar:
-        options = ("--pace", "fast", "--mode", "utterance", "--room", room_name)
-        code, ours = await run(tmp_path, "play", SENTENCES, *options, env=environment(server))
+        # All of it is taken in at once, where that much may be unplayed.
+        options = ("--pace", "fast", "--mode", "utterance", "--max-backlog", "60")
+        code, ours = await run(
+            tmp_path, "play", SENTENCES, *options, "-r", room_name, env=environment(server)
+        )
     assert code == 0, ours
     (stream,) = avatar.streams
     assert stream.payload == samples(SENTENCES).tobytes()
     assert stream.closed_at is not None
     assert stream.closed_at - stream.opened_at < 10 < samples(SENTENCES).size / RATE
+
+
+async def test_cleaned_and_cut_it_sends_what_the_cleaner_gives(
+    server: LocalServer, room_name: str, tmp_path: Path
+) -> None:
+    pcm = samples(SENTENCES).tobytes()
+    cleaner = Cleaner()
+    clean = np.frombuffer(cleaner.push(pcm) + cleaner.finish(), dtype=np.int16)
+    async with wire_avatar(server, room_name, plays=True) as avatar:
+        options = ("--cut", "--clean", "--pace", "fast", "--json", "--room", room_name)
+        code, ours = await run(tmp_path, "play", SENTENCES, *options, env=environment(server))
+    assert code == 0, ours
+    started = ours.named("utterance_started")
+    assert len(avatar.streams) == len(started) == len(labels())
+    for stream, event in zip(avatar.streams, started, strict=True):
+        at, likeness = place(stream.payload, clean)
+        assert likeness > 0.999
+        first = round(at * RATE)
+        heard = np.frombuffer(stream.payload, dtype=np.int16)
+        assert (heard == clean[first : first + heard.size]).all()
+        assert at <= event["onset_s"] < event["decided_s"]
 
 
 async def test_other_kinds_of_file_and_formats(

@@ -231,7 +231,7 @@ class TestLoss:
         fake = installed(monkeypatch, FakeDevice("m", blocks=[bytes(1_920)] * 5))
         blocks = Microphone().blocks()
         assert (await anext(blocks)).pcm == bytes(1_920)
-        await blocks.aclose()  # type: ignore[attr-defined] # a generator
+        await blocks.aclose()
         assert fake.streams[0].closed
 
     def test_a_callback_that_outlives_the_loop_ends_its_stream(

@@ -14,55 +14,21 @@ from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech
 from micstream.speech.segmenter import SegmenterOptions
 from micstream.speech.webrtc import WebRtcDetector
 from tests.support.chunks import chunked, cuts
-from tests.support.scripted import FRAME, FRAME_MS, ScriptedDetector, ramp, script, utterances
-
-SMALL = SegmenterOptions(
-    onset_ms=30,
-    onset_window_ms=50,
-    pre_roll_ms=20,
-    hangover_ms=50,
-    tail_ms=20,
-    min_speech_ms=40,
-    max_length_ms=1_000,
-    search_ms=100,
+from tests.support.scripted import (
+    FRAME,
+    FRAME_MS,
+    OPTIONS,
+    SCRIPTS,
+    SMALL,
+    ScriptedDetector,
+    ramp,
+    script,
+    utterances,
 )
-
-RUNS = st.lists(st.tuples(st.booleans(), st.integers(1, 30)), max_size=14)
-SCRIPTS = st.one_of(
-    RUNS.map(lambda runs: [voiced for voiced, frames in runs for _ in range(frames)]),
-    st.lists(st.booleans(), max_size=200),
-)
-
-
-def _options(numbers: tuple[int, ...]) -> SegmenterOptions:
-    onset, more, pre_roll, hangover, tail, least, longest, search = numbers
-    return SegmenterOptions(
-        onset_ms=onset * FRAME_MS,
-        onset_window_ms=(onset + more) * FRAME_MS,
-        pre_roll_ms=pre_roll * FRAME_MS,
-        hangover_ms=hangover * FRAME_MS,
-        tail_ms=tail * FRAME_MS,
-        min_speech_ms=least * FRAME_MS,
-        # As the settings demand: longer than window and pre-roll together.
-        max_length_ms=(onset + more + pre_roll + longest) * FRAME_MS,
-        search_ms=search * FRAME_MS,
-    )
-
-
-OPTIONS = st.tuples(
-    st.integers(1, 6),
-    st.integers(0, 6),
-    st.integers(0, 10),
-    st.integers(1, 30),
-    st.integers(0, 30),
-    st.integers(0, 20),
-    st.integers(1, 60),
-    st.integers(0, 40),
-).map(_options)
 
 
 def heard(
-    decisions: Sequence[bool],
+    decisions: Sequence[float],
     blocks: Sequence[bytes],
     options: SegmenterOptions = SMALL,
 ) -> list[SegmentEvent]:

@@ -325,15 +325,23 @@ class TestHold:
 
 
 @pytest.mark.parametrize("frame", [160, 320, 480, 512])
-def test_options_are_milliseconds_whatever_the_frame(frame: int) -> None:
-    segmenter = Segmenter(SegmenterOptions(), frame)
+@pytest.mark.parametrize(
+    "opts",
+    [
+        SegmenterOptions(),
+        SegmenterOptions(onset_ms=60, onset_window_ms=100, pre_roll_ms=60, hangover_ms=500),
+    ],
+)
+def test_options_are_milliseconds_whatever_the_frame(frame: int, opts: SegmenterOptions) -> None:
+    segmenter = Segmenter(opts, frame)
     decided: list[Onset] = []
     ended: list[End] = []
     for at in range(0, 5 * 16_000, frame):
         for mark in segmenter.push(16_000 <= at < 32_000):
             decided += [mark] if isinstance(mark, Onset) else []
             ended += [mark] if isinstance(mark, End) else []
-    assert decided[0].decided - decided[0].onset == pytest.approx(960, abs=frame / 2)
-    assert decided[0].onset - decided[0].start == pytest.approx(960, abs=frame / 2)
-    tolerated = 0.1 * 8_000
-    assert 8_000 - tolerated - 1.5 * frame <= ended[0].end - 32_000 <= 8_000 + frame
+    (onset,), (end,) = decided, ended
+    assert onset.decided - onset.onset == pytest.approx(opts.onset_ms * 16, abs=frame / 2)
+    assert onset.onset - onset.start == pytest.approx(opts.pre_roll_ms * 16, abs=frame / 2)
+    hangover = opts.hangover_ms * 16
+    assert 0.9 * hangover - 1.5 * frame <= end.end - 32_000 <= hangover + frame

@@ -18,6 +18,8 @@ from micstream.local.server import LocalServer
 TOPIC = "lk.audio_stream"
 CLEAR_BUFFER = "lk.clear_buffer"
 STARTED, FINISHED = "lk.playback_started", "lk.playback_finished"
+ARRIVED = "micstream.arrived"
+"""Called by senders, registered by nobody: the answer says that what was sent before has come."""
 METHODS = (CLEAR_BUFFER, STARTED, FINISHED, "user_state_changed", "agent_state_changed")
 
 Samples = npt.NDArray[np.int16]
@@ -233,6 +235,7 @@ class WireAvatar:
         self._server, self._name, self._kind = server, room, kind
         self._publish_tracks = publish_tracks
         self._readers: set[asyncio.Task[None]] = set()
+        self._thawed = asyncio.Event()
 
     @property
     def clears(self) -> int:
@@ -254,6 +257,7 @@ class WireAvatar:
         """Leave in order; streams that are open end with an error in their record."""
         if self.room is not None:
             room, self.room = self.room, None
+            self._thawed.set()
             await room.disconnect()
             await asyncio.gather(*self._readers)
             self._readers.clear()
@@ -275,6 +279,26 @@ class WireAvatar:
             return answer
 
         self._me().register_rpc_method(method, answering)
+
+    def freeze(self) -> None:
+        """Be there and answer nothing any more, as a program that hangs; until `thaw`."""
+        self.plays = False
+        self._thawed.clear()
+
+        async def hanging(call: rtc.RpcInvocationData) -> str:
+            self.calls.append((call.method, call.payload, call.caller_identity))
+            await self._thawed.wait()
+            return "ok"
+
+        for method in (CLEAR_BUFFER, ARRIVED):
+            self._me().register_rpc_method(method, hanging)
+
+    def thaw(self) -> None:
+        """Play and answer again."""
+        self._thawed.set()
+        self.plays = True
+        self._me().unregister_rpc_method(ARRIVED)
+        self.answer_clear("ok")
 
     async def report_started(self, to: str) -> str:
         """Tell the sender that a segment is being played; returns its answer."""

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from hypothesis import strategies as st
 
 from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech
+from micstream.speech.segmenter import SegmenterOptions
 
 FRAME = 160
 FRAME_MS = 10
 
 
 class ScriptedDetector:
-    """Frames of 10 ms; hears speech where the script says so, and none after its end."""
+    """Frames of 10 ms; as likely speech as the script says (True: surely), and none after it."""
 
     frame_samples = FRAME
 
-    def __init__(self, script: Sequence[bool]) -> None:
+    def __init__(self, script: Sequence[float]) -> None:
         self._script = script
         self.heard: list[bytes] = []
         self.resets = 0
@@ -27,7 +29,7 @@ class ScriptedDetector:
         assert len(frame) == FRAME * 2
         at = len(self.heard)
         self.heard.append(frame)
-        return 1.0 if at < len(self._script) and self._script[at] else 0.0
+        return float(self._script[at]) if at < len(self._script) else 0.0
 
     def reset(self) -> None:
         """Counted; the script goes on."""
@@ -83,3 +85,60 @@ def utterances(events: Sequence[SegmentEvent], source: bytes) -> list[tuple[Onse
                 onset = None
     assert onset is None, "an utterance without an end"
     return found
+
+
+def mottled(seed: int, samples: int) -> bytes:
+    """Noise whose loudness changes every few frames, by up to 60 dB: something to trace."""
+    chance = np.random.default_rng(seed)
+    steps = -(-samples // 400)
+    loudness = 10 ** chance.uniform(0, 3, steps)
+    return (
+        (chance.normal(0, 3, steps * 400) * loudness.repeat(400)).astype("<i2")[:samples].tobytes()
+    )
+
+
+SMALL = SegmenterOptions(
+    onset_ms=30,
+    onset_window_ms=50,
+    pre_roll_ms=20,
+    hangover_ms=50,
+    tail_ms=20,
+    min_speech_ms=40,
+    max_length_ms=1_000,
+    search_ms=100,
+)
+
+RUNS = st.lists(st.tuples(st.booleans(), st.integers(1, 30)), max_size=14)
+SCRIPTS = st.one_of(
+    RUNS.map(lambda runs: [voiced for voiced, frames in runs for _ in range(frames)]),
+    st.lists(st.booleans(), max_size=200),
+)
+"""Runs of speech and of none, or any mixture."""
+
+
+def _milliseconds(numbers: tuple[int, ...]) -> SegmenterOptions:
+    onset, more, pre_roll, hangover, tail, least, longest, search = numbers
+    return SegmenterOptions(
+        onset_ms=onset * FRAME_MS,
+        onset_window_ms=(onset + more) * FRAME_MS,
+        pre_roll_ms=pre_roll * FRAME_MS,
+        hangover_ms=hangover * FRAME_MS,
+        tail_ms=tail * FRAME_MS,
+        min_speech_ms=least * FRAME_MS,
+        # As the settings demand: longer than window and pre-roll together.
+        max_length_ms=(onset + more + pre_roll + longest) * FRAME_MS,
+        search_ms=search * FRAME_MS,
+    )
+
+
+OPTIONS = st.tuples(
+    st.integers(1, 6),
+    st.integers(0, 6),
+    st.integers(0, 10),
+    st.integers(1, 30),
+    st.integers(0, 30),
+    st.integers(0, 20),
+    st.integers(1, 60),
+    st.integers(0, 40),
+).map(_milliseconds)
+"""Segmenter options of few frames."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -103,15 +104,30 @@ class VirtualMicrophone:
             await process.end(speaker)
         assert code == 0, f"paplay: {process.tail(self.folder / 'paplay.log')}"
 
+    @asynccontextmanager
+    async def speaking(self, wav: Path) -> AsyncIterator[None]:
+        """Says it within the context, from its beginning to its end, mixed with all else."""
+        before = self.listed("sink-inputs").count("\n")
+        task = asyncio.create_task(self.speak(wav))
+        try:
+            await wait_until(
+                lambda: self.listed("sink-inputs").count("\n") > before, 10, "something that plays"
+            )
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
     async def heard_by_someone(self, timeout: float = 10.0) -> None:
         """Until a program records from it: what is said before that is lost to it."""
-        await wait_until(lambda: self._listed("source-outputs"), timeout, "a recording program")
+        await wait_until(lambda: self.listed("source-outputs"), timeout, "a recording program")
 
     def _has_sink(self) -> bool:
         assert self._server is not None and self._server.poll() is None, "pulseaudio has ended"
-        return self._socket.exists() and SINK in self._listed("sinks")
+        return self._socket.exists() and SINK in self.listed("sinks")
 
-    def _listed(self, what: str) -> str:
+    def listed(self, what: str) -> str:
+        """What the sound server lists of sinks, sink-inputs, source-outputs: a line each."""
         command = ["pactl", "list", "short", what]
         done = subprocess.run(
             command, check=False, env=self.env, capture_output=True, text=True, timeout=5

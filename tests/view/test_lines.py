@@ -6,11 +6,14 @@ import io
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
 from micstream import events
 from micstream.events import Event
 from micstream.speech.events import EndReason
+from micstream.view.console import printable
 from micstream.view.json_lines import JsonLines
 from micstream.view.lines import Lines, words
 
@@ -20,6 +23,10 @@ SHOWN: list[tuple[Event, str]] = [
         "microphone: USB, 44.1 kHz, 2 channels",
     ),
     (events.Capturing(device="USB", rate=16_000, channels=1), "microphone: USB, 16 kHz, mono"),
+    (
+        events.Capturing(device="USB", rate=16_000, channels=1, preset="stage"),
+        "microphone: USB, 16 kHz, mono; calibrated: preset stage",
+    ),
     (events.Connection(state="connecting", attempt=1), "connecting to the room"),
     (events.Connection(state="reconnecting", attempt=3), "reconnecting to the room, attempt 3"),
     (events.Connection(state="connected", attempt=1), "in the room"),
@@ -38,6 +45,10 @@ SHOWN: list[tuple[Event, str]] = [
         "avatar avatar-a listens (it is present)",
     ),
     (events.AvatarLeft(identity="avatar-a"), "avatar avatar-a has left"),
+    (
+        events.AvatarSilent(identity="avatar-a"),
+        "avatar avatar-a neither reports nor answers any more",
+    ),
     (events.Ready(), "ready: the next word is heard"),
     (
         events.UtteranceStarted(id="u12", onset_s=61.5, decided_s=61.6, lead_ms=160),
@@ -62,6 +73,19 @@ SHOWN: list[tuple[Event, str]] = [
     ),
     (events.Dropped(seconds=0.75, why="no avatar"), "dropped 0.75 s: no avatar"),
     (events.Microphone(state="lost", device="USB"), "microphone USB: lost"),
+    (events.Microphone(state="back", device="USB"), "microphone USB: back"),
+    (
+        events.Microphone(state="zeros", device="USB"),
+        "microphone USB: 5 s of exact zeros: unmute it, or allow this program to use it",
+    ),
+    (
+        events.Microphone(state="clipping", device="USB"),
+        "microphone USB: it clips: turn its gain down, or step back",
+    ),
+    (
+        events.Microphone(state="quiet", device="USB", level_db=-51.6),
+        "microphone USB: too quiet, speech at -52 dBFS: turn its gain up, or come closer",
+    ),
     (events.Backlog(seconds=1.25), "backlog 1.2 s"),
     (events.Warned(code="x", message="odd"), "warning: odd"),
     (
@@ -127,7 +151,7 @@ def test_what_looks_like_markup_is_shown_as_it_is() -> None:
 
 def test_quiet_shows_trouble_alone() -> None:
     loud = {type(event) for event, _ in SHOWN if shown(event, quiet=True)}
-    assert loud == {events.Warned, events.Dropped, events.Bye}
+    assert loud == {events.Warned, events.Microphone, events.Dropped, events.Bye}
 
 
 def test_an_error_is_left_to_the_program_that_ends_with_it() -> None:
@@ -149,3 +173,16 @@ def test_json_lines_come_one_at_a_time_and_at_once() -> None:
     lines = out.getvalue().splitlines()
     assert [json.loads(line)["event"] for line in lines] == ["ready", "backlog"]
     assert out.getvalue().endswith("\n")
+
+
+@given(st.text(max_size=30))
+def test_a_name_commands_no_terminal(name: str) -> None:
+    shown = printable(name)
+    assert all(each.isprintable() or each == "\n" for each in shown)
+    if name.isprintable():
+        assert shown == name
+    out = io.StringIO()
+    lines = Lines(Console(file=out, force_terminal=False, width=200))
+    lines(events.AvatarJoined(identity=f"avatar-{name}\x1b]0;mine\x07[/b]"))
+    assert "\x1b" not in out.getvalue()
+    assert "\\x1b]0;mine\\x07[/b] is here" in out.getvalue()

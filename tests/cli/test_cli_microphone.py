@@ -1,0 +1,71 @@
+"""`micstream live` with a microphone that is not as it should be: told once, and counted."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from micstream.local.server import LocalServer
+from tests.cli.test_cli_calibrate import on_this
+from tests.support.program import Program, program
+from tests.support.signals import made, room, speech
+from tests.support.sound import VirtualMicrophone
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.room, pytest.mark.sound, pytest.mark.slow]
+
+
+def states(ours: Program) -> list[str]:
+    """What was told of the microphone, in order."""
+    told: list[str] = [event["state"] for event in ours.named("microphone")]
+    return told
+
+
+async def until_told(ours: Program, state: str) -> None:
+    """Until that is said of the microphone."""
+    await wait_until(lambda: state in states(ours), 25, f"{state}\n{ours}")
+
+
+async def test_quiet_clipping_hum_and_zeros(
+    microphone: VirtualMicrophone, server: LocalServer, room_name: str, tmp_path: Path
+) -> None:
+    env = on_this(microphone, tmp_path / "kept", server)
+    hums = made(tmp_path / "hums.wav", room(-75, 90, hum_db=-45))
+    quiet = made(tmp_path / "quiet.wav", speech(-32, 30))
+    loud = made(tmp_path / "loud.wav", speech(20, 20))
+    good = made(tmp_path / "good.wav", speech(0, 5))
+    options = ("--device", microphone.DEVICE, "--room", room_name, "--json")
+    async with AsyncExitStack() as stack:
+        humming = await stack.enter_async_context(AsyncExitStack())
+        await humming.enter_async_context(microphone.speaking(hums))
+        ours = await stack.enter_async_context(program(tmp_path / "1", "live", *options, env=env))
+        await ours.until("capturing")
+        warned = await ours.until("warning")
+        assert warned["code"] == "hum"
+        assert "50 Hz" in warned["message"]
+        async with microphone.speaking(quiet):
+            await until_told(ours, "quiet")
+        assert ours.named("microphone")[0]["level_db"] == pytest.approx(-51, abs=3)
+        async with microphone.speaking(loud):
+            await until_told(ours, "clipping")
+        await humming.aclose()
+        await until_told(ours, "zeros")
+        async with microphone.speaking(good):
+            await until_told(ours, "back")
+        ours.running.terminate()
+        assert await ours.ended() == 0
+    assert states(ours) == ["quiet", "clipping", "zeros", "back"]
+    assert [event["code"] for event in ours.named("warning")] == ["hum"]
+    assert ours.events[-1]["faults"] == 3
+    assert {event["device"] for event in ours.named("microphone")} == {microphone.DEVICE}
+
+
+async def test_in_a_terminal_it_says_what_to_do(
+    microphone: VirtualMicrophone, server: LocalServer, room_name: str, tmp_path: Path
+) -> None:
+    env = on_this(microphone, tmp_path / "kept", server)
+    options = ("--device", microphone.DEVICE, "--room", room_name, "--plain", "--quiet")
+    async with program(tmp_path / "1", "live", *options, env=env) as ours:
+        await wait_until(lambda: "5 s of exact zeros: unmute it" in ours.stdout, 25, str(ours))
