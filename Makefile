@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 ARGS ?=
 bin := .venv/bin
-sources := micstream tests bench examples tools
+sources := micstream tests bench chaos examples tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +43,10 @@ format: setup ## Format the code, and mend what the linter can
 bench: setup ## Measure: segmentation, delay, cost
 	@$(bin)/python -m bench $(ARGS)
 
+chaos: ## Provoke every fault for real: server, network, avatar, microphone, load, signals
+	@tools/setup chaos
+	@$(bin)/python -m chaos $(ARGS)
+
 setup: # what the tests and checks need
 	@tools/setup test
 
@@ -61,4 +65,4 @@ clean: ## Remove the virtual environment, caches and build results
 	rm -rf .venv build dist out .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help demo test fuzz check format-check lint types docs format bench setup lock assets image-check clean
+.PHONY: help demo test fuzz check format-check lint types docs format bench chaos setup lock assets image-check clean

@@ -6,7 +6,9 @@ source -> resampler -> cleaner, if wanted -> cutter -> speaker -> avatar
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any, Final, Self
 
 from micstream import calibration, events
@@ -14,7 +16,7 @@ from micstream.avatar import address
 from micstream.avatar.room import AvatarRoom
 from micstream.avatar.speaker import Speaker
 from micstream.cleaning import Cleaner
-from micstream.errors import AudioDeviceError, MicstreamError
+from micstream.errors import AudioDeviceError, AvatarUnavailable, MicstreamError
 from micstream.monitor import Monitor
 from micstream.settings import Settings
 from micstream.sound_path import SoundPath
@@ -38,6 +40,7 @@ _HAND_OVER_S: Final = 0.3
 """How long the speaker may take to send what it still holds, once in a hurry."""
 _BACKLOG_STEP_S: Final = 0.5
 _TICK_S: Final = 0.25
+_ABSENT_S: Final = 10.0
 _REOPEN_S: Final = 1.0
 
 
@@ -102,6 +105,8 @@ class Performance:
         self._speaker = Speaker(self.room, monitor, settings)
         self._path: SoundPath | None = None
         self._awaits_microphone = False
+        self._connected = False
+        monitor.listen(self._note_connection)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -111,6 +116,7 @@ class Performance:
         self._tasks = [
             asyncio.create_task(self._speaker.run()),
             asyncio.create_task(self._watch_backlog()),
+            asyncio.create_task(self._tell_absence()),
         ]
         return self
 
@@ -180,7 +186,9 @@ class Performance:
         """
         self._awaits_microphone = True
         settings = self._settings
-        source = Microphone(settings.device, channel=settings.channel)
+        source = await portaudio.aside(
+            partial(Microphone, settings.device, channel=settings.channel)
+        )
         while True:
             try:
                 await self._hear(source)
@@ -229,13 +237,15 @@ class Performance:
 
     async def _reopen(self, name: str) -> Microphone:
         """The same device, by its name: another one is never taken unasked."""
+
+        def look() -> Microphone:
+            portaudio.look_again()
+            return Microphone(name, channel=self._settings.channel)
+
         while True:
             await asyncio.sleep(_REOPEN_S)
-            try:
-                portaudio.look_again()
-                return Microphone(name, channel=self._settings.channel)
-            except AudioDeviceError:
-                continue
+            with contextlib.suppress(AudioDeviceError):
+                return await portaudio.aside(look)
 
     # ---- controls ------------------------------------------------------------------------------
 
@@ -302,6 +312,23 @@ class Performance:
             if abs(backlog - told) > _BACKLOG_STEP_S:
                 told = backlog
                 self._monitor.emit(events.Backlog(seconds=backlog))
+
+    async def _tell_absence(self) -> None:
+        """Say so, once each time, where we are in the room and no avatar listens for a while."""
+        while True:
+            await asyncio.sleep(_TICK_S)
+            if not self._connected or self.room.is_ready:
+                continue
+            try:
+                await self.room.wait_ready(_ABSENT_S)
+            except AvatarUnavailable as absent:
+                if self._connected:
+                    self._warn(absent)
+                    await self.room.wait_ready()
+
+    def _note_connection(self, event: events.Event) -> None:
+        if isinstance(event, events.Connection):
+            self._connected = event.state == "connected"
 
 
 async def conduct(

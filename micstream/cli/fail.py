@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 from micstream.errors import MicstreamError
@@ -17,7 +18,8 @@ def fail(error: MicstreamError, *, json: bool) -> int:
         sys.stdout.flush()
     from micstream.view.console import printable
 
-    sys.stderr.write(f"micstream: {printable(error.message)}\n")
-    if error.hint:
-        sys.stderr.write(f"  {printable(error.hint)}\n")
+    with contextlib.suppress(OSError):  # its terminal may be closed
+        sys.stderr.write(f"micstream: {printable(error.message)}\n")
+        if error.hint:
+            sys.stderr.write(f"  {printable(error.hint)}\n")
     return error.exit_code

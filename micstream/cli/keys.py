@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import threading
@@ -44,11 +45,16 @@ class Keys:
 
             descriptor = sys.stdin.fileno()
             self._loop.remove_reader(descriptor)
-            termios.tcsetattr(descriptor, termios.TCSADRAIN, self._before)
+            with contextlib.suppress(termios.error):  # the terminal was closed
+                termios.tcsetattr(descriptor, termios.TCSADRAIN, self._before)
 
     def _read(self) -> None:
-        pressed = os.read(sys.stdin.fileno(), 64)
+        try:
+            pressed = os.read(sys.stdin.fileno(), 64)
+        except OSError:
+            pressed = b""
         if not pressed:  # the terminal was closed
+            self._loop.remove_reader(sys.stdin.fileno())
             self._stop.set()
         for key in pressed.decode(errors="ignore"):
             self.press(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import signal
@@ -68,7 +69,10 @@ def _keys(
 
 
 def _until_nobody_reads(view: Listener, stop: asyncio.Event) -> Listener:
-    """A view whose reader goes away (`| head`) ends the program, cleanly, and not its parts."""
+    """A view whose reader goes away (`| head`, a closed terminal) ends the program, cleanly.
+
+    And not whatever part of it had something to tell.
+    """
     reader_is_there = True
 
     def show(event: events.Event) -> None:
@@ -77,7 +81,9 @@ def _until_nobody_reads(view: Listener, stop: asyncio.Event) -> Listener:
             return
         try:
             view(event)
-        except BrokenPipeError:
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):  # EIO: its terminal was closed
+                raise
             reader_is_there = False
             drop_stdout()
             stop.set()

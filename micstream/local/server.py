@@ -55,6 +55,8 @@ class LocalServer:
     log_path: Path
     api_key: str = field(default_factory=lambda: "API" + secrets.token_hex(8))
     api_secret: str = field(default_factory=lambda: secrets.token_urlsafe(36), repr=False)
+    address: str = LOOPBACK
+    """Where it listens; anything but loopback is for a network that nobody else is in."""
     empty_timeout_s: int = 86_400
     """How long a room without a viewer stays open; a server's own default is 300, agents or not."""
     _ports: _Ports = field(default_factory=_Ports.free, repr=False)
@@ -63,8 +65,13 @@ class LocalServer:
 
     @property
     def url(self) -> str:
-        """Where clients connect: `ws://127.0.0.1:<port>`."""
-        return f"ws://{LOOPBACK}:{self._ports.http}"
+        """Where clients connect, such as `ws://127.0.0.1:<port>`."""
+        return f"ws://{self.address}:{self._ports.http}"
+
+    @property
+    def ports(self) -> tuple[int, int]:
+        """The port of its API (TCP) and that of its media and data (UDP)."""
+        return self._ports.http, self._ports.udp
 
     @property
     def running(self) -> bool:
@@ -146,15 +153,15 @@ class LocalServer:
         return json.dumps(
             {
                 "port": self._ports.http,
-                "bind_addresses": [LOOPBACK],
+                "bind_addresses": [self.address],
                 "keys": {self.api_key: self.api_secret},
                 "rtc": {
                     "tcp_port": 0,  # none: this one would listen on every interface
                     "udp_port": self._ports.udp,
-                    "node_ip": LOOPBACK,
+                    "node_ip": self.address,
                     "use_external_ip": False,
                     "enable_loopback_candidate": True,
-                    "ips": {"includes": [f"{LOOPBACK}/32"]},
+                    "ips": {"includes": [f"{self.address}/32"]},
                 },
                 "room": {
                     "empty_timeout": self.empty_timeout_s,
@@ -169,7 +176,7 @@ class LocalServer:
         import aiohttp
         from livekit import api
 
-        url = f"http://{LOOPBACK}:{self._ports.http}"
+        url = self.url.replace("ws://", "http://")
         try:
             async with api.LiveKitAPI(url, self.api_key, self.api_secret) as client:
                 await client.room.list_rooms(api.ListRoomsRequest())

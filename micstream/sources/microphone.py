@@ -7,9 +7,11 @@ not take within ten seconds is dropped and counted.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -27,8 +29,12 @@ _QUEUED_BLOCKS: Final = 500
 """Ten seconds: more than any stall the loop survives."""
 _FIRST_BLOCK_S: Final = 6.0
 """A sound server may take two seconds to deliver its first block."""
-_SILENT_S: Final = 2.0
+_SILENT_S: Final = 0.6
 """A running stream without a callback for this long has died without telling."""
+_CLOSE_S: Final = 0.1
+"""Longest wait for it to be closed: with the sound server at a standstill it takes for ever."""
+_STALLED_S: Final = 0.1
+"""Unless it was we who stood still: then its next callback comes at once."""
 
 
 class Microphone:
@@ -82,8 +88,8 @@ class Microphone:
             self._ended = True
             notify()
 
-        try:
-            stream = sounddevice.RawInputStream(
+        def create() -> Any:
+            return sounddevice.RawInputStream(
                 device=self._device.index,
                 samplerate=self.format.rate,
                 channels=self.format.channels,
@@ -93,6 +99,9 @@ class Microphone:
                 callback=callback,
                 finished_callback=finished,
             )
+
+        try:
+            stream = await portaudio.aside(create, undo=lambda late: late.close())
         except sounddevice.PortAudioError as error:
             raise AudioDeviceError(
                 f"{self.name!r} cannot be opened: {portaudio.reason(error)}",
@@ -100,14 +109,11 @@ class Microphone:
                 code="device_busy",
             ) from None
         try:
-            stream.start()
+            await portaudio.aside(stream.start)
             patience = _FIRST_BLOCK_S
             while True:
-                try:
-                    async with asyncio.timeout(patience):
-                        await self._arrived.wait()
-                except TimeoutError:
-                    raise self._lost(f"delivers nothing for {patience:.0f} s") from None
+                if not (await self._arrives(patience) or await self._arrives(_STALLED_S)):
+                    raise self._lost(f"delivers nothing for {patience:g} s")
                 self._arrived.clear()
                 while self._queue:
                     yield self._queue.popleft()
@@ -117,7 +123,16 @@ class Microphone:
         except sounddevice.PortAudioError as error:
             raise self._lost(f"fails: {portaudio.reason(error)}") from None
         finally:
-            stream.close(ignore_errors=True)
+            closing = asyncio.create_task(
+                portaudio.aside(partial(stream.close, ignore_errors=True))
+            )
+            await asyncio.wait({closing}, timeout=_CLOSE_S)
+
+    async def _arrives(self, patience: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._arrived.wait()
+        return self._arrived.is_set()
 
     def _lost(self, what: str) -> AudioDeviceError:
         return AudioDeviceError(

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sys
+import threading
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from micstream.errors import AudioDeviceError
 
+T = TypeVar("T")
+
+_ONE_AT_A_TIME: Final = threading.Lock()
 _TRIED_RATES = (8_000, 16_000, 24_000, 32_000, 44_100, 48_000, 96_000)
 
 
@@ -30,6 +36,38 @@ def load() -> ModuleType:
         ) from None
     module: ModuleType = sounddevice
     return module
+
+
+async def aside(work: Callable[[], T], *, undo: Callable[[T], object] = lambda _: None) -> T:
+    """Do `work` in a thread of its own, after what was begun before; nobody waits for it at exit.
+
+    PortAudio stands still as long as the sound server does; the loop must not. `undo` is given the
+    result where whoever waited for it was cancelled.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def succeeded(result: T) -> None:
+        if done.cancelled():
+            undo(result)
+        else:
+            done.set_result(result)
+
+    def failed(error: BaseException) -> None:
+        if not done.cancelled():
+            done.set_exception(error)
+
+    def run() -> None:
+        with _ONE_AT_A_TIME, contextlib.suppress(RuntimeError):  # the loop may have closed
+            try:
+                result = work()
+            except Exception as error:
+                loop.call_soon_threadsafe(failed, error)
+            else:
+                loop.call_soon_threadsafe(succeeded, result)
+
+    threading.Thread(target=run, name="portaudio", daemon=True).start()
+    return await done
 
 
 def look_again() -> None:

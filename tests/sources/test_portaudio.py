@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import inspect
 import sys
+import threading
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -147,3 +149,21 @@ def test_the_double_takes_what_the_real_one_takes() -> None:
     asked_with = list(inspect.signature(real.check_input_settings).parameters)
     assert asked_with[:3] == list(inspect.signature(double.check_input_settings).parameters)[:3]
     assert "samplerate" in asked_with
+
+
+async def test_a_standstill_is_not_waited_for_by_the_loop() -> None:
+    go = threading.Event()
+    undone: list[bool] = []
+    working = asyncio.create_task(portaudio.aside(lambda: go.wait(5), undo=undone.append))
+    next_one = asyncio.create_task(portaudio.aside(lambda: "after it"))
+    await asyncio.sleep(0)
+    working.cancel()
+    assert not next_one.done()
+    go.set()
+    assert await next_one == "after it"
+    assert undone == [True], "what nobody waited for is undone"
+
+
+async def test_what_goes_wrong_aside_is_told_to_whoever_waits() -> None:
+    with pytest.raises(ZeroDivisionError):
+        await portaudio.aside(lambda: 1 // 0)

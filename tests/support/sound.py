@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator
@@ -34,6 +35,12 @@ class VirtualMicrophone:
         self.log = folder / "pulseaudio.log"
         self._socket = folder / "native"
         self._server: subprocess.Popen[bytes] | None = None
+        self._sink = (
+            "module-null-sink",
+            f"sink_name={SINK}",
+            f"rate={rate}",
+            f"channels={channels}",
+        )
 
     @property
     def env(self) -> dict[str, str]:
@@ -51,11 +58,10 @@ class VirtualMicrophone:
 
     async def start(self) -> None:
         """Start the sound server (again); returns when it has its sink."""
-        sink = f"module-null-sink sink_name={SINK} rate={self.rate} channels={self.channels}"
         command = [
             *("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--disable-shm=yes"),
             *("-L", f"module-native-protocol-unix auth-anonymous=1 socket={self._socket}"),
-            *("-L", sink),
+            *("-L", " ".join(self._sink)),
         ]
         # Its own variables are those of a client, except for the folders.
         environment = {k: v for k, v in self.env.items() if k != "PULSE_SERVER"}
@@ -69,6 +75,24 @@ class VirtualMicrophone:
         """End the sound server, as when it crashes under a running program."""
         if self._server is not None:
             await process.end(self._server)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the sound server a signal: killed, or stopped and continued."""
+        assert self._server is not None
+        self._server.send_signal(number)
+
+    def unplug(self) -> None:
+        """The device goes; the sound server stays."""
+        self.control("unload-module", "module-null-sink")
+
+    def plug(self) -> None:
+        """It comes back under the same name."""
+        self.control("load-module", *self._sink)
+
+    def control(self, *words: str) -> None:
+        """Have pactl tell the sound server something."""
+        command = ["pactl", *words]
+        subprocess.run(command, check=True, env=self.env, capture_output=True, timeout=5)
 
     async def speak(self, wav: Path) -> None:
         """Say a WAV file; returns when its last sample has been said."""

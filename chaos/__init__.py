@@ -1,0 +1,1 @@
+"""Every fault a stage knows, provoked for real: `python -m chaos`."""

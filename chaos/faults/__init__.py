@@ -1,0 +1,1 @@
+"""The rows of the fault table, one file a family."""

@@ -1,0 +1,111 @@
+"""The server: killed and back, the room gone, a token that has expired, nobody there at first."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from livekit import api
+
+from chaos.row import Row, Times
+from chaos.stage import Stage
+
+_REJOIN_S = 12.0
+
+
+async def _out_for(stage: Stage, seconds: float, *, patch: str = "") -> Times:
+    await stage.open(patch=patch)
+    begun = await stage.mid_utterance()
+    fault = time.time()
+    await stage.server.kill()
+    noticed = await stage.noticed(fault, "connection")
+    await asyncio.sleep(max(0.0, fault + seconds - time.time()))
+    said = stage.sender.named("utterance_started", since=fault + noticed)
+    assert not said, f"it speaks to nobody: {said}"
+    await stage.server.start()
+    # A write can wait for the server: its segment then ends as soon as there is one again.
+    ended = await stage.until_of(begun, "utterance_ended")
+    assert ended["reason"] == "avatar", ended
+    await asyncio.gather(stage.watch(), stage.call_avatar())
+    recovered = await stage.recovers(fault, _REJOIN_S)
+    if seconds > 10:  # by then whole sentences were said to nobody
+        dropped = sum(told["seconds"] for told in stage.sender.named("dropped", since=fault))
+        assert dropped > 1, f"speech of {seconds:g} s went lost, and {dropped:.1f} s were counted"
+    return Times(noticed, recovered)
+
+
+def _server_out(seconds: float, *, quick: bool = False) -> Row:
+    return Row(
+        name=f"server-{seconds:g}",
+        provokes=f"SIGKILL of the server in mid-utterance; back after {seconds:g} s",
+        must="segment ended (avatar), joined again, what was said meanwhile counted, heard again",
+        provoke=lambda stage: _out_for(stage, seconds),
+        recover_s=_REJOIN_S,
+        limit_s=seconds + 120,
+        quick=quick,
+    )
+
+
+async def _room_gone(stage: Stage) -> Times:
+    await stage.open()
+    await stage.mid_utterance()
+    fault = time.time()
+    server = stage.server
+    url = server.url.replace("ws://", "http://")
+    async with api.LiveKitAPI(url, server.api_key, server.api_secret) as client:
+        await client.room.delete_room(api.DeleteRoomRequest(room=stage.room))
+    noticed = await stage.noticed(fault, "connection", "avatar_left")
+    await stage.sender.until("utterance_ended", since=fault)
+    await asyncio.gather(stage.watch(), stage.call_avatar())
+    return Times(noticed, await stage.recovers(fault, _REJOIN_S))
+
+
+_SHORT_LIFE = """
+import datetime
+from micstream.avatar import connect
+connect.TOKEN_LIFE = datetime.timedelta(seconds=2)
+"""
+
+
+async def _nobody_there(stage: Stage) -> Times:
+    await stage.plug_in()
+    begun = time.time()
+    await stage.start()
+    code = await stage.sender.ended(20 * stage.patience)
+    took = time.time() - begun
+    assert code == 5, f"it ended with {code}"
+    failed = stage.sender.named("error")[0]
+    assert failed["code"] == "server_unreachable", failed
+    assert stage.server.url in failed["message"] and failed["hint"], failed
+    assert any(stage.server.url in line for line in stage.sender.said), stage.sender.said
+    return Times(recovered=took)
+
+
+ROWS = (
+    _server_out(3, quick=True),
+    _server_out(20),
+    _server_out(120),
+    Row(
+        name="room-gone",
+        provokes="the room is deleted by the server's API in mid-utterance",
+        must="joined again by itself, heard again",
+        provoke=_room_gone,
+        recover_s=_REJOIN_S,
+    ),
+    Row(
+        name="token-expired",
+        provokes="the token it joined with has expired when the server is back after 20 s",
+        must="joined again with a fresh one, heard again",
+        provoke=lambda stage: _out_for(stage, 20, patch=_SHORT_LIFE),
+        recover_s=_REJOIN_S,
+        limit_s=150,
+    ),
+    Row(
+        name="no-server",
+        provokes="no server answers at the first connection",
+        must="exit 5 at once, saying which server and what to do",
+        provoke=_nobody_there,
+        recover_s=8.0,
+        quick=True,
+    ),
+)

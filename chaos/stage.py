@@ -1,0 +1,278 @@
+"""A whole stage on this machine: server, avatar, viewer, microphone, and micstream between them.
+
+Nothing here is a double: a real livekit-server, livekit-agents' own avatar worker, a real sound
+server, and the command line as a process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from pathlib import Path
+from typing import Self, TypeVar
+
+import numpy as np
+
+from chaos import spoken
+from chaos.sender import Sender, Told, sender
+from chaos.terminal import Terminal
+from micstream.errors import MicstreamError
+from micstream.local import process
+from micstream.local.avatar import AvatarProcess, local_avatar
+from micstream.local.server import LocalServer
+from tests.support.program import environment
+from tests.support.rooms import Bystander, bystander
+from tests.support.sound import SINK, VirtualMicrophone, virtual_microphone
+from tests.support.waiting import wait_until
+
+T = TypeVar("T")
+
+AVATAR = "avatar-chaos"
+IDENTITY = "external-audio-sender"
+_LOUD = 300
+_AGAIN_S = 0.05
+_CALLS = 2
+
+
+class Stage:
+    """What one attempt plays on; all of it ends with the context, on every path."""
+
+    def __init__(
+        self, binary: Path, folder: Path, *, patience: float = 1.0, quick: bool = False
+    ) -> None:
+        self.folder = folder
+        self.room = f"chaos-{secrets.token_hex(4)}"
+        self.server = LocalServer(binary, folder / "server.log")
+        self.patience = patience
+        """Stretches every bound."""
+        self.quick = quick
+        """Whether what takes long to prove is left out."""
+        self.avatar: AvatarProcess
+        self.viewer: Bystander
+        self.microphone: VirtualMicrophone
+        self.sender: Sender
+        self.terminal: Terminal
+        self._stack = AsyncExitStack()
+        self._count = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def enter(self, context: AbstractAsyncContextManager[T]) -> T:
+        """Begin something that ends with the stage."""
+        return await self._stack.enter_async_context(context)
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            await self._stack.aclose()
+        finally:
+            await self.server.stop()
+
+    # ---- who is on it --------------------------------------------------------------------------
+
+    async def open(self, *options: str, patch: str = "") -> None:
+        """All of it, somebody speaking without end, and the avatar ready."""
+        await self.server.start()
+        await asyncio.gather(self.plug_in(), self.watch(), self.call_avatar())
+        await self.start(*options, patch=patch)
+        await self.under_way()
+
+    async def under_way(self) -> None:
+        """Until what was started is ready; somebody speaks from now on."""
+        await self.sender.until("capturing")
+        await self.sender.until("ready")
+        self.speak()
+
+    async def plug_in(self) -> None:
+        """A microphone."""
+        self.microphone = await self.enter(virtual_microphone())
+
+    async def watch(self, avatar: str = AVATAR) -> None:
+        """A viewer, who hears the avatar; in place of the last one."""
+        self._count += 1
+        self.viewer = await self.enter(
+            bystander(self.server, self.room, avatar=avatar, identity=f"viewer-{self._count}")
+        )
+
+    async def call_avatar(self, identity: str = AVATAR) -> None:
+        """An avatar worker; in place of the last one, which may be dead."""
+        server = self.server
+        place = (server.url, server.api_key, server.api_secret, self.room)
+        for patience in range(_CALLS, -1, -1):
+            try:
+                self.avatar = await self.enter(local_avatar(*place, IDENTITY, identity))
+            except MicstreamError:  # a machine at its limits: it is not the worker that is tried
+                if not patience:
+                    raise
+            else:
+                return
+
+    async def avatar_ended(self, since: float, within: float = 30.0) -> bool:
+        """Whether the avatar ended with its last sender, as a stock one may; else it is ready."""
+
+        def decided() -> bool:
+            return not self.avatar.alive or bool(self.sender.named("ready", since=since))
+
+        what = "neither did the avatar end, nor was it ready"
+        await wait_until(decided, within * self.patience, what)
+        return not self.avatar.alive
+
+    async def start(
+        self,
+        *options: str,
+        within: Sequence[str] = (),
+        patch: str = "",
+        in_terminal: bool = False,
+        **more: str,
+    ) -> None:
+        """`micstream live`; in place of the last one."""
+        self.sender = await self.another(
+            "live", *options, within=within, patch=patch, in_terminal=in_terminal, **more
+        )
+
+    async def another(
+        self,
+        *words: str,
+        within: Sequence[str] = (),
+        patch: str = "",
+        in_terminal: bool = False,
+        **more: str,
+    ) -> Sender:
+        """One more `micstream`, of any command; `more` is added to its environment."""
+        self._count += 1
+        ours = environment(self.server)
+        settings = {name: ours[name] for name in ours if name.startswith("LIVEKIT_")}
+        options = ["--room", self.room, "--avatar", "avatar-*", "--json"]
+        if words[0] == "live" and "--device" not in words:
+            options += ["--device", VirtualMicrophone.DEVICE]
+        log = self.folder / f"sender-{self._count}.log"
+        log.touch()
+        if in_terminal:
+            self.terminal = Terminal(log)
+        return await self.enter(
+            sender(
+                log,
+                *(words[0], *options, *words[1:]),
+                environment=self.microphone.env | settings | more,
+                within=within,
+                patch=patch,
+                terminal=self.terminal if in_terminal else None,
+            )
+        )
+
+    def speak(self) -> None:
+        """Somebody speaks into the microphone from now on, whatever happens to it."""
+        wav = self.folder / "spoken.wav"
+        spoken.write(wav)
+        speaking = asyncio.create_task(self._speak_for_ever(wav))
+
+        async def hush() -> None:
+            speaking.cancel()
+            await asyncio.wait([speaking])
+
+        self._stack.push_async_callback(hush)
+
+    async def _speak_for_ever(self, wav: Path) -> None:
+        command = ["paplay", f"--device={SINK}", "--latency-msec=40", str(wav)]
+        while True:
+            paplay = process.start(
+                command, environment=self.microphone.env, log=self.folder / "paplay.log"
+            )
+            try:
+                await process.ended(paplay)
+            finally:
+                await process.end(paplay)
+            await asyncio.sleep(_AGAIN_S)
+
+    # ---- what happens on it --------------------------------------------------------------------
+
+    async def mid_utterance(self) -> Told:
+        """Until an utterance is well under way; the event of its beginning."""
+        since = time.time()
+        begun = await self.sender.until("utterance_started", since=since)
+        await asyncio.sleep(0.8)  # no longer than the shortest sentence
+        return begun
+
+    async def until_of(self, begun: Told, name: str, within: float = 20.0) -> Told:
+        """The event of this name that tells of the same utterance."""
+        return await self.sender.until(
+            name, since=begun.at, within=within, where=lambda told: told["id"] == begun["id"]
+        )
+
+    async def noticed(self, since: float, *names: str, within: float = 5.0) -> float:
+        """Seconds from `since` until one of these events was told."""
+        told = await self.sender.until(*names, since=since, within=within * self.patience)
+        return told.at - since
+
+    async def ready_again(self, fault: float, whole: float, within: float) -> float:
+        """Seconds from `whole`, when all around was there again, to `ready` since the fault."""
+        left = whole + within * self.patience - time.time()
+        ready = await self.sender.until("ready", since=fault, within=max(left, 0.1))
+        return max(0.0, ready.at - whole)
+
+    async def heard(self, since: float, *, within: float = 20.0) -> None:
+        """The first utterance begun since then is heard by the viewer, and reported as played."""
+        begun = await self.sender.until("utterance_started", since=since, within=within)
+        played = await self.until_of(begun, "playback_finished")
+        assert not played["interrupted"], f"{begun['id']} was cut off"
+        await self.viewer_heard(begun.at, 0.5 * played["position_s"])
+
+    async def viewer_heard(self, since: float, seconds: float) -> None:
+        """So much sound, silence aside, has reached the viewer since then: the avatar spoke."""
+        with contextlib.suppress(AssertionError):
+            await wait_until(lambda: self._heard_s(since) >= seconds, 5.0 * self.patience)
+        heard, got = self._heard_s(since), sum(at >= since for _, at in self.viewer.arrivals) / 100
+        assert heard >= seconds, (
+            f"of {seconds:.1f} s the viewer heard {heard:.1f} s: {got:.1f} s came, silence included"
+        )
+
+    async def heard_at_last(self, whole: float, *, within: float) -> float:
+        """Seconds from `whole` to the first utterance that is heard to its end."""
+        whole_again = await self.sender.until(
+            "playback_finished",
+            since=whole,
+            within=within * self.patience,
+            where=lambda told: not told["interrupted"] and self._begun(told["id"]) >= whole,
+        )
+        begun = self._begun(whole_again["id"])
+        await self.viewer_heard(begun, 0.5 * whole_again["position_s"])
+        return begun - whole
+
+    def _begun(self, utterance: str) -> float:
+        begun = self.sender.named("utterance_started")
+        return next((told.at for told in begun if told["id"] == utterance), 0.0)
+
+    async def sounds_again(self, whole: float, *, within: float = 20.0) -> float:
+        """Seconds from `whole` until the viewer hears something; what is begun next comes whole."""
+        await self.heard(time.time(), within=within * self.patience)
+        first = self.viewer.first_heard_at(whole)
+        assert first is not None
+        return first - whole
+
+    def _heard_s(self, since: float) -> float:
+        """Seconds of sound that reached the viewer since then."""
+        sound, arrivals = self.viewer.sound, self.viewer.arrivals
+        starts = [start for start, at in arrivals if at >= since]
+        if not starts:
+            return 0.0
+        late = sound[starts[0] :]
+        blocks = np.abs(late[: late.size // 160 * 160].astype(np.int32)).reshape(-1, 160)
+        return float((blocks.max(axis=1) > _LOUD).sum()) / 100
+
+    async def recovers(self, fault: float, within: float) -> float:
+        """All around is whole from now on: `ready` is told, and the next word is heard."""
+        took = await self.ready_again(fault, time.time(), within)
+        ready = self.sender.named("ready", since=fault)[-1]
+        await self.heard(ready.at)
+        return took
+
+    async def ends_in_order(self) -> None:
+        """It still obeys, and says good-bye."""
+        self.sender.running.terminate()
+        code = await self.sender.ended(8.0 * self.patience)
+        assert code == 0, f"it ended with {code}"
+        assert self.sender.told[-1].name == "bye", "it did not say good-bye"
