@@ -17,10 +17,11 @@ The *lead* is everything from the utterance's start up to the decision: the fram
 and the pre-roll before the first voiced one of them. It never reaches into the utterance before.
 Where in the pre-roll the sound began is the cutter's to find (`micstream.speech.trace`).
 
-The cut of a long utterance must be found while it is spoken: what lies behind has been sent. Over
-the last `search` before the limit a frame is quiet enough when it lies below a quantile of the
-levels of the `search` before it; the quantile rises from the quietest to the loudest, so that a
-breath is taken where one comes and the limit holds where none does. The next utterance begins
+The cut of a long utterance must be found while it is spoken: what lies behind has been sent. It is
+put where one rests: where frames are unvoiced, or nearly as quiet as the quietest of the `search`
+before. At the begin of the last `search` before the limit it takes a rest of a twentieth of it
+(250 ms), at its end a single frame will do, so that a breath is taken where one comes and the limit
+holds where none does. An unvoiced frame counts twice. The next utterance begins
 with the very next sample.
 """
 
@@ -34,6 +35,12 @@ from micstream.speech.events import End, EndReason, Onset
 
 _TOLERATED_SHARE = 0.1
 """Share of the hangover that may be voiced: a click must not hold a segment open."""
+_REST_SHARE = 1 / 20
+"""Of the search: the rest that is taken where there is still time to find one."""
+_QUIETEST_LOUDEST = (0.05, 0.8)
+"""Ranks among the levels of late, as shares."""
+_QUIET_SHARE = 0.15
+"""Of the way from the quietest to the loudest: what counts as a rest."""
 _HELD_QUIET_MS = 200
 _HELD_MOST_MS = 3_000
 """Who interrupts is often still speaking: that is not the next onset. Noise must not hold it."""
@@ -105,6 +112,7 @@ class Segmenter:
         self._voiced = 0
         self._last_voiced = 0
         self._levels: deque[float] = deque(maxlen=self._search)
+        self._rest = 0  # frames of rest up to now; an unvoiced one counts twice
 
     @property
     def speaking(self) -> bool:
@@ -166,6 +174,7 @@ class Segmenter:
         self._last_voiced = self._now
         self._recent = self._onset_mask | self._hangover_mask
         self._levels.clear()
+        self._rest = 0
         size, now = self._size, self._now * self._size
         opened = Onset(start=start * size, onset=max(start, onset) * size, decided=now)
         return [opened, Span(start * size, now)] if now > start * size else [opened]
@@ -178,7 +187,7 @@ class Segmenter:
             self._last_voiced = self._now
         if (self._recent & self._hangover_mask).bit_count() <= self._tolerated:
             marks.append(self._close(EndReason.SILENCE))
-        elif self._must_cut(level_db):
+        elif self._must_cut(voiced, level_db):
             marks.append(self._close(EndReason.MAX_LENGTH))
             recent = self._recent
             marks += self._open(self._now, 0)
@@ -186,19 +195,21 @@ class Segmenter:
             self._continues = True
         return marks
 
-    def _must_cut(self, level_db: float) -> bool:
+    def _must_cut(self, voiced: bool, level_db: float) -> bool:
         length = self._now - self._start
         before_window = self._limit - self._search
         if length >= self._limit:
             return True
-        quiet = False
+        rested = False
         if length > before_window and self._levels:
-            share = (length - before_window) / self._search
             ranked = sorted(self._levels)
-            quiet = level_db <= ranked[int(share * (len(ranked) - 1))]
+            low, high = (ranked[int(len(ranked) * share)] for share in _QUIETEST_LOUDEST)
+            quiet = level_db <= low + _QUIET_SHARE * (high - low)
+            self._rest = self._rest + (1 if voiced else 2) if quiet or not voiced else 0
+            rested = self._rest >= max(1, round((self._limit - length) * _REST_SHARE))
         if length > before_window - self._search:
             self._levels.append(level_db)
-        return quiet
+        return rested
 
     def _close(self, reason: EndReason, rest: int = 0) -> End:
         size = self._size

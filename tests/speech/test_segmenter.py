@@ -170,6 +170,23 @@ class TestMaxLength:
         found = marks(decisions, opts, levels=levels)
         assert found.utterances == "A" + "a" * 19 + "Bbbb"
 
+    @pytest.mark.parametrize(
+        ("decisions", "levels", "expected"),
+        [
+            # Early in the search a rest of some frames is taken, a short dip is not ...
+            ("#" * 100, "97" * 20 + "00" + "97" * 29, 41),
+            # ... near the limit the next best dip is.
+            ("#" * 100, "97" * 50, 71),
+            # What the detector takes for no speech is a rest however loud.
+            ("#" * 50 + ".." + "#" * 48, "97" * 50, 50),
+        ],
+    )
+    def test_one_rests_the_longer_the_more_time_is_left(
+        self, decisions: str, levels: str, expected: int
+    ) -> None:
+        found = marks(decisions, options(max_length=100, search=80, pre_roll=0), levels=levels)
+        assert found.decided.index("X") == expected
+
     def test_what_follows_is_contiguous(self) -> None:
         found = marks("#" * 90, options(max_length=20, search=5, pre_roll=4))
         assert "." not in found.utterances
