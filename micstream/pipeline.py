@@ -16,7 +16,12 @@ from micstream.avatar import address
 from micstream.avatar.room import AvatarRoom
 from micstream.avatar.speaker import Speaker
 from micstream.cleaning import Cleaner
-from micstream.errors import AudioDeviceError, AvatarUnavailable, MicstreamError
+from micstream.errors import (
+    AudioDeviceError,
+    AvatarUnavailable,
+    ConnectionFailed,
+    MicstreamError,
+)
 from micstream.monitor import Monitor
 from micstream.settings import Settings
 from micstream.sound_path import SoundPath
@@ -319,12 +324,13 @@ class Performance:
             await asyncio.sleep(_TICK_S)
             if not self._connected or self.room.is_ready:
                 continue
-            try:
-                await self.room.wait_ready(_ABSENT_S)
-            except AvatarUnavailable as absent:
-                if self._connected:
-                    self._warn(absent)
-                    await self.room.wait_ready()
+            with contextlib.suppress(ConnectionFailed):  # whoever waits for the room has it told
+                try:
+                    await self.room.wait_ready(_ABSENT_S)
+                except AvatarUnavailable as absent:
+                    if self._connected:
+                        self._warn(absent)
+                        await self.room.wait_ready()
 
     def _note_connection(self, event: events.Event) -> None:
         if isinstance(event, events.Connection):

@@ -131,7 +131,8 @@ async def test_an_avatar_that_is_not_in_use_is_a_stranger_too(
         told = len(ours.events)
         await call_all(other.room, answers)
         assert {answer.rpartition(": ")[2] for answer in answers} == {"reject", "error 1400"}
-        assert len(ours.events) == told
+        known = {"backlog", "warning"}  # that it left may be told in more than one word
+        assert not [event for event in ours.events[told:] if event.EVENT not in known]
 
 
 async def test_no_payload_of_the_avatar_itself_ends_us(server: LocalServer, room_name: str) -> None:

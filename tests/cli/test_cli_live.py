@@ -81,7 +81,7 @@ def assert_summary(ours: Program) -> None:
     started = ours.named("utterance_started")
     for event in started:
         assert event["lead_ms"] >= 100
-        assert 0.05 <= event["decided_s"] - event["onset_s"] <= 0.4
+        assert 0.02 <= event["decided_s"] - event["onset_s"] <= 0.4
 
 
 def assert_sentences(streams: Sequence[ReceivedStream], *, until_end: bool) -> None:
