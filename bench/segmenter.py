@@ -28,6 +28,7 @@ import webrtcvad
 from bench.recording import RATE
 from bench.report import Figures, dump, parser, show
 from bench.spoken import bundled_speech
+from micstream.audio.levels import to_float
 from micstream.pipeline import make_cutter
 from micstream.settings import load
 from micstream.speech.events import Onset
@@ -37,7 +38,6 @@ FILES = ("sentences.flac", "pauses.flac", "monologue.flac")
 ROUNDS, QUICK_ROUNDS = 15, 7
 BLOCK_BYTES = RATE * 20 // 1000 * 2
 _MODE = 2
-_TO_ONE = np.float32(1 / 32_768)
 _ENERGY_THRESHOLD = 50.0  # auditok's default
 
 Blocks = list[bytes]
@@ -58,7 +58,7 @@ def bare_silero(blocks: Blocks) -> None:
     model = load_model()
     pcm = b"".join(blocks)
     for at in range(0, len(pcm) - 1023, 1024):
-        model.judge(np.frombuffer(pcm[at : at + 1024], "<i2").astype(np.float32) * _TO_ONE)
+        model.judge(to_float(pcm[at : at + 1024]))
 
 
 def bare_webrtcvad(blocks: Blocks) -> None:

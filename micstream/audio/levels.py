@@ -17,6 +17,7 @@ BAND_FROM_HZ: Final = 200
 
 FULL_SCALE: Final = 32768.0
 """Of 16 bits: what a float of 1.0 stands for."""
+_TO_ONE: Final = np.float32(1 / FULL_SCALE)
 
 
 def rms_db(pcm: bytes) -> float:
@@ -42,6 +43,11 @@ def band_db(samples: npt.NDArray[np.float32]) -> float:
 
 def _first_bin(size: int) -> int:
     return math.ceil(BAND_FROM_HZ * size / SPEECH.rate)
+
+
+def to_float(pcm: bytes) -> npt.NDArray[np.float32]:
+    """16-bit PCM as floats in -1..1; exact, for full scale is a power of two."""
+    return np.frombuffer(pcm, dtype="<i2").astype(np.float32) * _TO_ONE
 
 
 def to_int16(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:

@@ -12,7 +12,7 @@ from micstream.audio.levels import rms_db
 from micstream.speech.detector import Detector
 from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech
 from micstream.speech.segmenter import Mark, Segmenter, SegmenterOptions
-from micstream.speech.trace import HISTORY_S, began
+from micstream.speech.trace import HISTORY, began
 
 
 class Gate(Enum):
@@ -57,7 +57,7 @@ class Cutter:
         self._kept = bytearray()  # the newest frames: what an onset can reach, and its noise
         self._kept_end = 0  # sample index one past its last
         reach = (self._segmenter.reach_frames + 1) * self._frame_bytes
-        self._reach = reach + SPEECH.samples(round(1000 * HISTORY_S)) * SAMPLE_WIDTH
+        self._reach = reach + HISTORY * SAMPLE_WIDTH
 
     @property
     def position(self) -> int:
@@ -158,7 +158,7 @@ class Cutter:
         farthest = mark.onset - mark.start
         if self._margin is None or farthest == 0:
             return mark
-        history = max(first, mark.onset - SPEECH.samples(round(1000 * HISTORY_S)))
+        history = max(first, mark.onset - HISTORY)
         low, high = (history - first) * SAMPLE_WIDTH, (mark.onset - first) * SAMPLE_WIDTH
         before, voice = bytes(self._kept[low:high]), bytes(self._kept[high:])
         onset = mark.onset - began(before, farthest, voice)

@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-import webrtcvad
-
 from micstream.audio.format import SPEECH
 from micstream.audio.framer import Framer
 from micstream.speech.silero import FRAME_SAMPLES, Model, SileroDetector
-from micstream.speech.webrtc import SETTLING
+from micstream.speech.webrtc import SettledVad
 
 _MODE: Final = 2
 _QUICK_MS: Final = 10
@@ -49,7 +47,7 @@ class HybridDetector:
         self._begin()
 
     def _begin(self) -> None:
-        self._webrtc = webrtcvad.Vad(_MODE)
+        self._webrtc = SettledVad(_MODE)
         self._framer = Framer(_QUICK_BYTES)
         self._voiced: deque[bool] = deque(maxlen=_OF)
         self._before = (0.0, 0.0)
@@ -57,10 +55,7 @@ class HybridDetector:
     def probability(self, frame: bytes) -> float:
         """Silero's probability, lifted to `on` where webrtcvad hastens it."""
         for quick in self._framer.push(frame):
-            if not self._voiced:
-                for _ in range(SETTLING):
-                    self._webrtc.is_speech(quick, SPEECH.rate)
-            self._voiced.append(self._webrtc.is_speech(quick, SPEECH.rate))
+            self._voiced.append(self._webrtc.is_speech(quick))
         said = self._silero.probability(frame)
         before, self._before = self._before, (self._before[1], said)
         if sum(self._voiced) >= _AGREE:

@@ -12,13 +12,11 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from micstream.audio.levels import FULL_SCALE, band_db
+from micstream.audio.levels import band_db, to_float
 from micstream.errors import UsageError
 from micstream.speech.leveller import Leveller
 
 FRAME_SAMPLES: Final = 512
-
-_TO_ONE: Final = np.float32(1 / FULL_SCALE)
 
 Samples = npt.NDArray[np.float32]
 
@@ -107,8 +105,7 @@ class SileroDetector:
 
     def probability(self, frame: bytes) -> float:
         """The network's, of the frame at an even level."""
-        samples = np.frombuffer(frame, dtype="<i2").astype(np.float32)
-        samples *= _TO_ONE
+        samples = to_float(frame)
         leveller = self._leveller
         leveller.push(band_db(samples))
         samples *= np.float32(10 ** (leveller.gain_db / 20))

@@ -17,8 +17,8 @@ import numpy.typing as npt
 from micstream.audio.format import SPEECH
 from micstream.audio.levels import BAND_FROM_HZ, FULL_SCALE, rms_db
 
-HISTORY_S: Final = 3.0
-"""What is heard of the noise before."""
+HISTORY: Final = SPEECH.samples(3_000)
+"""Samples: what is heard of the noise before."""
 
 _STEP: Final = SPEECH.samples(10)
 _OVER_FLOOR_DB: Final = 6.0

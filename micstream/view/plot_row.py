@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from micstream.audio.format import SPEECH
-from micstream.audio.levels import FULL_SCALE, band_db
+from micstream.audio.levels import band_db, to_float
 from micstream.cutting import CutFile, Found, Label
 from micstream.settings import Settings
 from micstream.speech.leveller import NoiseFloor
@@ -67,7 +67,7 @@ class Track:
     @classmethod
     def of(cls, cut: CutFile, settings: Settings, labels: Sequence[Label] | None) -> Track:
         """Measured as the detectors measure it."""
-        heard = np.frombuffer(cut.heard, dtype="<i2").astype(np.float32) / np.float32(FULL_SCALE)
+        heard = to_float(cut.heard)
         level = np.array([band_db(frame) for frame in _frames(heard, _LEVEL)])
         floor = NoiseFloor(_LEVEL)
         return cls(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 
-from micstream.audio.levels import FLOOR_DB, band_db, rms_db, to_int16
+from micstream.audio.levels import FLOOR_DB, band_db, rms_db, to_float, to_int16
 from tests.support.tones import tone
 
 
@@ -96,3 +96,10 @@ class TestBand:
 
     def test_nothing_of_a_standing_offset_counts(self) -> None:
         assert band_db(np.full(512, 0.5, np.float32)) == FLOOR_DB
+
+
+@given(st.binary(max_size=400).filter(lambda pcm: len(pcm) % 2 == 0))
+def test_floats_and_back_are_the_same_samples(pcm: bytes) -> None:
+    floats = to_float(pcm)
+    assert floats.dtype == np.float32
+    assert to_int16(floats).tobytes() == pcm

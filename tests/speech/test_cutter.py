@@ -23,6 +23,7 @@ from tests.support.scripted import (
     ScriptedDetector,
     ramp,
     script,
+    through_gates,
     utterances,
 )
 
@@ -201,15 +202,7 @@ class TestGate:
             onset_ms=30, onset_window_ms=50, pre_roll_ms=pre_roll * 10, hangover_ms=50
         )
         cutter = Cutter(ScriptedDetector(decisions), options)
-        events: list[SegmentEvent] = []
-        secret = np.zeros(80 * FRAME, dtype=bool)
-        at = 0
-        for gate, samples in turns:
-            events += cutter.set_gate(gate)
-            events += cutter.push(source[at * 2 : (at + samples) * 2])
-            secret[at : at + samples] = gate is Gate.SHUT
-            at = min(at + samples, 80 * FRAME)
-        events += cutter.finish()
+        events, secret = through_gates(cutter, source, turns)
         samples_of = np.frombuffer(source, "<u2")
         for event in events:
             if isinstance(event, Speech):

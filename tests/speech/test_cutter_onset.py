@@ -21,6 +21,7 @@ from tests.support.scripted import (
     ScriptedDetector,
     mottled,
     ramp,
+    through_gates,
     utterances,
 )
 
@@ -127,15 +128,7 @@ class TestMargin:
     ) -> None:
         source = mottled(seed, 80 * FRAME)
         cutter = Cutter(ScriptedDetector([True] * 80), margin_ms=50)
-        events: list[SegmentEvent] = []
-        secret = np.zeros(80 * FRAME, dtype=bool)
-        at = 0
-        for gate, samples in turns:
-            events += cutter.set_gate(gate)
-            events += cutter.push(source[at * 2 : (at + samples) * 2])
-            secret[at : at + samples] = gate is Gate.SHUT
-            at = min(at + samples, 80 * FRAME)
-        events += cutter.finish()
+        events, secret = through_gates(cutter, source, turns)
         for event in events:
             if isinstance(event, Speech):
                 got = np.frombuffer(event.pcm, "<i2")

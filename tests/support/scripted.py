@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from hypothesis import strategies as st
 
+from micstream.speech.cutter import Cutter, Gate
 from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech
 from micstream.speech.segmenter import SegmenterOptions
 
@@ -44,6 +46,22 @@ def script(decisions: str) -> list[bool]:
 def ramp(samples: int) -> bytes:
     """No two stretches of it are alike within 65,536 samples, and none is zero."""
     return (np.arange(samples) % 65_535 + 1).astype("<u2").tobytes()
+
+
+def through_gates(
+    cutter: Cutter, source: bytes, turns: Sequence[tuple[Gate, int]]
+) -> tuple[list[SegmentEvent], npt.NDArray[np.bool_]]:
+    """All events of `source`, each gate in force for so many samples; which samples it shut out."""
+    events: list[SegmentEvent] = []
+    secret = np.zeros(len(source) // 2, dtype=bool)
+    at = 0
+    for gate, samples in turns:
+        events += cutter.set_gate(gate)
+        events += cutter.push(source[at * 2 : (at + samples) * 2])
+        secret[at : at + samples] = gate is Gate.SHUT
+        at = min(at + samples, secret.size)
+    events += cutter.finish()
+    return events, secret
 
 
 def utterances(events: Sequence[SegmentEvent], source: bytes) -> list[tuple[Onset, End]]:
