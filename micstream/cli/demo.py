@@ -50,8 +50,8 @@ def demo(
 
 async def _run(flags: Flags, output: Output, *, play: bool) -> None:
     from micstream.cli.live import listen
+    from micstream.cli.perform import end_on_signals, perform_with, quiet_libraries
     from micstream.cli.play import play_files
-    from micstream.cli.stage import end_on_signals, perform_with, quiet_libraries
     from micstream.local.assets import bundled
 
     quiet_libraries(verbose=output.verbose)

@@ -44,7 +44,7 @@ def live(flags: Flags, output: Output) -> None:
 
       micstream live --json | jq 'select(.event == "playback_started").delay_ms'
     """
-    from micstream.cli.stage import perform
+    from micstream.cli.perform import perform
 
     perform(listen, flags, output, keys=True)
 

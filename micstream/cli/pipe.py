@@ -48,10 +48,10 @@ def pipe(
 
       ffmpeg -i radio.mp3 -f s16le -ar 24000 -ac 1 - | micstream pipe --rate 24000 --cut
     """
-    from micstream.cli.stage import perform
+    from micstream.cli.perform import perform
 
     async def work(performance: Performance, settings: Settings, monitor: Monitor) -> None:
-        from micstream.cli.stage import patience
+        from micstream.cli.perform import patience
         from micstream.events import Warned
         from micstream.sources.stdin import StdinSource
 

@@ -59,7 +59,7 @@ def play(
 
       micstream play assets/sentences.flac --cut --pace fast
     """
-    from micstream.cli.stage import perform
+    from micstream.cli.perform import perform
     from micstream.sources.files import FileSource
 
     for file in files:  # what cannot be played is told before anything is joined
@@ -86,7 +86,7 @@ async def play_files(
     pace: Literal["realtime", "fast"] = "realtime",
 ) -> None:
     """Wait for the avatar, then play the files one after the other, `times` over (0: for ever)."""
-    from micstream.cli.stage import patience
+    from micstream.cli.perform import patience
     from micstream.events import Warned
     from micstream.sources.files import FileSource
 
