@@ -168,7 +168,17 @@ KNOBS: Final = (
         5_000,
         unit="ms",
     ),
-    Knob("chunk_ms", "Sound in each write after that.", SENDING, 50, int, 10, 1_000, unit="ms"),
+    Knob(
+        "chunk_ms",
+        "Sound in each write after that. Stock avatars play pieces of 100: smaller writes cost "
+        "more and are heard no sooner. For one that plays smaller pieces: 50 or 20.",
+        SENDING,
+        100,
+        int,
+        10,
+        1_000,
+        unit="ms",
+    ),
     Knob(
         "avatar_rate",
         "Sample rate that the avatar wants: 16000 for most, 24000 for some.",

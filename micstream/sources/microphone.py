@@ -22,10 +22,11 @@ from micstream.errors import AudioDeviceError
 from micstream.sources import portaudio
 from micstream.sources.source import Block
 
-_BLOCK_MS: Final = 20
+_BLOCK_MS: Final = 32
+"""In step with the default detector's frames: shorter ones only wake the program more often."""
 _MOST_CHANNELS: Final = 64
 """ALSA's plugins claim hundreds."""
-_QUEUED_BLOCKS: Final = 500
+_QUEUED_BLOCKS: Final = 10_000 // _BLOCK_MS
 """Ten seconds: more than any stall the loop survives."""
 _FIRST_BLOCK_S: Final = 6.0
 """A sound server may take two seconds to deliver its first block."""

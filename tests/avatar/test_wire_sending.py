@@ -102,7 +102,7 @@ async def test_what_the_avatar_streams_to_a_session_is_taken_in_silence(
         assert ours.sender.is_ready
 
 
-@pytest.mark.parametrize(("lead_ms", "chunk_ms"), [(100, 50), (240, 20)])
+@pytest.mark.parametrize(("lead_ms", "chunk_ms"), [(100, 100), (100, 50), (240, 20)])
 async def test_lead_and_chunks_are_as_long_as_they_are_set(
     server: LocalServer, room_name: str, lead_ms: int, chunk_ms: int
 ) -> None:

@@ -85,7 +85,7 @@ class TestFormat:
             await anext(mic.blocks())
         (stream,) = fake.streams
         assert (stream.samplerate, stream.channels, stream.dtype) == (*format, dtype)
-        assert stream.blocksize == format[0] // 50
+        assert stream.blocksize == AudioFormat(*format).samples(32)
         assert stream.closed
 
     def test_a_device_that_opens_at_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,8 +256,8 @@ class TestOverflow:
         installed(monkeypatch, FakeDevice("m", blocks=numbered, all_at_once=True, unplugged=True))
         mic = Microphone()
         pcm, _ = await heard(mic)
-        assert pcm == b"".join(numbered[:500])
-        assert mic.dropped_s == pytest.approx(120 * 0.020)
+        assert pcm == b"".join(numbered[:312])
+        assert mic.dropped_s == pytest.approx(308 * 0.020)
         assert mic.overflows == 0
 
     async def test_what_portaudio_lost_is_counted(self, monkeypatch: pytest.MonkeyPatch) -> None:
