@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,6 +140,24 @@ def test_within_the_avatars_room_the_pure_imports_only_the_pure() -> None:
         source = (PACKAGE / f"avatar/{name}.py").read_text("utf-8")
         ours = {module for module in imports(source) if module.startswith("micstream.")}
         assert ours <= {"micstream.avatar.wire"}
+
+
+LIGHT = """
+import sys, wave
+from micstream.pipeline import make_cutter
+from micstream.settings import Settings
+with wave.open("assets/hello_world_16kHz.wav") as file:
+    pcm = file.readframes(file.getnframes())
+cutter = make_cutter(Settings())
+assert [*cutter.push(pcm), *cutter.finish("silence")]
+for heavy in ("aiohttp", "livekit.api", "matplotlib", "numpy.ma", "soundfile"):
+    assert heavy not in sys.modules, heavy
+"""
+
+
+def test_a_live_sender_loads_nothing_heavy_that_it_does_not_need() -> None:
+    """Neither at its start nor, which is worse, at the first word."""
+    subprocess.run([sys.executable, "-c", LIGHT], check=True, cwd=PACKAGE.parent, timeout=60)
 
 
 def test_what_would_be_wrong_is_seen() -> None:

@@ -45,6 +45,14 @@ def _first_bin(size: int) -> int:
     return math.ceil(BAND_FROM_HZ * size / SPEECH.rate)
 
 
+def quantile(values: npt.NDArray[np.float64], share: float) -> float:
+    """What a share of them stays below, interpolated; `values` is one row, not empty.
+
+    numpy's own loads a module of 7 MiB when it is first asked, and the sound would wait for it.
+    """
+    return float(np.interp(share * (len(values) - 1), np.arange(len(values)), np.sort(values)))
+
+
 def to_float(pcm: bytes) -> npt.NDArray[np.float32]:
     """16-bit PCM as floats in -1..1; exact, for full scale is a power of two."""
     return np.frombuffer(pcm, dtype="<i2").astype(np.float32) * _TO_ONE

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from numpy.fft import rfft
 
 from micstream.audio.format import SAMPLE_WIDTH, SPEECH
-from micstream.audio.levels import FLOOR_DB, FULL_SCALE
+from micstream.audio.levels import FLOOR_DB, FULL_SCALE, quantile
 
 Floats = npt.NDArray[np.float64]
 Kept = TypeVar("Kept", np.float64, np.bool_)
@@ -209,7 +209,7 @@ class Meter:
         above = levels >= (FLOOR_DB if floor is None else floor) + WELL_ABOVE_DB
         speech, speech_db = 0, None
         if above.any():
-            loudest = float(np.quantile(levels[above], 0.95))
+            loudest = quantile(levels[above], 0.95)
             above &= levels >= loudest - _SPEECH_SPAN_DB
             speech = int(above.sum())
             speech_db = float(_db(self._levels[:known][above].mean(keepdims=True))[0])
@@ -274,8 +274,8 @@ class Meter:
 
 
 def _medians(rows: Floats) -> Floats:
-    """The median of each row. numpy's own loads a module first, and the sound would wait for it."""
-    ranked, half = np.sort(rows, axis=-1), rows.shape[-1] // 2
+    """The median of each row. Not numpy's own: see `quantile`."""
+    ranked, half = np.sort(rows), rows.shape[-1] // 2
     medians: Floats = (ranked[..., half] + ranked[..., -1 - half]) / 2
     return medians
 

@@ -83,7 +83,7 @@ async def _run(flags: Flags, output: Output, *, play: bool) -> None:
                 await perform_with(work, settings, output)
             else:
                 _say("speak into your microphone; Ctrl-C or q ends it")
-                await perform_with(listen, settings, output, keys=True)
+                await perform_with(listen, settings, output, live=True)
     finally:
         restore()
 

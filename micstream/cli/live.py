@@ -46,7 +46,7 @@ def live(flags: Flags, output: Output) -> None:
     """
     from micstream.cli.perform import perform
 
-    perform(listen, flags, output, keys=True)
+    perform(listen, flags, output, live=True)
 
 
 async def listen(performance: Performance, settings: Settings, monitor: Monitor) -> None:

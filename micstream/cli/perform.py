@@ -10,31 +10,37 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from micstream import events
 from micstream.avatar.redact import Redacting
 from micstream.cli.options import Flags, Output
 from micstream.errors import MicstreamError
 from micstream.monitor import Listener, Monitor
-from micstream.pipeline import Performance, conduct
 from micstream.settings import Settings, load
+from micstream.speech import silero
 from micstream.view.json_lines import JsonLines
 from micstream.view.lines import Lines
 
-Work = Callable[[Performance, Settings, Monitor], Coroutine[Any, Any, None]]
+if TYPE_CHECKING:
+    from micstream.pipeline import Performance
+
+Work: TypeAlias = "Callable[[Performance, Settings, Monitor], Coroutine[Any, Any, None]]"
 
 _WAIT_AVATAR_S = 30.0
 
 
-def perform(work: Work, flags: Flags, output: Output, *, keys: bool = False) -> None:
-    """Join the room, do `work`, leave, print the summary. Returns after a clean end."""
+def perform(work: Work, flags: Flags, output: Output, *, live: bool = False) -> None:
+    """Join the room, do `work`, leave, print the summary. Returns after a clean end.
+
+    `live`: it is the microphone's, with a detector and keys.
+    """
     settings = load(**flags)
-    asyncio.run(perform_with(work, settings, output, keys=keys))
+    asyncio.run(perform_with(work, settings, output, live=live))
 
 
 async def perform_with(
-    work: Work, settings: Settings, output: Output, *, keys: bool = False
+    work: Work, settings: Settings, output: Output, *, live: bool = False
 ) -> None:
     """As `perform`, inside a running loop."""
     quiet_libraries(verbose=output.verbose)
@@ -42,9 +48,13 @@ async def perform_with(
     stop = asyncio.Event()
     monitor.listen(_until_nobody_reads(make_view(output), stop))
     restore = end_on_signals(stop)
-    performance = Performance(settings, monitor)
     try:
-        with _keys(performance, stop, output) if keys else contextlib.nullcontext():
+        if live and settings.vad != "webrtc":
+            silero.load_early()
+        from micstream.pipeline import Performance, conduct
+
+        performance = Performance(settings, monitor)
+        with _keys(performance, stop, output) if live else contextlib.nullcontext():
             await conduct(performance, work(performance, settings, monitor), stop=stop)
     except MicstreamError as error:
         monitor.emit(events.Failed(code=error.code, message=error.message, hint=error.hint))

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from micstream.audio.format import SPEECH
-from micstream.audio.levels import BAND_FROM_HZ, FULL_SCALE, rms_db
+from micstream.audio.levels import BAND_FROM_HZ, FULL_SCALE, quantile, rms_db
 
 HISTORY: Final = SPEECH.samples(3_000)
 """Samples: what is heard of the noise before."""
@@ -29,7 +29,7 @@ _LATELY: Final = 100
 _CLEAR_OF: Final = 20
 """Steps just before the voiced frame that may be its own beginning."""
 _GAP: Final = 6
-_FLOOR_SHARE: Final = 5
+_FLOOR_SHARE: Final = 0.05
 _LEAST: Final = 1e-9
 
 
@@ -45,11 +45,11 @@ def began(history: bytes, farthest: int, voice: bytes = b"") -> int:
         return 0
     levels = _levels(samples[len(samples) - steps * _STEP :].reshape(steps, _STEP))
     threshold = max(
-        np.percentile(levels, _FLOOR_SHARE) + _OVER_FLOOR_DB, rms_db(voice) - _BELOW_VOICE_DB
+        quantile(levels, _FLOOR_SHARE) + _OVER_FLOOR_DB, rms_db(voice) - _BELOW_VOICE_DB
     )
     lately = levels[max(0, steps - _CLEAR_OF - _LATELY) : max(0, steps - _CLEAR_OF)]
     if lately.size:
-        threshold = max(threshold, np.median(lately) + _OVER_LATELY_DB)
+        threshold = max(threshold, quantile(lately, 0.5) + _OVER_LATELY_DB)
     back = gap = 0
     for number, level in enumerate(levels[::-1][: farthest // _STEP], 1):
         if level > threshold:

