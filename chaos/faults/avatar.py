@@ -110,7 +110,9 @@ async def _silent(stage: Stage) -> Times:
         me.register_rpc_method(method, never)
     try:
         noticed = await stage.noticed(fault, "avatar_silent", within=_EVIDENCE_S)
-        told = await stage.sender.until("warning", "error", since=fault)
+        told = await stage.sender.until(
+            "warning", since=fault, where=lambda each: each["code"] == "avatar_silent"
+        )
         assert told["hint"], told
     finally:
         me.unregister_rpc_method(_ARRIVED)

@@ -169,6 +169,9 @@ class Utterance:
         now = time.monotonic()
         if self._writer is not None and now - self._written_at > _STALL_S:
             await self._close_stream()
+            # Two streams are played as two segments, and each is reported.
+            self._ledger.closed(self._segment)
+            self._segment = self._ledger.opened(self.id, captured_at=now)
         first = self._sent == 0
         data, self._waiting = self._waiting[:size], self._waiting[size:]
         try:
