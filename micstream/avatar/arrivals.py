@@ -16,9 +16,9 @@ STALLED_S: Final = 1.5
 behind the same sound, and a stock one ends when three of its calls take seven seconds each."""
 
 TRY_S: Final = 10.0
-"""After each so long without one a little more is sent all the same: only a second segment can prove
-that the avatar is silent. On a network that is merely slow no answer takes as long: what was sent
-before it was found out needs seven seconds at 64 kbit/s."""
+"""After each so long without one a little more is sent all the same: only a second segment can
+prove that the avatar is silent. On a network that is merely slow no answer takes as long: what was
+sent before it was found out needs seven seconds at 64 kbit/s."""
 TRY_ROOM_S: Final = 1.0
 """Seconds of sound that are sent then."""
 

@@ -18,9 +18,10 @@ from livekit import rtc
 
 from micstream import events
 from micstream.audio.format import SPEECH
-from micstream.avatar import notices, presence, wire
+from micstream.avatar import hearing, notices, presence, wire
 from micstream.avatar.connect import connect
 from micstream.avatar.line import Line
+from micstream.avatar.network import Network
 from micstream.avatar.playback import CLEAR_REPORT_S, Playback
 from micstream.avatar.utterance import Utterance
 from micstream.avatar.watch import until_silent
@@ -60,10 +61,11 @@ class AvatarRoom:
         self._playback = Playback(
             monitor,
             speaks_through=lambda: self._avatar.identity if self._avatar else None,
-            on_played=self._stop_listening,
+            on_played=lambda: hearing.end(self._avatar),
             lead_ms=settings.lead_ms,
         )
         self._line = Line()
+        self._network = Network(monitor)
         self._open: Utterance | None = None
         self._number = 0
         self._told: set[str] = set()  # what is told once: several avatars, other senders by name
@@ -82,6 +84,7 @@ class AvatarRoom:
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task])
+        self._network.stop()
         await self._line.aclose()
         room, self._room = self._room, None
         self._ready.clear()
@@ -244,6 +247,7 @@ class AvatarRoom:
         self._playback.register(room)
         self._room = room
         self._monitor.emit(events.Connection(state="connected", attempt=attempt))
+        self._network.watch(room)
         for participant in tuple(room.remote_participants.values()):
             self._on_join(participant)
         self._look_for_avatar()
@@ -253,6 +257,7 @@ class AvatarRoom:
         while True:
             await self._lost.wait()
             self._drop_avatar()
+            self._network.stop()
             self._room = None
             if self._lost_reason == rtc.DisconnectReason.DUPLICATE_IDENTITY:
                 self._failure = notices.identity_in_use(self._settings.identity)
@@ -273,10 +278,13 @@ class AvatarRoom:
 
     def _on_reconnecting(self) -> None:
         self._monitor.emit(events.Connection(state="reconnecting", attempt=1))
+        self._network.stop()
         self._drop_avatar()
 
     def _on_reconnected(self) -> None:
         self._monitor.emit(events.Connection(state="connected", attempt=1))
+        if self._room is not None:
+            self._network.watch(self._room)
         self._look_for_avatar()
 
     def _on_disconnected(self, reason: int) -> None:
@@ -297,20 +305,8 @@ class AvatarRoom:
     def _on_track(
         self, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
     ) -> None:
-        """Subscribe to the avatar's sound: a stock avatar plays nothing until somebody has."""
-        is_audio = publication.kind == rtc.TrackKind.KIND_AUDIO
-        if is_audio and presence.matches(self._settings.avatar, participant.identity):
-            publication.set_subscribed(True)
-
-    def _stop_listening(self) -> None:
-        """It plays: it needs our ear no more. Receiving its sound costs more than sending ours.
-
-        Should it publish anew, we listen anew.
-        """
-        publications = self._avatar.track_publications.values() if self._avatar else ()
-        for publication in publications:
-            if publication.kind == rtc.TrackKind.KIND_AUDIO and publication.subscribed:
-                publication.set_subscribed(False)
+        if presence.matches(self._settings.avatar, participant.identity):
+            hearing.begin(publication)
 
     def _on_leave(self, participant: rtc.RemoteParticipant) -> None:
         if self._room is not None and participant.kind != _AGENT:
