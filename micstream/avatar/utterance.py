@@ -17,8 +17,9 @@ from micstream.speech.events import EndReason
 if TYPE_CHECKING:
     from livekit import rtc
 
-_CLOSE_S: Final = 2.0
-"""A close that takes longer has no network under it; leaving it is all that is left."""
+_CLOSE_S: Final = 0.5
+"""A close that takes longer has no network under it; leaving it is all that is left. On a slow
+network too it takes no time."""
 _STALL_S: Final = wire.RECEIVER_IDLE_S - 1.0
 """After so long without a write the receiver is about to give the stream up: open another."""
 
