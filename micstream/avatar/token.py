@@ -7,6 +7,7 @@ learned here serves for clear messages and never for trust.
 from __future__ import annotations
 
 import datetime
+import time
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
@@ -78,6 +79,16 @@ def read(token: str) -> Mapping[str, Any]:
             code="bad_token",
         ) from None
     return claims
+
+
+def expired_at(token: str) -> float | None:
+    """The unix second up to which a given token was good; None where it is not over yet.
+
+    Raises:
+        UsageError: it is no JWT.
+    """
+    until = read(token).get("exp")
+    return until if isinstance(until, int | float) and 0 < until <= time.time() else None
 
 
 def check_agent(token: str) -> None:
