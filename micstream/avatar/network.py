@@ -28,7 +28,7 @@ _ASKED: Final = 4
 """And so many bytes to ourselves were not acknowledged: one or two may be lost on their way, and
 one that was sent before this program stood still proves nothing."""
 _AWAY_S: Final = 0.5
-"""How often it is asked for once it is gone."""
+"""How often it is asked for once it is gone: less than `_GONE_S`, for its answer to be seen."""
 
 
 class Network:
@@ -59,7 +59,7 @@ class Network:
                 await asyncio.sleep(_AWAY_S)
                 continue
             quiet_s, round_trip_s = seen
-            if quiet_s < _FRESH_S:
+            if quiet_s < (_GONE_S if self._gone else _FRESH_S):
                 self._asked = 0
                 if self._gone:
                     self._gone = False
