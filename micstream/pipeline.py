@@ -105,8 +105,8 @@ class Performance:
         self.room.on_ready = self._tell_ready
         self.gate = Gate.SHUT if settings.talk == "push" else Gate.VOICE
         """Who decides what is sent: see `set_gate`."""
-        self.hurry = False
-        """Set it to leave soon, as a rule in two seconds; else what was sent is played first."""
+        self.hurry = asyncio.Event()
+        """Set it to leave within two seconds; else what was sent is played first."""
         self._speaker = Speaker(self.room, monitor, settings)
         self._path: SoundPath | None = None
         self._awaits_microphone = False
@@ -126,27 +126,49 @@ class Performance:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        hurry = self.hurry or kind is not None
+        if kind is not None:
+            self.hurry.set()
         try:
-            handing_over = asyncio.create_task(self._speaker.join())
-            goes_on = not hurry and self.room.is_ready
-            patience = self._speaker.held_s + self.room.backlog + _REPORT_LATE_S
-            await asyncio.wait(
-                {handing_over, self._tasks[0]},
-                timeout=patience if goes_on else _HAND_OVER_S,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            handing_over.cancel()
+            patience = _HAND_OVER_S
+            if self.room.is_ready:
+                patience = self._speaker.held_s + self.room.backlog + _REPORT_LATE_S
+            await self._wait(self._handed_over(), patience, _HAND_OVER_S)
             for task in self._tasks:
                 task.cancel()
             ended = await asyncio.gather(*self._tasks, return_exceptions=True)
-            await self.room.drain(_STOP_S if hurry else self.room.backlog + _REPORT_LATE_S)
-            await self.room.settle()
+            backlog_s = self.room.backlog
+            # In a hurry, what cannot be played in time is not waited for.
+            stop_s = _STOP_S if backlog_s < _STOP_S else 0.0
+            await self._wait(self.room.drain(), backlog_s + _REPORT_LATE_S, stop_s)
+            await self.room.settle(hurry=self.hurry.is_set())
         finally:
             await self.room.__aexit__()
         for error in ended:
             if isinstance(error, Exception):
                 raise error
+
+    async def _wait(self, work: Coroutine[Any, Any, None], most_s: float, hurry_s: float) -> None:
+        """Wait for `work` at most so long; less as soon as somebody is in a hurry."""
+        working = asyncio.create_task(work)
+        hurrying = asyncio.create_task(self.hurry.wait())
+        try:
+            if not self.hurry.is_set():
+                await asyncio.wait(
+                    {working, hurrying}, timeout=most_s, return_when=asyncio.FIRST_COMPLETED
+                )
+            if self.hurry.is_set():
+                await asyncio.wait({working}, timeout=hurry_s)
+        finally:
+            working.cancel()
+            hurrying.cancel()
+
+    async def _handed_over(self) -> None:
+        """Until all is sent or dropped, or the speaker has failed."""
+        joining = asyncio.create_task(self._speaker.join())
+        try:
+            await asyncio.wait({joining, self._tasks[0]}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            joining.cancel()
 
     async def wait_failed(self) -> None:
         """Return never, but raise where it cannot go on.
@@ -347,6 +369,7 @@ async def conduct(
 
     The work begins at once, so that a microphone is open by the time the room is.
     """
+    performance.hurry = stop
     working = asyncio.create_task(work)
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -356,8 +379,9 @@ async def conduct(
             try:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                performance.hurry = not working.done()
-                await _cancel(tasks)
+                if not working.done():
+                    stop.set()
+                await _cancel({working, failing})
             for task in (working, failing):
                 if not task.cancelled():
                     task.result()

@@ -84,7 +84,7 @@ async def _frozen(stage: Stage) -> Times:
     return Times(noticed, await stage.recovers(fault, _BACK_S))
 
 
-async def _with_wire_avatar(stage: Stage, *, plays: bool) -> WireAvatar:
+async def open_with_wire_avatar(stage: Stage, *, plays: bool) -> WireAvatar:
     """In place of the stock avatar one that can be made to fall silent."""
     await stage.server.start()
     await asyncio.gather(stage.plug_in(), stage.watch("avatar-wire"))
@@ -95,7 +95,7 @@ async def _with_wire_avatar(stage: Stage, *, plays: bool) -> WireAvatar:
 
 
 async def _silent(stage: Stage) -> Times:
-    avatar = await _with_wire_avatar(stage, plays=True)
+    avatar = await open_with_wire_avatar(stage, plays=True)
     await stage.sender.until("playback_finished")
     assert avatar.room is not None
     me = avatar.room.local_participant
@@ -110,7 +110,9 @@ async def _silent(stage: Stage) -> Times:
         me.register_rpc_method(method, never)
     try:
         noticed = await stage.noticed(fault, "avatar_silent", within=_EVIDENCE_S)
-        told = await stage.sender.until("warning", "error", since=fault)
+        told = await stage.sender.until(
+            "warning", since=fault, where=lambda each: each["code"] == "avatar_silent"
+        )
         assert told["hint"], told
     finally:
         me.unregister_rpc_method(_ARRIVED)
@@ -122,7 +124,7 @@ async def _silent(stage: Stage) -> Times:
 
 
 async def _never_reports(stage: Stage) -> Times:
-    avatar = await _with_wire_avatar(stage, plays=False)
+    avatar = await open_with_wire_avatar(stage, plays=False)
     since = time.time()
 
     def four() -> bool:

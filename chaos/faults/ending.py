@@ -7,9 +7,11 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 
+from chaos.faults.avatar import open_with_wire_avatar
+from chaos.faults.network import open_on_a_line
 from chaos.row import Row, Times
 from chaos.stage import Stage
-from tests.support.speech import HELLO
+from tests.support.speech import HELLO, SENTENCES
 from tests.support.waiting import stays, wait_until
 
 _END_S = 2.0
@@ -99,6 +101,72 @@ async def _error_in(stage: Stage, module: str, owner: str, method: str, argument
     return await _ends(stage, _raise, code=1, patch=patch)
 
 
+async def _ends_amid(stage: Stage, what: How, *, after_s: float = 1.0) -> Times:
+    """SIGTERM so long after something else has broken; `stage` is open."""
+    begun = await stage.mid_utterance()
+    await what(stage)
+    await asyncio.sleep(after_s)
+    fault = time.time()
+    stage.sender.send(signal.SIGTERM)
+    assert await stage.sender.ended(15) == 0, stage.sender.story()
+    took = time.time() - fault
+    closed = stage.sender.named("utterance_ended", since=begun.at)
+    assert closed and closed[0]["id"] == begun["id"], closed
+    assert stage.sender.told[-1].name == "bye", "it did not say good-bye"
+    return Times(recovered=took)
+
+
+async def _avatar_silent(stage: Stage) -> Times:
+    avatar = await open_with_wire_avatar(stage, plays=True)
+    await stage.sender.until("playback_finished")
+
+    async def freeze(_: Stage) -> None:
+        avatar.freeze()
+
+    return await _ends_amid(stage, freeze)
+
+
+async def _network_cut(stage: Stage) -> Times:
+    inside = await open_on_a_line(stage)
+
+    async def cut(_: Stage) -> None:
+        await inside.lose(100)
+
+    return await _ends_amid(stage, cut)
+
+
+async def _server_dead(stage: Stage) -> Times:
+    await stage.open()
+    return await _ends_amid(stage, lambda stage: stage.server.kill())
+
+
+async def _playing_out(stage: Stage) -> Times:
+    """All is sent, and the avatar has seconds of it to play."""
+    await stage.server.start()
+    await asyncio.gather(stage.plug_in(), stage.watch(), stage.call_avatar())
+    ours = stage.sender = await stage.another("play", str(SENTENCES), "--pace", "fast")
+    await ours.until("utterance_ended", within=60)
+    fault = time.time()
+    ours.send(signal.SIGINT)
+    assert await ours.ended(15) == 0, ours.story()
+    took = time.time() - fault
+    assert ours.told[-1].name == "bye", "it did not say good-bye"
+    await _next_is_heard(stage)
+    return Times(recovered=took)
+
+
+async def _microphone_hangs(stage: Stage) -> Times:
+    await stage.open()
+
+    async def freeze(stage: Stage) -> None:
+        stage.microphone.signal(signal.SIGSTOP)
+
+    try:
+        return await _ends_amid(stage, freeze, after_s=0.2)  # before it is noticed
+    finally:
+        stage.microphone.signal(signal.SIGCONT)
+
+
 async def _killed(stage: Stage) -> Times:
     await stage.open()
     await stage.mid_utterance()
@@ -129,6 +197,16 @@ def _end(
     )
 
 
+def _end_amid(name: str, provokes: str, provoke: Callable[[Stage], Awaitable[Times]]) -> Row:
+    return Row(
+        name=f"sigterm-{name}",
+        provokes=provokes,
+        must="ended in order and in time, whoever does not answer",
+        provoke=provoke,
+        recover_s=_END_S,
+    )
+
+
 ROWS = (
     _end("sigint", "Ctrl-C in mid-utterance", lambda s: _ends(s, _sent(signal.SIGINT)), quick=True),
     _end("sigterm", "SIGTERM in mid-utterance", lambda s: _ends(s, _sent(signal.SIGTERM))),
@@ -154,6 +232,11 @@ ROWS = (
         "an exception where the sound goes out",
         lambda s: _error_in(s, "micstream.avatar.utterance", "Utterance", "write", "self, pcm"),
     ),
+    _end_amid("silent", "SIGTERM, and the avatar answers nothing", _avatar_silent),
+    _end_amid("cut", "SIGTERM, and nothing gets through to the server", _network_cut),
+    _end_amid("dead", "SIGTERM, and the server is dead", _server_dead),
+    _end_amid("hanging", "SIGTERM, and the microphone cannot be closed", _microphone_hangs),
+    _end("playing-out", "Ctrl-C when all of a file is sent, 10 s of it unplayed", _playing_out),
     Row(
         name="sigkill",
         provokes="SIGKILL of micstream in mid-utterance, and a new start",

@@ -24,7 +24,7 @@ _REJOIN_S = 20.0
 _CATCH_UP_S = 30.0
 
 
-async def _open(stage: Stage) -> Namespace:
+async def open_on_a_line(stage: Stage, *, speaking: bool = True) -> Namespace:
     """A stage whose micstream is at the other end of a line."""
     inside = await stage.enter(namespace())
     await inside.line()
@@ -32,8 +32,11 @@ async def _open(stage: Stage) -> Namespace:
     await stage.server.start()
     await asyncio.gather(stage.plug_in(), stage.watch(), stage.call_avatar())
     await stage.start(within=inside.within)
-    await stage.under_way()
-    await stage.sender.until("playback_finished")
+    if speaking:
+        await stage.under_way()
+        await stage.sender.until("playback_finished")
+    else:
+        await stage.sender.until("ready")
     return inside
 
 
@@ -47,11 +50,10 @@ def _bounded(stage: Stage, before: int) -> None:
 
 
 async def _cut(stage: Stage) -> Times:
-    inside = await _open(stage)
+    inside = await open_on_a_line(stage)
     await stage.mid_utterance()
     before, fault = _memory(stage), time.time()
     await inside.lose(100)
-    # Late sound is told of at the latest once it is beyond any jitter.
     noticed = await stage.noticed(
         fault, "connection", "avatar_left", "warning", "dropped", "backlog", within=_CUT_S
     )
@@ -65,8 +67,30 @@ async def _cut(stage: Stage) -> Times:
     return Times(noticed, took)
 
 
+async def _cut_in_silence(stage: Stage) -> Times:
+    inside = await open_on_a_line(stage, speaking=False)
+    await asyncio.sleep(3)
+    fault = time.time()
+    await inside.lose(100)
+    noticed = await stage.noticed(fault, "warning", "connection", within=_CUT_S)
+    await asyncio.sleep(max(0.0, fault + _CUT_S - time.time()))
+    await inside.lose(0)
+    whole = time.time()
+    back = await stage.sender.until(
+        "connection", since=fault, where=lambda told: told["state"] == "connected"
+    )
+    stage.speak()
+    await stage.heard_at_last(whole, within=_REJOIN_S + 15)
+    return Times(noticed, back.at - whole)
+
+
+def _no_alarm(stage: Stage, since: float) -> None:
+    alarms = [told["code"] for told in stage.sender.named("warning", since=since)]
+    assert "network_gone" not in alarms, "the network was called gone, and was there"
+
+
 async def _lossy(stage: Stage) -> Times:
-    inside = await _open(stage)
+    inside = await open_on_a_line(stage)
     before, since = _memory(stage), time.time()
     await inside.lose(5)
     await asyncio.sleep(_LONG_S)
@@ -74,6 +98,7 @@ async def _lossy(stage: Stage) -> Times:
     whole = time.time()
     took = await stage.sounds_again(whole)
     _all_played(stage, since, whole)
+    _no_alarm(stage, since)
     _bounded(stage, before)
     return Times(recovered=took)
 
@@ -105,6 +130,7 @@ async def _uneven(stage: Stage) -> Times:
     whole = time.time()
     took = await stage.sounds_again(whole)
     begun = _all_played(stage, since, whole)
+    _no_alarm(stage, since)
     _bounded(stage, before)
     most = max(told["lead_ms"] for told in begun)
     assert most > usual, f"the lead stayed at {usual} ms, however the avatar stuttered"
@@ -115,7 +141,7 @@ async def _uneven(stage: Stage) -> Times:
 
 
 async def _narrow(stage: Stage) -> Times:
-    inside = await _open(stage)
+    inside = await open_on_a_line(stage)
     before, since = _memory(stage), time.time()
     await inside.narrow("64kbit")
     noticed = await stage.noticed(since, "backlog", "dropped", "warning", within=30)
@@ -144,6 +170,13 @@ ROWS = (
         provokes="nothing gets through for 10 s, in mid-utterance",
         must="told; heard again",
         provoke=_cut,
+        recover_s=_REJOIN_S,
+    ),
+    Row(
+        name="network-cut-silence",
+        provokes="nothing gets through for 10 s, and nobody speaks",
+        must="told, as the server is asked for a sign all the time; told when it is back; heard",
+        provoke=_cut_in_silence,
         recover_s=_REJOIN_S,
     ),
     Row(

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import time
 
 from livekit import api
 
 from chaos.row import Row, Times
-from chaos.stage import Stage
+from chaos.sender import Told
+from chaos.stage import IDENTITY, Stage
+from micstream.avatar.token import mint
+from tests.support.waiting import wait_until
 
 _REJOIN_S = 12.0
+_LIFE_S = 15.0
+_LEEWAY_S = 60.0
+"""The server takes a token for so long after it has expired."""
+_RETRIES = 3
 
 
 async def _out_for(stage: Stage, seconds: float, *, patch: str = "") -> Times:
@@ -46,25 +54,59 @@ def _server_out(seconds: float, *, quick: bool = False) -> Row:
     )
 
 
-async def _room_gone(stage: Stage) -> Times:
-    await stage.open()
-    await stage.mid_utterance()
-    fault = time.time()
+async def _delete_room(stage: Stage) -> None:
     server = stage.server
     url = server.url.replace("ws://", "http://")
     async with api.LiveKitAPI(url, server.api_key, server.api_secret) as client:
         await client.room.delete_room(api.DeleteRoomRequest(room=stage.room))
+
+
+async def _room_gone(stage: Stage) -> Times:
+    await stage.open()
+    await stage.mid_utterance()
+    fault = time.time()
+    await _delete_room(stage)
     noticed = await stage.noticed(fault, "connection", "avatar_left")
     await stage.sender.until("utterance_ended", since=fault)
     await asyncio.gather(stage.watch(), stage.call_avatar())
     return Times(noticed, await stage.recovers(fault, _REJOIN_S))
 
 
-_SHORT_LIFE = """
+_SHORT_LIFE = f"""
 import datetime
 from micstream.avatar import connect
-connect.TOKEN_LIFE = datetime.timedelta(seconds=2)
+connect.TOKEN_LIFE = datetime.timedelta(seconds={_LIFE_S - _LEEWAY_S})
 """
+
+
+async def _given_token_expired(stage: Stage) -> Times:
+    await stage.server.start()
+    await asyncio.gather(stage.plug_in(), stage.watch(), stage.call_avatar())
+    given = mint(
+        api_key=stage.server.api_key,
+        api_secret=stage.server.api_secret,
+        room=stage.room,
+        identity=IDENTITY,
+        ttl=datetime.timedelta(seconds=_LIFE_S - _LEEWAY_S),
+    )
+    expires = time.time() + _LIFE_S
+    await stage.start(LIVEKIT_TOKEN=given)
+    await stage.under_way()
+    await stage.mid_utterance()
+    await asyncio.sleep(max(0.0, expires + 1 - time.time()))
+    assert not stage.sender.named("warning", since=expires), "who is in the room may stay"
+    fault = time.time()
+    await _delete_room(stage)  # after a killed server the SDK itself still has one that is good
+    noticed = await stage.noticed(fault, "connection")
+
+    def refused() -> list[Told]:
+        warnings = stage.sender.named("warning", since=fault)
+        return [told for told in warnings if told["code"] == "token_expired"]
+
+    await wait_until(lambda: len(refused()) >= _RETRIES, 60, "told at each retry")
+    assert all("LIVEKIT_API_KEY" in told["hint"] for told in refused())
+    assert stage.sender.alive, "it gave up"
+    return Times(noticed)
 
 
 async def _nobody_there(stage: Stage) -> Times:
@@ -99,6 +141,13 @@ ROWS = (
         provoke=lambda stage: _out_for(stage, 20, patch=_SHORT_LIFE),
         recover_s=_REJOIN_S,
         limit_s=150,
+    ),
+    Row(
+        name="given-token-expired",
+        provokes="the token that was given has expired when the room is deleted",
+        must="told at each retry what has expired and what to set; goes on, and ends in order",
+        provoke=_given_token_expired,
+        limit_s=180,
     ),
     Row(
         name="no-server",

@@ -15,6 +15,13 @@ STALLED_S: Final = 1.5
 """After so long without one no more should be sent: our answers to the avatar's own calls wait
 behind the same sound, and a stock one ends when three of its calls take seven seconds each."""
 
+TRY_S: Final = 10.0
+"""After each so long without one a little more is sent all the same: only a second segment can
+prove that the avatar is silent. On a network that is merely slow no answer takes as long: what was
+sent before it was found out needs seven seconds at 64 kbit/s."""
+TRY_ROOM_S: Final = 1.0
+"""Seconds of sound that are sent then."""
+
 SLOW_ROOM_S: Final = 2.0
 """Sound that may be on its way over such a network: eight seconds of 64 kbit/s."""
 
@@ -27,7 +34,8 @@ class Arrivals:
         self._arrived_s = 0.0
         self._took_s = 0.0
         self._waits_since: float | None = None
-        self._stalled = False
+        self._stalled_at_s: float | None = None
+        """Seconds of sound that had been sent when an answer was found missing."""
 
     def does_answer(self) -> None:
         """The avatar has answered another call: from now on an answer that is missing is late."""
@@ -51,17 +59,20 @@ class Arrivals:
     def room_s(self, sent_s: float, now: float) -> float:
         """Seconds of sound that may follow the `sent_s` sent.
 
-        None from the moment an answer is `STALLED_S` late until all has arrived; then, until an
-        answer is quick again, little.
+        None from the moment an answer is `STALLED_S` late until all has arrived, but `TRY_ROOM_S`
+        for each `TRY_S` without an answer; then, until an answer is quick again, little.
         """
         if not self._answers:
             return math.inf
-        if self._waits_since is not None and now - self._waits_since >= STALLED_S:
-            self._stalled = True
-        elif self._stalled and self.all_arrived(sent_s):
-            self._stalled = False
-        if self._stalled:
-            return 0.0
+        waits_s = self._waits_s(now)
+        if waits_s >= STALLED_S:
+            if self._stalled_at_s is None:
+                self._stalled_at_s = sent_s
+        elif self.all_arrived(sent_s):
+            self._stalled_at_s = None
+        if self._stalled_at_s is not None:
+            tries = waits_s // TRY_S
+            return max(0.0, tries * TRY_ROOM_S - (sent_s - self._stalled_at_s))
         return SLOW_ROOM_S - (sent_s - self._arrived_s) if self._took_s >= SLOW_S else math.inf
 
     def missing_s(self, sent_s: float, now: float) -> float:
@@ -69,7 +80,10 @@ class Arrivals:
 
         An avatar that never answers proves nothing.
         """
-        waits_s = now - self._waits_since if self._waits_since is not None else 0.0
-        if not self._answers or max(waits_s, self._took_s) < SLOW_S:
+        if not self._answers or max(self._waits_s(now), self._took_s) < SLOW_S:
             return 0.0
         return max(0.0, sent_s - self._arrived_s)
+
+    def _waits_s(self, now: float) -> float:
+        """How long an answer has been missing."""
+        return now - self._waits_since if self._waits_since is not None else 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import re
+import time
 from typing import Final
 
 from livekit import rtc
@@ -79,12 +80,24 @@ async def connect(room: rtc.Room, settings: Settings) -> None:
             code="server_unreachable",
         ) from None
     except rtc.ConnectError as error:
-        raise explain(url, error.message) from None
+        given = pass_ if settings.token is not None else None
+        raise explain(url, error.message, given=given) from None
 
 
-def explain(url: str, said: str) -> ConnectionFailed:
-    """What the SDK said of a failed connection, as an error of ours, without secrets."""
+def explain(url: str, said: str, *, given: str | None = None) -> ConnectionFailed:
+    """What the SDK said of a failed connection, as an error of ours, without secrets.
+
+    `given`: the token, where it is not one of ours, and so cannot be made anew.
+    """
     if re.search(r"\b401\b|unauthorized|invalid token|invalid API key", said, re.IGNORECASE):
+        if given is not None and (until := token.expired_at(given)) is not None:
+            then = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(until))
+            return ConnectionFailed(
+                f"the token given expired at {then}: {shown(url)} lets nobody in with it any more",
+                hint="set LIVEKIT_API_KEY and LIVEKIT_API_SECRET in place of LIVEKIT_TOKEN: each "
+                "joining then has a fresh one; or give a token that lives longer",
+                code="token_expired",
+            )
         return ConnectionFailed(
             f"{shown(url)} does not accept the token",
             hint="check that LIVEKIT_API_KEY and LIVEKIT_API_SECRET belong to this server, "

@@ -78,6 +78,15 @@ def backlog(seconds: float, limit: float) -> Warned:
     )
 
 
+def network_gone() -> Warned:
+    """The SDK has not noticed yet, and nothing comes any more."""
+    return Warned(
+        code="network_gone",
+        message="nothing comes from the server any more: what is said now is not heard",
+        hint="look at the network; it goes on by itself as soon as something comes",
+    )
+
+
 def identity_in_use(identity: str) -> ConnectionFailed:
     """Somebody joined under our name. We do not come back: each would put the other out in turn."""
     return ConnectionFailed(

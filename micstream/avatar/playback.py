@@ -17,8 +17,10 @@ from micstream.avatar.lead import Lead
 from micstream.avatar.ledger import Ledger
 from micstream.monitor import Monitor
 
+CLEAR_ANSWER_S: Final = 1.0
+"""How long an avatar may take to answer that it was told to clear."""
 CLEAR_REPORT_S: Final = 0.6
-"""How long an avatar takes to report that it was cleared."""
+"""And then to report that it did."""
 _STRAY_S: Final = 0.3, 1.0
 """After that a stray start may come, which must still find us: at least and at most so long."""
 
@@ -85,15 +87,21 @@ class Playback:
                 async with asyncio.timeout_at(bound):
                     await self._changed.wait()
 
-    async def clear(self, room: rtc.Room, identity: str, patience: float) -> None:
-        """Have the avatar stop and drop all, with `patience` seconds for its report."""
+    async def clear(
+        self, room: rtc.Room, identity: str, *, answer_s: float, report_s: float
+    ) -> None:
+        """Have the avatar stop and drop all; wait so long for its answer, and then its report.
+
+        One that does not answer is not waited for: it will not report either.
+        """
         reports = self.ledger.outstanding > 0 and self.ledger.has_reported
         began = time.monotonic()
         self.ledger.cleared(began)
-        with contextlib.suppress(rtc.RpcError):
-            await presence.ask(room, identity, wire.CLEAR_BUFFER, timeout=max(1.0, patience))
+        answer = await presence.probe(room, identity, timeout=answer_s)
+        if answer is presence.Answer.NONE:
+            return
         if reports:
-            await self.wait_played(patience)
+            await self.wait_played(report_s)
         least, most = _STRAY_S  # longer where the avatar is slow: as long as its report took
         await asyncio.sleep(min(max(least, time.monotonic() - began), most))
 

@@ -39,7 +39,8 @@ class Answer(Enum):
 
     LISTENS = auto()
     BOUND_TO_ANOTHER = auto()
-    NO_SUCH_METHOD = auto()
+    ERROR = auto()
+    """It answers, and does not have the method, as a rule."""
     NONE = auto()
 
 
@@ -141,17 +142,16 @@ async def answers(room: rtc.Room, identity: str, *, timeout: float) -> bool:
         return error.code in _ANSWERED
 
 
-async def probe(room: rtc.Room, identity: str) -> Answer:
+async def probe(room: rtc.Room, identity: str, *, timeout: float = _ANSWER_S) -> Answer:
     """Ask the avatar to drop what it plays: only one that listens to us answers `ok`.
 
     A stock receiver takes this call just before it takes streams; what is sent before is lost
     without an error. Ask only while nothing plays.
     """
     try:
-        answer = await ask(room, identity, wire.CLEAR_BUFFER)
+        answer = await ask(room, identity, wire.CLEAR_BUFFER, timeout=timeout)
     except rtc.RpcError as error:
-        unsupported = error.code == rtc.RpcError.ErrorCode.UNSUPPORTED_METHOD
-        return Answer.NO_SUCH_METHOD if unsupported else Answer.NONE
+        return Answer.ERROR if error.code in _ANSWERED else Answer.NONE
     if answer is None:
         return Answer.NONE
     return Answer.LISTENS if answer == wire.OK else Answer.BOUND_TO_ANOTHER

@@ -7,6 +7,7 @@ registered before anything else can happen, and leaving waits until nothing is l
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import time
 from collections.abc import AsyncIterator, Callable
@@ -18,10 +19,12 @@ from livekit import rtc
 
 from micstream import events
 from micstream.audio.format import SPEECH
-from micstream.avatar import notices, presence, wire
+from micstream.avatar import hearing, notices, presence, wire
 from micstream.avatar.connect import connect
 from micstream.avatar.line import Line
-from micstream.avatar.playback import CLEAR_REPORT_S, Playback
+from micstream.avatar.network import Network
+from micstream.avatar.others import Others
+from micstream.avatar.playback import CLEAR_ANSWER_S, CLEAR_REPORT_S, Playback
 from micstream.avatar.utterance import Utterance
 from micstream.avatar.watch import until_silent
 from micstream.errors import AvatarUnavailable, ConnectionFailed
@@ -31,9 +34,13 @@ from micstream.speech.events import EndReason
 
 _RETRY_S: Final = (0.5, 1.0, 2.0, 4.0, 5.0)
 _LEAVE_S: Final = 3.0
-"""How long the last clearing may take: the call may queue behind sound on a slow network."""
+"""How long the last clearing may take, for its answer and again for its report."""
+_HURRY_S: Final = 0.5
+"""But for its answer no longer than this in a hurry: as a rule it comes within milliseconds."""
 _ANSWER_S: Final = 0.2
 """How long our answer to its last report takes to reach it."""
+_GOODBYE_S: Final = 0.4
+"""How long our good-bye may take; where nothing gets through the SDK waits for 15 s and more."""
 _AGENT: Final = rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
 
 
@@ -60,13 +67,14 @@ class AvatarRoom:
         self._playback = Playback(
             monitor,
             speaks_through=lambda: self._avatar.identity if self._avatar else None,
-            on_played=self._stop_listening,
+            on_played=lambda: hearing.end(self._avatar),
             lead_ms=settings.lead_ms,
         )
         self._line = Line()
+        self._network = Network(monitor)
         self._open: Utterance | None = None
         self._number = 0
-        self._told: set[str] = set()  # what is told once: several avatars, other senders by name
+        self._others = Others(monitor)
         self.on_ready: Callable[[], None] = lambda: None
         """Called each time the avatar has become ready."""
 
@@ -82,20 +90,27 @@ class AvatarRoom:
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task])
+        self._network.stop()
         await self._line.aclose()
         room, self._room = self._room, None
         self._ready.clear()
         if room is not None:
-            await room.disconnect()
+            # Shielded: the SDK goes on with it as long as the program runs.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_GOODBYE_S):
+                    await asyncio.shield(room.disconnect())
 
-    async def drain(self, limit: float) -> None:
-        """Wait until all that was sent is reported as played, at most `limit` seconds."""
-        await self._playback.wait_played(limit)
+    async def drain(self) -> None:
+        """Wait until all that was sent is reported as played; for ever, where that never comes."""
+        await self._playback.wait_played(math.inf)
 
-    async def settle(self) -> None:
-        """Leave nothing for the avatar to report: a report to nobody would end it."""
+    async def settle(self, *, hurry: bool) -> None:
+        """Leave nothing for the avatar to report: a report to nobody would end it.
+
+        In a hurry one that does not answer is soon left to itself; one that does is waited for.
+        """
         if self._playback.ledger.outstanding and self.is_ready:
-            await self.clear(patience=_LEAVE_S)
+            await self.clear(answer_s=_HURRY_S if hurry else _LEAVE_S, report_s=_LEAVE_S)
         elif self._playback.ledger.has_reported:
             await asyncio.sleep(_ANSWER_S)
 
@@ -220,10 +235,13 @@ class AvatarRoom:
             await self._open.aclose(EndReason.INTERRUPT)
         await self.clear()
 
-    async def clear(self, *, patience: float = CLEAR_REPORT_S) -> None:
-        """Have the avatar stop and drop all, with `patience` s for its report. Close first."""
+    async def clear(
+        self, *, answer_s: float = CLEAR_ANSWER_S, report_s: float = CLEAR_REPORT_S
+    ) -> None:
+        """Have the avatar stop and drop all, with so long to answer and to report. Close first."""
         if self._room is not None and self._avatar is not None:
-            await self._playback.clear(self._room, self._avatar.identity, patience)
+            identity = self._avatar.identity
+            await self._playback.clear(self._room, identity, answer_s=answer_s, report_s=report_s)
 
     # ---- the room ------------------------------------------------------------------------------
 
@@ -244,6 +262,7 @@ class AvatarRoom:
         self._playback.register(room)
         self._room = room
         self._monitor.emit(events.Connection(state="connected", attempt=attempt))
+        self._network.watch(room)
         for participant in tuple(room.remote_participants.values()):
             self._on_join(participant)
         self._look_for_avatar()
@@ -253,6 +272,7 @@ class AvatarRoom:
         while True:
             await self._lost.wait()
             self._drop_avatar()
+            self._network.stop()
             self._room = None
             if self._lost_reason == rtc.DisconnectReason.DUPLICATE_IDENTITY:
                 self._failure = notices.identity_in_use(self._settings.identity)
@@ -273,10 +293,13 @@ class AvatarRoom:
 
     def _on_reconnecting(self) -> None:
         self._monitor.emit(events.Connection(state="reconnecting", attempt=1))
+        self._network.stop()
         self._drop_avatar()
 
     def _on_reconnected(self) -> None:
         self._monitor.emit(events.Connection(state="connected", attempt=1))
+        if self._room is not None:
+            self._network.watch(self._room)
         self._look_for_avatar()
 
     def _on_disconnected(self, reason: int) -> None:
@@ -287,8 +310,7 @@ class AvatarRoom:
 
     def _on_join(self, participant: rtc.RemoteParticipant) -> None:
         if not presence.matches(self._settings.avatar, participant.identity):
-            if presence.is_second_sender(participant) and self._first_time(participant.identity):
-                self._monitor.emit(notices.second_sender(participant.identity))
+            self._others.joined(participant)
             return
         self._monitor.emit(events.AvatarJoined(identity=participant.identity))
         for publication in tuple(participant.track_publications.values()):
@@ -297,24 +319,12 @@ class AvatarRoom:
     def _on_track(
         self, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
     ) -> None:
-        """Subscribe to the avatar's sound: a stock avatar plays nothing until somebody has."""
-        is_audio = publication.kind == rtc.TrackKind.KIND_AUDIO
-        if is_audio and presence.matches(self._settings.avatar, participant.identity):
-            publication.set_subscribed(True)
-
-    def _stop_listening(self) -> None:
-        """It plays: it needs our ear no more. Receiving its sound costs more than sending ours.
-
-        Should it publish anew, we listen anew.
-        """
-        publications = self._avatar.track_publications.values() if self._avatar else ()
-        for publication in publications:
-            if publication.kind == rtc.TrackKind.KIND_AUDIO and publication.subscribed:
-                publication.set_subscribed(False)
+        if presence.matches(self._settings.avatar, participant.identity):
+            hearing.begin(publication)
 
     def _on_leave(self, participant: rtc.RemoteParticipant) -> None:
         if self._room is not None and participant.kind != _AGENT:
-            self._warn_unwatched(self._room)
+            self._others.warn_unwatched(self._room)
         if not presence.matches(self._settings.avatar, participant.identity):
             return
         self._monitor.emit(events.AvatarLeft(identity=participant.identity))
@@ -327,8 +337,7 @@ class AvatarRoom:
         if self._avatar is not None or self._room is None:
             return
         found = presence.candidates(self._room, self._settings.avatar)
-        if len(found) > 1 and self._first_time("several avatars"):
-            self._monitor.emit(notices.several_avatars([each.identity for each in found]))
+        self._others.avatars(found)
         if found and presence.is_active(found[0]):
             self._take(self._room, found[0], self._settings.ready_timeout)
 
@@ -357,7 +366,7 @@ class AvatarRoom:
         else:
             self._playback.arrivals.does_answer()
         self._monitor.emit(events.AvatarReady(identity=identity, how=how))
-        self._warn_unwatched(room)
+        self._others.warn_unwatched(room)
         self._ready.set()
         self.on_ready()
         await until_silent(room, identity, self._playback)
@@ -369,11 +378,6 @@ class AvatarRoom:
         self._monitor.emit(notices.silent(identity))
         self._take(room, avatar, timeout=math.inf)
 
-    def _warn_unwatched(self, room: rtc.Room) -> None:
-        left = presence.closes_unwatched_after(room)
-        if left is not None:
-            self._monitor.emit(notices.unwatched(left))
-
     def _drop_avatar(self) -> None:
         self._ready.clear()
         self._avatar = None
@@ -383,11 +387,6 @@ class AvatarRoom:
             self._readying = None
 
     # ---- words ---------------------------------------------------------------------------------
-
-    def _first_time(self, what: str) -> bool:
-        told = what in self._told
-        self._told.add(what)
-        return not told
 
     def _no_avatar(self, waited: float | None) -> AvatarUnavailable:
         here = self._avatar is not None

@@ -84,6 +84,16 @@ def read(token: str) -> Mapping[str, Any]:
     return claims
 
 
+def expired_at(token: str) -> float | None:
+    """The unix second up to which a given token was good; None where it is not over yet.
+
+    Raises:
+        UsageError: it is no JWT.
+    """
+    until = read(token).get("exp")
+    return until if isinstance(until, int | float) and 0 < until <= time.time() else None
+
+
 def check_agent(token: str) -> None:
     """Refuse a given token with which no avatar would listen to us.
 

@@ -17,8 +17,9 @@ from micstream.speech.events import EndReason
 if TYPE_CHECKING:
     from livekit import rtc
 
-_CLOSE_S: Final = 2.0
-"""A close that takes longer has no network under it; leaving it is all that is left."""
+_CLOSE_S: Final = 0.5
+"""A close that takes longer has no network under it; leaving it is all that is left. On a slow
+network too it takes no time."""
 _STALL_S: Final = wire.RECEIVER_IDLE_S - 1.0
 """After so long without a write the receiver is about to give the stream up: open another."""
 
@@ -169,6 +170,9 @@ class Utterance:
         now = time.monotonic()
         if self._writer is not None and now - self._written_at > _STALL_S:
             await self._close_stream()
+            # Two streams are played as two segments, and each is reported.
+            self._ledger.closed(self._segment)
+            self._segment = self._ledger.opened(self.id, captured_at=now)
         first = self._sent == 0
         data, self._waiting = self._waiting[:size], self._waiting[size:]
         try:

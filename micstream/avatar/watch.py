@@ -25,23 +25,33 @@ async def until_silent(room: rtc.Room, identity: str, playback: Playback) -> Non
     """Ask the avatar twice a second while sound is on its way; return once it is proved silent.
 
     The proof: it has reported before, two finished segments were not reported, nor was anything
-    else since, and a call is not answered. One that never reports is no fault, and one that answers
-    has only lost its reports.
+    else since, and a call was not answered, nor any after it. One that never reports is no fault,
+    and one that answers has only lost its reports.
+
+    Without an answer no more is sent, so the second segment is one that is let through on purpose
+    (`arrivals.TRY_S`). From the last report to the proof it takes some 20 s of somebody speaking.
     """
     ledger, arrivals = playback.ledger, playback.arrivals
+    failed = False
     while True:
         await asyncio.sleep(_EVERY_S)
         now = time.monotonic()
         overdue = ledger.overdue(now, REPORT_S) >= _SEGMENTS
         if arrivals.all_arrived(ledger.sent_s) and not overdue:
+            failed = False
             continue
         sent_s = ledger.sent_s
         arrivals.asked(now)
-        answered = await presence.answers(room, identity, timeout=_ANSWER_S)
-        now = time.monotonic()
-        if answered:
-            arrivals.answered(sent_s, now)
+        call = asyncio.create_task(presence.answers(room, identity, timeout=_ANSWER_S))
+        try:
+            while not call.done():
+                if failed and ledger.overdue(time.monotonic(), REPORT_S) >= _SEGMENTS:
+                    return
+                await asyncio.wait({call}, timeout=_EVERY_S)
+            failed = not call.result()
+        finally:
+            call.cancel()
+        if not failed:
+            arrivals.answered(sent_s, time.monotonic())
             if overdue:
                 ledger.excuse()
-        elif ledger.overdue(now, REPORT_S) >= _SEGMENTS:
-            return

@@ -13,6 +13,8 @@ from typing import Final
 
 AUDIO_TOPIC: Final = "lk.audio_stream"
 SESSION_TOPIC: Final = "lk.agent.session"
+ALIVE_TOPIC: Final = "micstream.alive"
+"""Ours, to ourselves: the server acknowledges it and hands it to nobody."""
 CLEAR_BUFFER: Final = "lk.clear_buffer"
 PLAYBACK_STARTED: Final = "lk.playback_started"
 PLAYBACK_FINISHED: Final = "lk.playback_finished"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import time
 from typing import Any
 
 import jwt
@@ -11,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from livekit import api
 
-from micstream.avatar.token import Kind, check_agent, mint, read
+from micstream.avatar.token import Kind, check_agent, expired_at, mint, read
 from micstream.errors import UsageError
 
 SECRET = "a secret of more than thirty-two bytes"
@@ -87,6 +88,23 @@ def test_livekits_own_package_makes_and_reads_the_same(
     assert made["exp"] - made["nbf"] == expected["exp"] - expected["nbf"] == seconds
     assert abs(made["nbf"] - expected["nbf"]) < 60
     assert api.TokenVerifier("key", SECRET).verify(ours).identity == name
+
+
+def test_when_a_given_token_has_expired() -> None:
+    assert expired_at(minted()) is None
+    over = mint(
+        api_key="key",
+        api_secret=SECRET,
+        room="show",
+        identity="x",
+        ttl=datetime.timedelta(seconds=-5),
+    )
+    assert expired_at(over) == pytest.approx(time.time() - 5, abs=3)
+
+
+@pytest.mark.parametrize("claim", [{}, {"exp": "soon"}, {"exp": None}, {"exp": -1e300}])
+def test_a_token_that_does_not_say_so_has_not_expired(claim: dict[str, object]) -> None:
+    assert expired_at(jwt.encode({"sub": "x", **claim}, SECRET)) is None
 
 
 def test_a_watchers_token_sends_nothing() -> None:

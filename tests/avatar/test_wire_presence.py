@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import time
 
 import pytest
 
 from micstream import AvatarUnavailable, ConnectionFailed, FileSource
+from micstream.avatar.token import mint
 from micstream.local.server import LocalServer
 from tests.support.rooms import WireAvatar, wire_avatar
 from tests.support.senders import voice
@@ -131,3 +133,21 @@ async def test_no_avatar_in_time(server: LocalServer, room_name: str) -> None:
         assert time.monotonic() - begun < 2
         assert missing.value.code == "no_avatar"
         assert room_name in missing.value.message
+
+
+async def test_a_given_token_that_has_expired_is_told_for_what_it_is(
+    server: LocalServer, room_name: str
+) -> None:
+    given = mint(
+        api_key=server.api_key,
+        api_secret=server.api_secret,
+        room=room_name,
+        identity="external-audio-sender",
+        ttl=datetime.timedelta(minutes=-10),
+    )
+    with pytest.raises(ConnectionFailed) as refused:
+        async with voice(server, room_name, ready=False, token=given):
+            pass
+    assert refused.value.code == "token_expired"
+    assert "LIVEKIT_API_KEY" in refused.value.hint
+    assert given not in f"{refused.value} {refused.value.hint}"

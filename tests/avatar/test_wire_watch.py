@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from micstream.avatar.utterance import AvatarGone
 from micstream.local.server import LocalServer
 from tests.support.rooms import joined, wire_avatar
 from tests.support.senders import Voice, voice
@@ -47,6 +48,34 @@ async def test_one_that_has_reported_and_answers_no_more_is_silent(
         await ours.until("playback_finished", count=2)
         assert avatar.streams[-1].payload == bytes([4] * 9_600)
         assert len(ours.named("avatar_silent")) == 1
+
+
+@pytest.mark.slow
+async def test_one_long_utterance_proves_it_too(server: LocalServer, room_name: str) -> None:
+    """Nothing follows while nothing arrives, but for a little after each ten seconds."""
+    async with (
+        wire_avatar(server, room_name, plays=True) as avatar,
+        voice(server, room_name) as ours,
+    ):
+        await say(ours, 1)
+        await ours.until("playback_finished")
+        avatar.freeze()
+
+        async def speak_on() -> None:
+            async with ours.sender.utterance() as utterance:
+                for _ in range(600):  # tenths of a second, as they are spoken
+                    await utterance.write(bytes([2] * 3_200))
+                    await asyncio.sleep(0.1)
+
+        speaking = asyncio.create_task(speak_on())
+        await ours.until("avatar_silent", 40)
+        with pytest.raises(AvatarGone):
+            await speaking
+        sent = [len(stream.payload) / 32_000 for stream in avatar.streams[1:]]
+        assert len(sent) == 3, "those of ten and of twenty seconds, after the first"
+        assert sum(sent) < 6
+        assert avatar.streams[1].closed
+        assert avatar.streams[2].closed
 
 
 @pytest.mark.slow
