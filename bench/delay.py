@@ -31,6 +31,7 @@ _SWALLOWED_MS = 25.0
 _FAITHFUL = 0.9
 """Correlation of an utterance in the microphone with its text, the resamplers between allowed."""
 _WANDER_S = 1.0
+_FIRST_S = 60.0
 _ONSET_FOUND = 0.5
 _CODEC_MS = 20.0
 """The avatar's Opus can swallow a faint first frame, whatever was sent before it."""
@@ -91,15 +92,20 @@ def _cut(samples: Samples, second: float, length: float) -> Samples:
     return samples[start : start + round(length * RATE)]
 
 
-def spoken_places(track: Samples, script: list[Utterance], mic: Recording) -> list[Utterance]:
+def spoken_places(
+    track: Samples, script: list[Utterance], mic: Recording, *, since: float = 0.0
+) -> list[Utterance]:
     """The utterances of the script that are whole in `mic`, in seconds of it.
+
+    The first of them is looked for within the minute after second `since`: it may be said again.
 
     Where a busy machine made the virtual microphone itself stutter there is nothing to measure.
     """
     first = script[0]
-    shift, score = find(_cut(track, first.start, first.end - first.start), mic.samples)
+    around = _cut(mic.samples, since, first.end + _FIRST_S)
+    shift, score = find(_cut(track, first.start, first.end - first.start), around)
     assert score > _FAITHFUL, "the microphone does not hold what was spoken into it"
-    offset = shift / RATE - first.start
+    offset = since + shift / RATE - first.start
     places = []
     for each in script:
         whole = _cut(track, each.start, each.end - each.start)
