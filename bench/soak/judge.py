@@ -31,15 +31,15 @@ class Verdict:
 
 
 def window(record: Record) -> tuple[float, float]:
-    """From the end of the warm-up to the last report: seconds since the record's beginning.
+    """From the end of the warm-up to the last segment's end: seconds since the record's beginning.
 
     Warm-up is reckoned in sound, so that it is the same for a run that is faster than time.
     """
     warm = trend.warm_up_s(record.sound_s)
     begun = (e["t"] for e in record.ours.named("utterance_started") if e["onset_s"] >= warm)
-    played = [e["t"] for e in record.ours.named("playback_finished")]
-    last = played[-1] - record.begun if played else record.took_s
-    return next(begun, float("inf")) - record.begun, last
+    ends = ("utterance_ended", "playback_finished")
+    last = max((e["t"] for name in ends for e in record.ours.named(name)), default=record.begun)
+    return next(begun, float("inf")) - record.begun, last - record.begun
 
 
 def verdicts(record: Record) -> list[Verdict]:
