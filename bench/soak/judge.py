@@ -114,7 +114,7 @@ def _segments(record: Record) -> Verdict:
 
 def _heard(record: Record) -> Verdict:
     count = len(record.heard.values)
-    ok = record.missing == 0 and count > 0 if record.whole else None
+    ok = record.missing == 0 if record.whole and count + record.missing else None
     found = f"{count}, {record.missing} missing"
     return Verdict("sentences that a viewer heard", "none missing", found, None, ok)
 
