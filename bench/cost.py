@@ -84,7 +84,7 @@ async def starting(times: int) -> list[float]:
         with ears(microphone) as listening:
             await wait_until(lambda: listening.hears, 10, "the microphone's first block")
             for _ in range(times):
-                async with running(OURS, server, microphone) as child:
+                async with running(OURS, server, microphone.env) as child:
                     capturing = await child.until("capturing")
                     spent.append(capturing["t"] - child.started_at)
     return spent

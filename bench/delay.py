@@ -31,6 +31,7 @@ _SWALLOWED_MS = 25.0
 _FAITHFUL = 0.9
 """Correlation of an utterance in the microphone with its text, the resamplers between allowed."""
 _WANDER_S = 1.0
+_BEGINS_S = 20.0
 _ONSET_FOUND = 0.5
 _CODEC_MS = 20.0
 """The avatar's Opus can swallow a faint first frame, whatever was sent before it."""
@@ -91,15 +92,17 @@ def _cut(samples: Samples, second: float, length: float) -> Samples:
     return samples[start : start + round(length * RATE)]
 
 
-def spoken_places(track: Samples, script: list[Utterance], mic: Recording) -> list[Utterance]:
+def spoken_places(
+    track: Samples, script: list[Utterance], mic: Recording, *, since: float | None = None
+) -> list[Utterance]:
     """The utterances of the script that are whole in `mic`, in seconds of it.
+
+    `since`: second of `mic` at which it was about to be spoken; for a script in which the same is
+    said again and again.
 
     Where a busy machine made the virtual microphone itself stutter there is nothing to measure.
     """
-    first = script[0]
-    shift, score = find(_cut(track, first.start, first.end - first.start), mic.samples)
-    assert score > _FAITHFUL, "the microphone does not hold what was spoken into it"
-    offset = shift / RATE - first.start
+    offset = _offset(track, script, mic, since)
     places = []
     for each in script:
         whole = _cut(track, each.start, each.end - each.start)
@@ -111,6 +114,20 @@ def spoken_places(track: Samples, script: list[Utterance], mic: Recording) -> li
             places.append(Utterance(each.text, start, start + each.end - each.start))
             offset = start - each.start
     return places
+
+
+def _offset(track: Samples, script: list[Utterance], mic: Recording, since: float | None) -> float:
+    """Seconds from the track's time to the microphone's, by the first utterance whole in it."""
+    for each in script if since is not None else script[:1]:
+        begun, reach = 0.0, mic.samples.size / RATE
+        if since is not None:
+            begun, reach = since + each.start, each.end - each.start + _BEGINS_S
+        at, score = find(
+            _cut(track, each.start, each.end - each.start), _cut(mic.samples, begun, reach)
+        )
+        if score > _FAITHFUL:
+            return begun + at / RATE - each.start
+    raise AssertionError("the microphone does not hold what was spoken into it")
 
 
 def measure(place: Utterance, mic: Recording, heard: Recording) -> Heard:

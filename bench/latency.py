@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 
 from bench.delay import Heard, measure, spoken_places
-from bench.recording import RATE, Recording, Samples
+from bench.recording import RATE, Recording, Samples, heard_by
 from bench.report import Figures, dump, parser, show
 from bench.senders import AGENTS, OURS, SENDERS, WEBRTC, Sender, stage, tell
 from bench.spoken import Utterance, sentences
@@ -71,7 +71,7 @@ async def run_once(sender: Sender, count: int) -> Figures:
     async with stage(sender) as on:
         await on.say(track)
         await _until_quiet(on.viewer)
-        mic, heard = on.ears.recording(), _recording(on.viewer)
+        mic, heard = on.ears.recording(), heard_by(on.viewer)
         started = on.sender.events("utterance_started")
         alive = on.avatar.alive
     places = await asyncio.to_thread(spoken_places, track, script, mic)
@@ -88,14 +88,6 @@ async def run_once(sender: Sender, count: int) -> Figures:
 
 async def _until_quiet(viewer: Bystander) -> None:
     await wait_until(lambda: viewer.silent_for() > _SILENT_S, _LAST_S, "the avatar's silence")
-
-
-def _recording(viewer: Bystander) -> Recording:
-    """What the viewer heard; a sample is there from the moment its block arrives."""
-    arrivals = viewer.arrivals
-    samples = (viewer.sound / 32_768).astype(np.float32)
-    starts = np.array([start for start, _ in arrivals]) / RATE
-    return Recording(samples, starts, np.array([arrived for _, arrived in arrivals]))
 
 
 def _decisions(

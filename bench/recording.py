@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
+from tests.support.rooms import Bystander
 from tests.support.sound import SINK, VirtualMicrophone
 
 RATE = 16_000
@@ -80,6 +81,14 @@ class Ears:
         while block := os.read(source, 65_536):
             self._blocks.append(block)
             self._arrivals.append(time.time())
+
+
+def heard_by(viewer: Bystander) -> Recording:
+    """What a viewer heard of the avatar; a sample is there from the moment its block arrives."""
+    arrivals = viewer.arrivals
+    samples = (viewer.sound / 32_768).astype(np.float32)
+    starts = np.array([start for start, _ in arrivals]) / RATE
+    return Recording(samples, starts, np.array([arrived for _, arrived in arrivals]))
 
 
 @contextmanager

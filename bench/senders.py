@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ ROOM = "bench"
 MICSTREAM = Path(sys.executable).with_name("micstream")
 _ROOT = Path(__file__).resolve().parents[1]
 _READY_S = 40.0
+_STOP_S = 8.0
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,14 @@ class Running:
         """Whether it runs."""
         return self._child.poll() is None
 
+    def told(self) -> list[dict[str, Any]]:
+        """Every event so far."""
+        lines = self._log.read_text(errors="replace").splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line[0] == "{" and line[-1] == "\n"]
+
     def events(self, name: str) -> list[dict[str, Any]]:
         """Every event of this name so far."""
-        lines = self._log.read_text(errors="replace").splitlines(keepends=True)
-        said = [json.loads(line) for line in lines if line[0] == "{" and line[-1] == "\n"]
-        return [event for event in said if event["event"] == name]
+        return [event for event in self.told() if event["event"] == name]
 
     async def until(self, name: str) -> dict[str, Any]:
         """The first event of this name; fails where the sender ends before it."""
@@ -78,15 +82,30 @@ class Running:
         assert self.events(name), f"the sender ended: {process.tail(self._log)}"
         return self.events(name)[0]
 
+    async def ended(self) -> int:
+        """Its exit code, once it has ended by itself."""
+        return await process.ended(self._child)
+
+    async def stop(self) -> int:
+        """End it as a person does, and wait for that; its exit code."""
+        await process.end(self._child, grace_s=_STOP_S)
+        return await self.ended()
+
+    @property
+    def output(self) -> str:
+        """The end of what it printed."""
+        return process.tail(self._log)
+
 
 @asynccontextmanager
 async def running(
-    sender: Sender, server: LocalServer, microphone: VirtualMicrophone
+    sender: Sender, server: LocalServer, around: Mapping[str, str]
 ) -> AsyncIterator[Running]:
-    """The sender in an empty folder, with no settings but what it needs; ended with the context."""
-    clean = {
-        k: v for k, v in microphone.env.items() if not k.startswith(("MICSTREAM_", "LIVEKIT_"))
-    }
+    """The sender in an empty folder, with no settings but what it needs; ended with the context.
+
+    `around`: the environment in which it is, such as one with a microphone.
+    """
+    clean = {k: v for k, v in around.items() if not k.startswith(("MICSTREAM_", "LIVEKIT_"))}
     environment = {
         **clean,
         "LIVEKIT_URL": server.url,
@@ -141,7 +160,7 @@ async def stage(sender: Sender) -> AsyncIterator[Stage]:
     ):
         with ears(microphone) as listening:
             await wait_until(lambda: listening.hears, 10, "the microphone's first block")
-            async with running(sender, server, microphone) as child:
+            async with running(sender, server, microphone.env) as child:
                 await child.until("ready")
                 await wait_until(lambda: viewer.listening, 20, "the avatar's sound")
                 yield Stage(server, avatar, viewer, microphone, listening, child)

@@ -1,10 +1,11 @@
-"""What is spoken into the microphone: labelled sentences, parted by pauses."""
+"""What is spoken into the microphone: speech, parted by pauses."""
 
 from __future__ import annotations
 
 import random
-import wave
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,10 @@ from micstream.local.assets import bundled
 
 _PAUSE_S = (1.2, 2.0)
 _LEAD_IN_S = 1.5
+_ANY_PAUSE_S = (0.6, 5.0)
+_LONG_S = (12.0, 45.0)
+"""Of a monologue: some of it is longer than the longest utterance."""
+_LONG_SHARE = 0.05
 _NOISE_DB = -62.0
 """The level of the quiet room under the bundled speech."""
 
@@ -52,10 +57,8 @@ def sentences(count: int) -> tuple[Samples, list[Utterance]]:
 
     def pause(seconds: float) -> None:
         nonlocal position
-        size = round(seconds * RATE)
-        level = 10 ** (_NOISE_DB / 20)
-        parts.append((noise.standard_normal(size) * level).astype(np.float32))
-        position += size
+        parts.append(_quiet(noise, seconds))
+        position += parts[-1].size
 
     pause(_LEAD_IN_S)
     for index in range(count):
@@ -68,10 +71,60 @@ def sentences(count: int) -> tuple[Samples, list[Utterance]]:
     return np.concatenate(parts), placed
 
 
+def conversation(seconds: float, seed: int = 1) -> Iterator[tuple[Samples, str]]:
+    """So much speech and pauses, bit by bit, with its words; the same each time for a `seed`.
+
+    The ten sentences in turn, now and then a long stretch of the monologue, and pauses of 0.6 to
+    5 s in a quiet room; words are known of whole sentences only. It ends in a pause, and may so be
+    some seconds longer.
+    """
+    chance, noise = random.Random(seed), np.random.default_rng(seed)
+    speech, monologue = bundled_speech("sentences.flac"), bundled_speech("monologue.flac")
+    turns = cycle(labels("sentences.txt"))
+    left = round((seconds - _LEAD_IN_S) * RATE)
+    yield _quiet(noise, _LEAD_IN_S), ""
+    while left > 0:
+        if chance.random() < _LONG_SHARE:
+            size = round(chance.uniform(*_LONG_S) * RATE)
+            start = chance.randrange(monologue.size - size)
+            said, words = monologue[start : start + size], ""
+        else:
+            turn = next(turns)
+            said, words = speech[round(turn.start * RATE) : round(turn.end * RATE)], turn.text
+        pause = _quiet(noise, chance.uniform(*_ANY_PAUSE_S))
+        left -= said.size + pause.size
+        yield said, words
+        yield pause, ""
+    yield _quiet(noise, _PAUSE_S[1]), ""
+
+
+def laid_out(pieces: Iterable[tuple[Samples, str]]) -> tuple[Samples, list[Utterance]]:
+    """A conversation as one sound, and where in it the sentences are whose words are known."""
+    parts: list[Samples] = []
+    placed: list[Utterance] = []
+    position = 0
+    for samples, words in pieces:
+        if words:
+            placed.append(Utterance(words, position / RATE, (position + samples.size) / RATE))
+        parts.append(samples)
+        position += samples.size
+    return np.concatenate(parts), placed
+
+
+def _quiet(noise: np.random.Generator, seconds: float) -> Samples:
+    """The room while nobody speaks."""
+    level = 10 ** (_NOISE_DB / 20)
+    return (noise.standard_normal(round(seconds * RATE)) * level).astype(np.float32)
+
+
 def write_wav(path: Path, samples: Samples) -> None:
     """16-bit mono at 16 kHz."""
-    with wave.open(str(path), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(RATE)
-        out.writeframes((np.clip(samples, -1, 1) * 32_767).astype("<i2").tobytes())
+    write_pieces(path, (samples,))
+
+
+def write_pieces(path: Path, pieces: Iterable[Samples]) -> float:
+    """The same of one piece after the other; returns how many seconds they are."""
+    with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16", format="WAV") as out:
+        for piece in pieces:
+            out.write((np.clip(piece, -1, 1) * 32_767).astype(np.int16))
+        return float(out.frames / RATE)

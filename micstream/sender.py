@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
@@ -122,7 +123,10 @@ class Sender:
                 queue.put_nowait(event)
 
         self._monitor.listen(keep)
-        return self._read(queue)
+        happening = self._read(queue)
+        # Nothing is kept for whoever has stopped reading, or never began.
+        weakref.finalize(happening, self._monitor.unlisten, keep).atexit = False
+        return happening
 
     async def _read(self, queue: asyncio.Queue[Event]) -> AsyncIterator[Event]:
         while True:
