@@ -23,15 +23,16 @@ LOUDEST_DBFS = (-30.0, -14.0)
 """What is taken for the loudest lies within these."""
 FORGET_DB_PER_S = 2.5
 _SPAN_DB = 26.0  # this far below the loudest, the mouth is shut
-_GAMMA = 1.6  # loudness in decibels is much the same throughout a syllable; a jaw is not
+_GAMMA = 2.2  # loudness in decibels is much the same throughout a syllable; a jaw is not
 
-_LOW_HZ, _JAW_HZ = (100.0, 500.0), (500.0, 1100.0)
+_LOW_HZ, _JAW_HZ = (100.0, 600.0), (600.0, 1100.0)
 _BACK_HZ, _FRONT_HZ = (500.0, 1300.0), (1600.0, 3600.0)
 _HISS_HZ = (4200.0, 8000.0)
-_JAW_DB = (-22.0, -2.0)  # the jaw's band against the low one: "ee", "ah"
-_USUAL_DB, _USUAL_RANGE_DB = -9.0, (-16.0, -3.0)  # the front against the back
+_JAW_DB = (-24.0, 4.0)  # the jaw's band against the low one: "ee", "ah"
+_WIDE_JAW_DB, _WIDE_JAW = (-6.0, 8.0), 0.4  # so low a jaw does not let lips be round
+_USUAL_DB, _USUAL_RANGE_DB = -12.0, (-20.0, -4.0)  # the front against the back
 _USUAL_S = 4.0  # how slowly the usual follows
-_WIDTHS_DB = 30.0  # from rounded to spread
+_WIDTHS_DB = 34.0  # from rounded to spread
 
 
 class Shape(NamedTuple):
@@ -70,13 +71,17 @@ class Lips:
             return float(power[(hertz >= band[0]) & (hertz < band[1])].sum()) + 1e-9
 
         low, hiss = strength(_LOW_HZ), strength(_HISS_HZ) / (float(power.sum()) + 1e-9)
-        jaw = _share(_decibels(strength(_JAW_HZ), low), *_JAW_DB)
+        jaw = _decibels(strength(_JAW_HZ), low)
         # Hardly anything in either band (a hum) says nothing: a little of the low keeps it dark.
         front = _decibels(strength(_FRONT_HZ), strength(_BACK_HZ) + 0.002 * low)
-        width = _share(front, self._usual - _WIDTHS_DB / 2, self._usual + _WIDTHS_DB / 2)
+        width = max(
+            _share(front, self._usual - _WIDTHS_DB / 2, self._usual + _WIDTHS_DB / 2),
+            _WIDE_JAW * _share(jaw, *_WIDE_JAW_DB),
+        )
         aside = (front - self._usual) * min(1.0, seconds / _USUAL_S)
         self._usual = min(_USUAL_RANGE_DB[1], max(_USUAL_RANGE_DB[0], self._usual + aside))
-        openness = loudness**_GAMMA * (0.65 + 0.35 * jaw) * (1.0 - 0.7 * min(1.0, hiss))
+        drop = 0.65 + 0.35 * _share(jaw, *_JAW_DB)
+        openness = loudness**_GAMMA * drop * (1.0 - 0.7 * min(1.0, hiss))
         return Shape(openness, width)
 
 

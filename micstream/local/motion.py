@@ -43,7 +43,7 @@ class Mood(StrEnum):
 class Stance(NamedTuple):
     """Where a mood holds the head (see Pose), and how lively it is."""
 
-    smile: float = 0.4
+    smile: float = 0.5
     brow: float = 0.0
     worry: float = 0.0
     tilt: float = 0.0
@@ -64,7 +64,7 @@ class Stance(NamedTuple):
 STANCES = {
     Mood.IDLE: Stance(),
     Mood.LISTENING: Stance(
-        smile=0.55, brow=0.3, tilt=0.5, nod=0.1, y=-0.15, roam=0.15, sway=0.3, nodding=1.0
+        smile=0.6, brow=0.3, tilt=0.5, nod=0.1, y=-0.15, roam=0.15, sway=0.3, nodding=1.0
     ),
     Mood.SPEAKING: Stance(smile=0.35, brow=0.12, roam=0.25, sway=0.9),
     Mood.THINKING: Stance(
@@ -84,10 +84,10 @@ def mood_of(silent_s: float, user: str = "", agent: str = "") -> Mood:
         return Mood.SPEAKING
     if agent == "thinking":
         return Mood.THINKING
-    if user == "speaking" or agent in ("listening", "speaking"):
-        return Mood.LISTENING
     if user == "away":
         return Mood.AWAY
+    if user == "speaking" or agent in ("listening", "speaking"):
+        return Mood.LISTENING
     return Mood.LISTENING if silent_s < ATTEND_S else Mood.IDLE
 
 

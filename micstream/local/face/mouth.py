@@ -28,7 +28,7 @@ def _mouth(patch: Patch, place: Placing, who: Character, pose: Pose) -> None:
     # Rounded lips narrow and push forward; spread ones show teeth. Closed ones mind it less.
     voiced = min(1.0, 0.25 + 2.5 * opened)
     rounded, wide = max(0.0, -spread) * voiced, max(0.0, spread) * voiced
-    half = 45 + 10 * wide - 21 * rounded - 4 * opened + 5 * pose.smile
+    half = 45 + 10 * wide - (22 - 9 * opened) * rounded - 4 * opened + 5 * pose.smile
     sag = (4 + 17 * pose.smile) * (1 - 0.6 * opened) * (1 - 0.8 * rounded)
     rest = CENTRE_Y + sag * (1 - _AT**2) - 0.6 * sag
     up = (9 + 5 * rounded) * opened
