@@ -30,6 +30,7 @@ from micstream.local.motion import Performer, mood_of
 FPS = 25
 AHEAD_S = 0.07  # sound handed on but not yet heard; the runner's own queue takes 0.1
 END_EARLY_S = 0.01
+CATCH_UP_S = 0.12  # pictures that are late by no more than this are still made
 
 Frame: TypeAlias = rtc.AudioFrame | rtc.VideoFrame | AudioSegmentEnd
 
@@ -82,12 +83,12 @@ class TalkingFace(VideoGenerator):  # type: ignore[misc] # livekit.agents is not
         start = next_picture = clock()
         while True:
             now = clock()
-            if now >= next_picture:
-                yield self._picture(now, now - start)
-                next_picture = max(next_picture + 1 / FPS, clock())
-            elif self._pieces and self._heard_until - now < AHEAD_S:
+            if self._pieces and self._heard_until - now < AHEAD_S:
                 yield self._sound(now)
                 self._gone_on()
+            elif now >= next_picture:
+                yield self._picture(now, now - start)
+                next_picture = max(next_picture + 1 / FPS, clock() - CATCH_UP_S)
             elif self._ending and not self._pieces and self._heard_until - now < END_EARLY_S:
                 self._ending = False
                 yield AudioSegmentEnd()

@@ -13,7 +13,7 @@ import numpy as np
 
 from micstream.local.face import eyes, figure, mouth
 from micstream.local.face.palette import CHARACTERS, Character, character
-from micstream.local.face.pen import Box, Colour, Patch
+from micstream.local.face.pen import Box, Colour, Patch, Points
 from micstream.local.face.planes import HEIGHT, WIDTH, Canvas, Layer
 from micstream.local.face.pose import TILT_DEGREES, TILT_STEPS, Placing, Pose
 
@@ -44,17 +44,18 @@ class Face:
         canvas = self._background.copy()
         canvas.lay(self._head(place.tilt_step), place.dx, place.dy)
         canvas.lay(self._body, 0.0, place.rise)
+        turn, shift = place.transform()
         for part in (eyes, mouth):
-            patch = Patch(_moved(part.BOX, place), self._who.skin)
-            part.draw(patch, place, self._who, pose)
+            patch = Patch(_moved(part.BOX, turn, shift), self._who.skin, turn, shift)
+            part.draw(patch, self._who, pose)
             left, top = patch.box[0] + figure.MIDDLE[0], patch.box[1] + figure.MIDDLE[1]
             canvas.lay(Layer.of(*patch.finished(), left, top))
         return canvas
 
 
-def _moved(box: Box, place: Placing) -> Box:
+def _moved(box: Box, turn: Points, shift: Points) -> Box:
     """The box around where its middle has gone, by even steps: colours have half the pixels."""
-    middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
-    x, y = place.at(np.array([middle]))[0] - middle
+    middle: Points = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
+    x, y = middle @ turn + shift - middle
     dx, dy = 2 * round(x / 2), 2 * round(y / 2)
     return (box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy)

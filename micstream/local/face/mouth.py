@@ -6,7 +6,7 @@ import numpy as np
 
 from micstream.local.face.palette import Character
 from micstream.local.face.pen import Box, Patch, Points, bezier, flipped, oval, stroke
-from micstream.local.face.pose import Placing, Pose
+from micstream.local.face.pose import Pose
 
 BOX: Box = (-88, 50, 88, 222)
 CENTRE_Y = 132.0
@@ -17,13 +17,13 @@ _AT = np.sin(np.linspace(-np.pi / 2, np.pi / 2, 41))
 _DOME = np.sqrt(1 - _AT**2)
 
 
-def draw(patch: Patch, place: Placing, who: Character, pose: Pose) -> None:
+def draw(patch: Patch, who: Character, pose: Pose) -> None:
     """The nose, and a mouth as open and as wide as the pose says."""
-    _nose(patch, place, who)
-    _mouth(patch, place, who, pose)
+    _nose(patch, who)
+    _mouth(patch, who, pose)
 
 
-def _mouth(patch: Patch, place: Placing, who: Character, pose: Pose) -> None:
+def _mouth(patch: Patch, who: Character, pose: Pose) -> None:
     opened, spread = pose.openness, 2 * pose.width - 1
     # Rounded lips narrow and push forward; spread ones show teeth. Closed ones mind it less.
     voiced = min(1.0, 0.25 + 2.5 * opened)
@@ -43,11 +43,11 @@ def _mouth(patch: Patch, place: Placing, who: Character, pose: Pose) -> None:
 
     def between(upper: Points, lower: Points) -> Points:
         forth, back = np.stack([x, upper], axis=1), np.stack([x, lower], axis=1)
-        return place.at(np.concatenate([forth, back[::-1]]))
+        return np.concatenate([forth, back[::-1]])
 
     patch.paint(_INSIDE, between(outer_top - 3, outer_bottom + 3))
     tongue = oval(0, CENTRE_Y + 0.4 * sag + 0.98 * down, 0.62 * half, 0.2 * down + 3)
-    patch.paint(_TONGUE, place.at(tongue))
+    patch.paint(_TONGUE, tongue)
     teeth = (4 + 9 * opened + 4 * wide) * (1 - 0.7 * rounded)
     patch.paint(_TEETH, between(inner_top - 6, inner_top + teeth * (1 - _AT**6)))
     if wide > 0.1:  # the lower row, where the jaw is nearly shut
@@ -60,13 +60,12 @@ def _mouth(patch: Patch, place: Placing, who: Character, pose: Pose) -> None:
     patch.show(between(outer_top, outer_bottom))
     glint = 0.5 * (inner_bottom + outer_bottom)[12:-12]
     light = stroke(np.stack([x[12:-12] * 0.8, glint - 0.5], axis=1), 3.2 * who.lips)
-    patch.paint((255, 255, 255), place.at(light), 0.22)
-    _around(patch, place, who, pose, half, rest, float(outer_bottom[20]))
+    patch.paint((255, 255, 255), light, 0.22)
+    _around(patch, who, pose, half, rest, float(outer_bottom[20]))
 
 
 def _around(
     patch: Patch,
-    place: Placing,
     who: Character,
     pose: Pose,
     half: float,
@@ -78,20 +77,20 @@ def _around(
     line = stroke(np.stack([half * 1.04 * _AT, rest], axis=1), 2.0 + 1.6 * shut, 0.5, 0.5)
     dark = (who.lip[0] * 6 // 10, who.lip[1] // 2, who.lip[2] // 2)
     if shut:
-        patch.add(dark, place.at(line))
+        patch.add(dark, line)
     for side in (-1, 1):
         corner = side * (half + 5)
         y = float(rest[0])
         dimple = bezier((corner - side, y - 7), (corner + side * 4, y), (corner - side, y + 6))
-        patch.add(who.skin_dark, place.at(stroke(dimple, 1.2 + 2.6 * pose.smile)))
+        patch.add(who.skin_dark, stroke(dimple, 1.2 + 2.6 * pose.smile))
     chin = bezier((-15, lowest + 7), (0, lowest + 12), (15, lowest + 7))
-    patch.add(who.skin_dark, place.at(stroke(chin, 3.2)))
+    patch.add(who.skin_dark, stroke(chin, 3.2))
 
 
-def _nose(patch: Patch, place: Placing, who: Character) -> None:
+def _nose(patch: Patch, who: Character) -> None:
     under = bezier((-15, 83), (-9, 95), (9, 95), (15, 83))
-    patch.add(who.skin_dark, place.at(stroke(under, 4.2, 0.2, 0.2)))
+    patch.add(who.skin_dark, stroke(under, 4.2, 0.2, 0.2))
     nostril = oval(7.5, 89.5, 3.6, 2.0)
     dark = tuple(part * 7 // 10 for part in who.skin_dark)
     for shape in (nostril, flipped(nostril)):
-        patch.add((dark[0], dark[1], dark[2]), place.at(shape))
+        patch.add((dark[0], dark[1], dark[2]), shape)

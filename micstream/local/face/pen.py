@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -21,10 +22,14 @@ Box: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom
 
 def bezier(*control: tuple[float, float], pieces: int = 24) -> Points:
     """Points along a Bezier curve of any degree."""
-    at = np.linspace(0.0, 1.0, pieces + 1)
-    degree = len(control) - 1
-    weights = [math.comb(degree, k) * at**k * (1 - at) ** (degree - k) for k in range(degree + 1)]
-    return np.stack(weights, axis=1) @ np.array(control, dtype=np.float64)
+    return _weights(len(control), pieces) @ np.array(control, dtype=np.float64)
+
+
+@lru_cache(maxsize=64)
+def _weights(count: int, pieces: int) -> Points:
+    at, degree = np.linspace(0.0, 1.0, pieces + 1), count - 1
+    weights = [math.comb(degree, k) * at**k * (1 - at) ** (degree - k) for k in range(count)]
+    return np.stack(weights, axis=1)
 
 
 def spline(*through: tuple[float, float], closed: bool = True, pieces: int = 10) -> Points:
@@ -60,19 +65,30 @@ def moved(points: Points, dx: float, dy: float) -> Points:
 
 def oval(x: float, y: float, rx: float, ry: float) -> Points:
     """An ellipse around (x, y)."""
-    at = np.linspace(0.0, 2 * math.pi, 48, endpoint=False)
-    return np.stack([x + rx * np.cos(at), y + ry * np.sin(at)], axis=1)
+    return moved(_CIRCLE * np.array((rx, ry)), x, y)
 
 
 def stroke(along: Points, thickness: float, start: float = 0.0, end: float = 0.0) -> Points:
     """A brush's stroke: `thickness` in its middle, those shares of it at its ends."""
-    ways = np.gradient(along, axis=0)
-    across = np.stack([-ways[:, 1], ways[:, 0]], axis=1)
-    across /= np.maximum(np.hypot(*across.T), 1e-9)[:, np.newaxis]
-    at = np.linspace(0.0, 1.0, len(along))
-    share = np.sqrt(np.sin(math.pi * at)) * (1 - np.where(at < 0.5, start, end))
-    half = across * (thickness / 2 * (share + np.where(at < 0.5, start, end)))[:, np.newaxis]
+    ways = np.empty_like(along)
+    ways[1:-1] = along[2:] - along[:-2]
+    ways[0], ways[-1] = along[1] - along[0], along[-1] - along[-2]
+    lengths = np.maximum(np.hypot(ways[:, 0], ways[:, 1]), 1e-9)
+    half = ways[:, ::-1] * (_swell(len(along), start, end) * (thickness / 2) / lengths)[:, _EACH]
+    half[:, 0] *= -1.0
     return np.concatenate([along + half, (along - half)[::-1]])
+
+
+_EACH = np.newaxis
+_ROUND = np.linspace(0.0, 2 * math.pi, 48, endpoint=False)
+_CIRCLE: Points = np.stack([np.cos(_ROUND), np.sin(_ROUND)], axis=1)
+
+
+@lru_cache(maxsize=64)
+def _swell(count: int, start: float, end: float) -> Points:
+    at = np.linspace(0.0, 1.0, count)
+    least = np.where(at < 0.5, start, end)
+    return np.asarray(np.sqrt(np.sin(math.pi * at)) * (1 - least) + least)
 
 
 class Sheet:
@@ -135,14 +151,17 @@ class Sheet:
 class Patch:
     """A small opaque picture with a mask, for what is drawn anew for each frame.
 
-    Paint freely, the mask cuts: so nothing has to be clipped to an eye or a mouth.
+    Shapes go through the transform that the head has gone through: `turn`, a matrix for (x, y)
+    from the right, then `shift`. Paint freely, the mask cuts: so nothing has to be clipped to an
+    eye or a mouth.
     """
 
     SCALE = 3
 
-    def __init__(self, box: Box, ground: Colour) -> None:
+    def __init__(self, box: Box, ground: Colour, turn: Points, shift: Points) -> None:
         self.box = box
         size = ((box[2] - box[0]) * self.SCALE, (box[3] - box[1]) * self.SCALE)
+        self._turn, self._shift = turn * self.SCALE, (shift - box[:2]) * self.SCALE
         self._picture = Image.new("RGB", size, ground)
         self._mask = Image.new("L", size, 0)
         self._paint = ImageDraw.Draw(self._picture)
@@ -162,13 +181,14 @@ class Patch:
 
     def add(self, colour: Colour, shape: Points) -> None:
         """Paint what is seen."""
-        self.paint(colour, shape)
-        self.show(shape)
+        places = self._places(shape)
+        self._paint.polygon(places, fill=colour)
+        self._cut.polygon(places, fill=255)
 
     def finished(self) -> tuple[Image.Image, Image.Image]:
         """Picture and mask in their true size."""
         return self._picture.reduce(self.SCALE), self._mask.reduce(self.SCALE)
 
     def _places(self, shape: Points) -> Sequence[float]:
-        flat: list[float] = ((shape - self.box[:2]) * self.SCALE).ravel().tolist()
+        flat: list[float] = (shape @ self._turn + self._shift).ravel().tolist()
         return flat

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from micstream.local.face.pen import Points, moved
+from micstream.local.face.pen import Points
 
 
 class Pose(NamedTuple):
@@ -92,10 +92,13 @@ class Placing(NamedTuple):
         """How far the head is tilted, clockwise."""
         return self.tilt_step * TILT_DEGREES / TILT_STEPS
 
-    def at(self, points: Points) -> Points:
-        """Where points of the face's surface are, in pixels from the face's middle at rest."""
+    def transform(self) -> tuple[Points, Points]:
+        """Where that puts points of the face's surface: a matrix from their right, a shift.
+
+        Points are in pixels from the face's middle, at rest.
+        """
         angle = math.radians(self.degrees)
         cos, sin = math.cos(angle), math.sin(angle)
-        turn = np.array([[cos, sin], [-sin, cos]])
-        turned = moved(points, self.depth_x, self.depth_y - self.pivot_y) @ turn
-        return moved(turned, self.dx, self.dy + self.pivot_y)
+        turn: Points = np.array([[cos, sin], [-sin, cos]])
+        from_pivot: Points = np.array((self.depth_x, self.depth_y - self.pivot_y))
+        return turn, from_pivot @ turn + (self.dx, self.dy + self.pivot_y)
