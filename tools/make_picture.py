@@ -18,7 +18,8 @@ from PIL import Image
 from rich.console import Console
 from rich.text import Text
 
-from micstream.local import face
+from micstream.local.avatar import IDENTITY as AVATAR
+from micstream.local.face import Face, Pose, character
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 LINES = 22
@@ -48,8 +49,10 @@ def draw_cut() -> None:
 
 def draw_face() -> None:
     """The avatar in the middle of a word."""
-    face.prepare()
-    face.render(0.7, 0.5, 0.0).save(ASSETS / "face.png", optimize=True)
+    drawn = Face(character(AVATAR)).draw(Pose(openness=0.6, width=0.6, brow=0.3)).picture()
+    beside = (drawn.width - drawn.height * 4 // 3) // 2
+    drawn = drawn.crop((beside, 0, drawn.width - beside, drawn.height))
+    drawn.resize((640, 480), Image.Resampling.LANCZOS).save(ASSETS / "face.png", optimize=True)
 
 
 def draw_run() -> None:

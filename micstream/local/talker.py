@@ -3,7 +3,8 @@
 The runner of livekit-agents takes frames from here one by one and pushes them on; what it asks:
 
 - Sound goes on at once, in short pieces, and never much ahead of what is heard: so pictures are
-  never held up behind it. Pictures follow a clock of their own and show the mouth as it is heard.
+  never held up behind it. Pictures follow a clock of their own and show the mouth as it is heard
+  while they are shown: what is handed on but not yet heard tells what the mouth is about to do.
 - `push_audio` returns only when what it brought has gone through. The runner notes "is playing"
   when it *reads* a frame; were it to read ahead, a short segment would end without a report.
 - A segment's end goes on when its last sound is heard, so that the report tells the truth.
@@ -12,6 +13,7 @@ The runner of livekit-agents takes frames from here one by one and pushes them o
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncGenerator
 from typing import TypeAlias
@@ -21,30 +23,37 @@ import numpy.typing as npt
 from livekit import rtc
 from livekit.agents.voice.avatar import AudioSegmentEnd, VideoGenerator
 
-from micstream.local import face, motion
+from micstream.local.face import HEIGHT, WIDTH, Face
+from micstream.local.lips import PIECE_S, SHUT, Lips, Shape
+from micstream.local.motion import Performer, mood_of
 
 FPS = 25
-PIECE_S = 0.02
 AHEAD_S = 0.07  # sound handed on but not yet heard; the runner's own queue takes 0.1
 END_EARLY_S = 0.01
+CATCH_UP_S = 0.12  # pictures that are late by no more than this are still made
 
 Frame: TypeAlias = rtc.AudioFrame | rtc.VideoFrame | AudioSegmentEnd
 
 
 class TalkingFace(VideoGenerator):  # type: ignore[misc] # livekit.agents is not followed by mypy
-    """Mono sound at `rate` and pictures of the face; sound of any other format is converted."""
+    """Mono sound at `rate` and pictures of the face; sound of any other format is converted.
 
-    def __init__(self, rate: int) -> None:
+    `user` and `agent` are what the sender last told of their states, empty where it told nothing.
+    """
+
+    def __init__(self, rate: int, face: Face, performer: Performer) -> None:
+        self.user = self.agent = ""
         self._rate = rate
-        self._mouth = motion.Mouth(rate)
+        self._face, self._performer = face, performer
+        self._lips = Lips(rate)
         self._resampler: tuple[int, rtc.AudioResampler] | None = None
         self._pieces: deque[npt.NDArray[np.int16]] = deque()
         self._ending = False
         self._arrived = asyncio.Event()
         self._through = asyncio.Event()
         self._heard_until = 0.0
-        self._shapes: deque[tuple[float, motion.Shape]] = deque()  # until when, which
-        self._last_picture: tuple[object, rtc.VideoFrame] | None = None
+        self._shapes: deque[tuple[float, Shape]] = deque()  # until when, which
+        self._voiced_at = -math.inf
 
     async def push_audio(self, frame: rtc.AudioFrame | AudioSegmentEnd) -> None:
         """Take one frame of sound, or a segment's end; returns when it has gone through."""
@@ -74,12 +83,12 @@ class TalkingFace(VideoGenerator):  # type: ignore[misc] # livekit.agents is not
         start = next_picture = clock()
         while True:
             now = clock()
-            if now >= next_picture:
-                yield self._picture(now, now - start)
-                next_picture = max(next_picture + 1 / FPS, clock())
-            elif self._pieces and self._heard_until - now < AHEAD_S:
+            if self._pieces and self._heard_until - now < AHEAD_S:
                 yield self._sound(now)
                 self._gone_on()
+            elif now >= next_picture:
+                yield self._picture(now, now - start)
+                next_picture = max(next_picture + 1 / FPS, clock() - CATCH_UP_S)
             elif self._ending and not self._pieces and self._heard_until - now < END_EARLY_S:
                 self._ending = False
                 yield AudioSegmentEnd()
@@ -110,19 +119,26 @@ class TalkingFace(VideoGenerator):  # type: ignore[misc] # livekit.agents is not
     def _sound(self, now: float) -> rtc.AudioFrame:
         piece = self._pieces.popleft()
         self._heard_until = max(self._heard_until, now) + piece.size / self._rate
-        self._shapes.append((self._heard_until, self._mouth.follow(piece)))
+        self._shapes.append((self._heard_until, self._lips.hear(piece)))
         return rtc.AudioFrame(piece.tobytes(), self._rate, 1, piece.size)
 
     def _picture(self, now: float, age: float) -> rtc.VideoFrame:
+        shape = self._shape(now)
+        if shape.openness:
+            self._voiced_at = now
+        mood = mood_of(now - self._voiced_at, self.user, self.agent)
+        canvas = self._face.draw(self._performer.at(age, shape, mood))
+        return rtc.VideoFrame(WIDTH, HEIGHT, rtc.VideoBufferType.I420, canvas.data)
+
+    def _shape(self, now: float) -> Shape:
+        """The mouth between this picture and the next: the mean of what is heard meanwhile."""
         while self._shapes and self._shapes[0][0] <= now:
             self._shapes.popleft()
-        shape = self._shapes[0][1] if self._shapes else motion.SHUT
-        look = face.Look.nearest(*shape, motion.blink_at(age), motion.sway_at(age))
-        if self._last_picture is None or self._last_picture[0] != look:
-            pixels = face.draw(look).tobytes()
-            frame = rtc.VideoFrame(face.WIDTH, face.HEIGHT, rtc.VideoBufferType.RGBA, pixels)
-            self._last_picture = look, frame
-        return self._last_picture[1]
+        shown = [shape for until, shape in self._shapes if until - PIECE_S < now + 1 / FPS]
+        if not shown:
+            return SHUT
+        openness, width = np.mean(shown, axis=0).tolist()
+        return Shape(openness, width)
 
     def _add(self, samples: npt.NDArray[np.int16]) -> None:
         step = round(self._rate * PIECE_S)

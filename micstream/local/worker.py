@@ -1,11 +1,15 @@
 """The avatar worker itself: livekit-agents' own runner and receiver, with the drawn face.
 
+MICSTREAM_BACKGROUND, as #rrggbb, puts a plain colour behind it, to be keyed out.
+
 It imports livekit-agents, which takes seconds: only the worker's process loads this module.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import signal
 import sys
 from collections.abc import Coroutine
@@ -14,14 +18,40 @@ from typing import Any, TypeAlias
 from livekit import rtc
 from livekit.agents.voice.avatar import AvatarOptions, AvatarRunner, DataStreamAudioReceiver
 
-from micstream.local import face
+from micstream.local.face import HEIGHT, WIDTH, Face, character
+from micstream.local.face.pen import Colour
+from micstream.local.motion import Performer
 from micstream.local.talker import FPS, TalkingFace
 
 RATE = 16_000
 CONNECT_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
+BACKGROUND = "MICSTREAM_BACKGROUND"
 
 _Step: TypeAlias = Coroutine[Any, Any, object]
+
+
+class _Runner(AvatarRunner):  # type: ignore[misc] # livekit.agents is not followed by mypy
+    """The stock runner, but it encodes its picture in one size in place of three.
+
+    That halves what encoding takes. Sizes to choose from are for viewers on slow lines, which the
+    demo does not have.
+    """
+
+    async def _publish_track(self) -> None:
+        async with self._lock:
+            await self._room_connected_fut
+            participant = self._room.local_participant
+            sound = rtc.LocalAudioTrack.create_audio_track("avatar_audio", self._audio_source)
+            self._audio_publication = await participant.publish_track(
+                sound, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+            )
+            await self._audio_publication.wait_for_subscription()
+            picture = rtc.LocalVideoTrack.create_video_track("avatar_video", self._video_source)
+            self._video_publication = await participant.publish_track(
+                picture,
+                rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_CAMERA, simulcast=False),
+            )
 
 
 async def run(*, url: str, token: str, sender: str) -> str | None:
@@ -32,7 +62,10 @@ async def run(*, url: str, token: str, sender: str) -> str | None:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         except NotImplementedError:  # Windows: there it is ended without being asked
             break
-    face.prepare()
+    try:
+        background = colour(os.environ.get(BACKGROUND, ""))
+    except ValueError as error:
+        return str(error)
     room = rtc.Room()
     gone = asyncio.Event()
     room.on("disconnected", lambda *_: gone.set())
@@ -43,11 +76,44 @@ async def run(*, url: str, token: str, sender: str) -> str | None:
             await room.connect(url, token, options)
     except (rtc.ConnectError, TimeoutError) as error:
         return f"cannot join the room: {_one_line(error)}"
-    print("ready", flush=True)  # noqa: T201 - what the parent process waits for
     try:
-        return await _first_end(_perform(room, sender), room, stop, gone)
+        identity = room.local_participant.identity
+        drawn = await asyncio.to_thread(Face, character(identity), background)
+        face = TalkingFace(RATE, drawn, Performer(identity))
+        _take_states(room, sender, face)
+        print("ready", flush=True)  # noqa: T201 - what the parent process waits for
+        return await _first_end(_perform(room, sender, face), room, stop, gone)
     finally:
         await _bounded(room.disconnect())
+
+
+def colour(text: str) -> Colour | None:
+    """`#rrggbb` as its three parts; None for an empty text. Raises ValueError for another."""
+    if not text:
+        return None
+    if not re.fullmatch("#[0-9a-fA-F]{6}", text):
+        raise ValueError(f"{BACKGROUND} is {text!r}: expected a colour such as #00ff00")
+    red, green, blue = bytes.fromhex(text[1:])
+    return red, green, blue
+
+
+def _take_states(room: rtc.Room, sender: str, face: TalkingFace) -> None:
+    """Let the face know what the sender tells of the user's state and of the agent's."""
+
+    async def user(call: rtc.RpcInvocationData) -> str:
+        if call.caller_identity != sender:
+            return "reject"
+        face.user = call.payload
+        return "ok"
+
+    async def agent(call: rtc.RpcInvocationData) -> str:
+        if call.caller_identity != sender:
+            return "reject"
+        face.agent = call.payload
+        return "ok"
+
+    room.local_participant.register_rpc_method("user_state_changed", user)
+    room.local_participant.register_rpc_method("agent_state_changed", agent)
 
 
 async def _first_end(
@@ -71,16 +137,16 @@ async def _first_end(
         await asyncio.gather(*ends, return_exceptions=True)
 
 
-async def _perform(room: rtc.Room, sender: str) -> None:
+async def _perform(room: rtc.Room, sender: str, face: TalkingFace) -> None:
     """Play what `sender` sends; returns or raises when any part of the runner has ended."""
     receiver = DataStreamAudioReceiver(room, sender_identity=sender)
-    runner = AvatarRunner(
+    runner = _Runner(
         room,
         audio_recv=receiver,
-        video_gen=TalkingFace(RATE),
+        video_gen=face,
         options=AvatarOptions(
-            video_width=face.WIDTH,
-            video_height=face.HEIGHT,
+            video_width=WIDTH,
+            video_height=HEIGHT,
             video_fps=FPS,
             audio_sample_rate=RATE,
             audio_channels=1,
