@@ -267,7 +267,7 @@ def _explain(problem: Mapping[str, Any]) -> str:
     where = str(problem["loc"][0]) if problem["loc"] else ""
     message = str(problem["msg"]).removeprefix("Value error, ")
     known = (k for k in knobs.KNOBS if where in (k.name, k.variable, k.also, f"{k.name}_also"))
-    knob = next(known, None)
+    knob = next(known, None) if where else None  # else it is about several together
     if knob is None:
         return message
     hidden = knob.secret or "@" in str(problem.get("input"))  # an address may hold a password

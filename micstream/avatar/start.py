@@ -169,7 +169,7 @@ async def ask(
 
     attempts = tenacity.AsyncRetrying(
         retry=tenacity.retry_if_exception_type(_MayPass),
-        wait=tenacity.wait_exponential_jitter(initial=0.3, max=4, jitter=0.2),
+        wait=tenacity.wait_exponential(multiplier=0.3, max=4) + tenacity.wait_random(0, 0.2),
         stop=tenacity.stop_after_delay(min(_AGAIN_S, within)),
         before_sleep=tell,
         reraise=True,

@@ -205,11 +205,13 @@ async def avatar_server(
     Raises MicstreamError: code "extra_missing", or "port_taken".
     """
     server = AvatarServer(key, avatars, keeps_spare=keeps_spare)
-    runner = web.AppRunner(server.app, access_log=None, handler_cancellation=True)
+    runner = web.AppRunner(
+        server.app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5
+    )
     try:
         await server.prepare()
         await runner.setup()
-        site = web.TCPSite(runner, host, port, shutdown_timeout=0.5)
+        site = web.TCPSite(runner, host, port)
         try:
             await site.start()
         except OSError as error:
