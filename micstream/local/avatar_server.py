@@ -113,7 +113,7 @@ class AvatarServer:
             raise _Refused(401, "the header api-secret does not hold the license key")
         try:
             body = await request.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             raise _Refused(400, "the body is no JSON") from None
         fields = _strings(body)
         if not self._is_key(fields["avaluma_key"]):

@@ -52,7 +52,8 @@ async def scripted(*answers: Answer) -> AsyncIterator[Scripted]:
 
     async def answer(request: web.Request) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        noted.asked.append((request.path_qs, headers, await request.json()))
+        body = await request.json() if request.content_type == "application/json" else None
+        noted.asked.append((request.path_qs, headers, body))
         return await (left.pop(0) if len(left) > 1 else left[0])(request)
 
     app = web.Application()
