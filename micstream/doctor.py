@@ -6,9 +6,7 @@ it sees, and a diagnosis must not be that one.
 
 from __future__ import annotations
 
-import asyncio
 import email.utils
-import secrets
 import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
@@ -22,9 +20,8 @@ from micstream.audio.levels import FLOOR_DB, rms_db
 from micstream.audio.meter import Meter, Reading
 from micstream.audio.resample import Resampler
 from micstream.audio.watch import HUM_HINT, HUM_LEVEL_DB, HUM_OVER_DB
-from micstream.avatar import address, presence, token
-from micstream.avatar.connect import TOKEN_LIFE, credentials, explain
-from micstream.avatar.redact import guard_sdk_log
+from micstream.avatar import address, presence
+from micstream.avatar.connect import credentials, visit
 from micstream.avatar.room import AvatarRoom
 from micstream.errors import (
     AudioDeviceError,
@@ -92,7 +89,7 @@ async def diagnose(settings: Settings, *, through: bool) -> AsyncIterator[Check]
     if any(check.state == "failed" for check in reachable):
         return
     if settings.api_key and settings.api_secret:
-        async for check in _check_room(settings, url):
+        async for check in _check_room(settings):
             yield check
     else:
         yield Check(
@@ -224,26 +221,12 @@ def _judge_skew(skew_s: float) -> Check:
     )
 
 
-async def _check_room(settings: Settings, url: str) -> AsyncIterator[Check]:
-    assert settings.api_key is not None
-    assert settings.api_secret is not None
-    guard_sdk_log()
-    pass_ = token.mint(
-        api_key=settings.api_key,
-        api_secret=settings.api_secret.get_secret_value(),
-        room=settings.room,
-        identity=f"micstream-doctor-{secrets.token_hex(3)}",
-        kind="standard",
-        ttl=TOKEN_LIFE,
-        passing=True,
-    )
+async def _check_room(settings: Settings) -> AsyncIterator[Check]:
     room = rtc.Room()
     try:
-        async with asyncio.timeout(15):
-            await room.connect(url, pass_, rtc.RoomOptions(auto_subscribe=False))
-    except (rtc.ConnectError, TimeoutError) as error:
-        said = error.message if isinstance(error, rtc.ConnectError) else "no answer"
-        yield _failed("token", explain(url, said), "a room that lets us in")
+        await visit(room, settings, "micstream-doctor")
+    except ConnectionFailed as error:
+        yield _failed("token", error, "a room that lets us in")
         return
     try:
         yield Check("token", "ok", f"let into the room {settings.room!r}")

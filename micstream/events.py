@@ -55,6 +55,32 @@ class Connection(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AvatarStarting(Event):
+    """A step on the avatar's way into the room is done.
+
+    `asked` its server, which `accepted` it; or `present`: it was there. It `joined`, is `active`
+    (data reaches it), and shows its `picture`. `ready`: nothing is missing.
+    """
+
+    EVENT = "avatar_starting"
+    identity: str
+    step: Literal["asked", "accepted", "present", "joined", "active", "picture", "ready"]
+    seconds: float
+    """What this step took."""
+    total_s: float
+    """Since the beginning."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AvatarStopped(Event):
+    """The avatar was taken out of the room; `found`: unless it was not there."""
+
+    EVENT = "avatar_stopped"
+    identity: str
+    found: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class AvatarJoined(Event):
     """The avatar is in the room; it may not listen yet."""
 

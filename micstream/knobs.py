@@ -12,7 +12,10 @@ from typing import Any, Final
 
 @dataclass(frozen=True, slots=True)
 class Knob:
-    """One setting. `env` is the variable's name; the option is `--` and the name with dashes."""
+    """One setting. `env` is the variable's name; the option is `--` and the name with dashes.
+
+    `also` is another name of that variable, used elsewhere: `Settings.chosen` decides.
+    """
 
     name: str
     help: str
@@ -24,6 +27,7 @@ class Knob:
     unit: str = ""
     choices: tuple[str, ...] = ()
     env: str = ""
+    also: str = ""
     short: str = ""
     secret: bool = False
     several: bool = False
@@ -40,6 +44,7 @@ class Knob:
 
 
 ROOM: Final = "Room and avatar"
+STARTING: Final = "Bringing the avatar in"
 MICROPHONE: Final = "Microphone"
 CLEANING: Final = "Cleaning"
 SENDING: Final = "Sending"
@@ -112,6 +117,44 @@ KNOBS: Final = (
         0.5,
         60,
         unit="s",
+    ),
+    Knob(
+        "license_key",
+        "License key for the avatar's server. Better in the environment: a process list shows "
+        "options.",
+        STARTING,
+        env="AVALUMA_LICENSE_KEY",
+        also="AVALUMA_API_KEY",
+        secret=True,
+    ),
+    Knob(
+        "avatar_id",
+        "The avatar to bring in: its .hvia file's name without the ending. Where --avatar is not "
+        "given, avatar-ID is the one to speak through.",
+        STARTING,
+        env="AVALUMA_AVATAR_ID",
+    ),
+    Knob(
+        "avatar_server",
+        "Address of the avatar's server.",
+        STARTING,
+        "https://api.avaluma.ai",
+        env="AVATAR_SERVER_URL",
+        also="AVALUMA_API_URL",
+    ),
+    Knob(
+        "start_avatar",
+        "Have its server bring the avatar in, unless it is in the room.",
+        STARTING,
+        False,
+        bool,
+    ),
+    Knob(
+        "keep_avatar",
+        "The same, and again whenever it has left or fallen silent.",
+        STARTING,
+        False,
+        bool,
     ),
     Knob(
         "device",
@@ -217,6 +260,14 @@ KNOBS: Final = (
         1,
         600,
         unit="s",
+    ),
+    Knob(
+        "avatar_state",
+        "Tell the avatar what the performer does (user: speaking, listening, away) and whether its "
+        "own sound plays (agent: speaking, listening). on: both.",
+        SENDING,
+        "on",
+        choices=("on", "user", "agent", "off"),
     ),
     Knob(
         "preset",

@@ -15,6 +15,7 @@ from micstream import calibration, events
 from micstream.avatar import address
 from micstream.avatar.room import AvatarRoom
 from micstream.avatar.speaker import Speaker
+from micstream.avatar.state import AvatarState
 from micstream.cleaning import Cleaner
 from micstream.errors import (
     AudioDeviceError,
@@ -108,6 +109,9 @@ class Performance:
         self.hurry = asyncio.Event()
         """Set it to leave within two seconds; else what was sent is played first."""
         self._speaker = Speaker(self.room, monitor, settings)
+        self._state = AvatarState(self.room, settings.avatar_state)
+        self._speaker.on_event = self._state.heard
+        monitor.listen(self._state.note)
         self._path: SoundPath | None = None
         self._awaits_microphone = False
         self._connected = False
@@ -120,6 +124,7 @@ class Performance:
         await self.room.__aenter__()
         self._tasks = [
             asyncio.create_task(self._speaker.run()),
+            asyncio.create_task(self._state.run()),
             asyncio.create_task(self._watch_backlog()),
             asyncio.create_task(self._tell_absence()),
         ]
@@ -141,6 +146,7 @@ class Performance:
             stop_s = _STOP_S if backlog_s < _STOP_S else 0.0
             await self._wait(self.room.drain(), backlog_s + _REPORT_LATE_S, stop_s)
             await self.room.settle(hurry=self.hurry.is_set())
+            await self._state.rest()
         finally:
             await self.room.__aexit__()
         for error in ended:
@@ -279,6 +285,7 @@ class Performance:
     def set_gate(self, gate: Gate) -> None:
         """Mute (SHUT), hold the line open (OPEN), or leave it to the detector (VOICE)."""
         self.gate = gate
+        self._state.mute(gate is Gate.SHUT and self._settings.talk == "voice")
         if self._path is not None:
             for event, at in self._path.set_gate(gate):
                 self._speaker.put(event, at)

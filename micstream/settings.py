@@ -23,6 +23,10 @@ def _knob(name: str) -> Any:
     return Field(default=knob.default, validation_alias=knob.variable, repr=False, **bounds)
 
 
+def _also(name: str) -> Any:
+    return Field(default=None, validation_alias=knobs.BY_NAME[name].also, repr=False)
+
+
 class Settings(BaseSettings):
     """What `knobs.py` describes, validated. Secrets are masked wherever it is shown."""
 
@@ -46,6 +50,13 @@ class Settings(BaseSettings):
     avatar: Annotated[tuple[str, ...], NoDecode] = _knob("avatar")
     wait_avatar: float | None = _knob("wait_avatar")
     ready_timeout: float = _knob("ready_timeout")
+    license_key: SecretStr | None = _knob("license_key")
+    license_key_also: SecretStr | None = _also("license_key")
+    avatar_id: str | None = _knob("avatar_id")
+    avatar_server: str = _knob("avatar_server")
+    avatar_server_also: str | None = _also("avatar_server")
+    start_avatar: bool = _knob("start_avatar")
+    keep_avatar: bool = _knob("keep_avatar")
     device: str | None = _knob("device")
     channel: int = _knob("channel")
     talk: Literal["voice", "push"] = _knob("talk")
@@ -59,6 +70,7 @@ class Settings(BaseSettings):
     late_after: float = _knob("late_after")
     late_bound: float = _knob("late_bound")
     max_backlog: float = _knob("max_backlog")
+    avatar_state: Literal["on", "user", "agent", "off"] = _knob("avatar_state")
     preset: Place | None = _knob("preset")
     vad: Vad = _knob("vad")
     vad_on: float | None = _knob("vad_on")
@@ -75,6 +87,15 @@ class Settings(BaseSettings):
     min_speech_ms: int | None = _knob("min_speech_ms")
     max_length_ms: int = _knob("max_length_ms")
     search_ms: int = _knob("search_ms")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _exactly(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Whoever names the avatar to bring in speaks through that one."""
+        avatar_id = given.get("AVALUMA_AVATAR_ID", given.get("avatar_id"))
+        if isinstance(avatar_id, str) and not given.keys() & {"MICSTREAM_AVATAR", "avatar"}:
+            return {**given, "MICSTREAM_AVATAR": (f"avatar-{avatar_id}",)}
+        return given
 
     @field_validator("*", mode="before")
     @classmethod
@@ -113,6 +134,13 @@ class Settings(BaseSettings):
             raise ValueError("it is empty; expected a name")
         return value
 
+    @field_validator("avatar_id")
+    @classmethod
+    def _one(cls, value: str | None) -> str | None:
+        if value is not None and (not value.strip() or "*" in value):
+            raise ValueError("expected the name of one avatar")
+        return value
+
     @field_validator("url")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
@@ -120,15 +148,20 @@ class Settings(BaseSettings):
             return None
         if "@" in value:
             raise ValueError("an address carries no user or password; use LIVEKIT_API_SECRET")
-        try:
-            parts = urlsplit(value)
-            known = parts.scheme in ("ws", "wss", "http", "https")
-            usable = known and parts.hostname and parts.port != 0
-        except ValueError:
-            usable = False
-        if not usable:
+        if not _leads_somewhere(value, "ws", "wss", "http", "https"):
             raise ValueError("expected an address such as wss://example.livekit.cloud")
         return value
+
+    @field_validator("avatar_server", "avatar_server_also")
+    @classmethod
+    def _page(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if "@" in value:
+            raise ValueError("an address carries no user or password; use AVALUMA_LICENSE_KEY")
+        if not _leads_somewhere(value, "http", "https"):
+            raise ValueError("expected an address such as https://api.avaluma.ai")
+        return value.rstrip("/")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -145,6 +178,26 @@ class Settings(BaseSettings):
         if self.max_backlog * 1000 <= self.lead_ms:
             raise ValueError("--max-backlog must be longer than --lead-ms")
         return self
+
+    def chosen(self, name: Literal["license_key", "avatar_server"]) -> Any:
+        """The value of a setting whose variable has two names.
+
+        Raises:
+            UsageError: both are set, and differ: who knows which is meant?
+        """
+        knob = knobs.BY_NAME[name]
+        ours, other = getattr(self, name), getattr(self, f"{name}_also")
+        if other is None or name not in self.model_fields_set:
+            return ours if other is None else other
+        if ours is not None and ours != other:
+            shown = "" if knob.secret else f" ({ours} and {other})"
+            raise UsageError(
+                f"{knob.variable} and {knob.also} are both set, and differ{shown}",
+                hint=f"unset one of them, in the environment and in .env files, or give "
+                f"{knob.option}",
+                code="settings_differ",
+            )
+        return ours
 
     @property
     def tuning(self) -> Tuning:
@@ -165,11 +218,20 @@ class Settings(BaseSettings):
         shown = []
         for name in type(self).model_fields:
             value = getattr(self, name)
-            masked = value is not None and (knobs.BY_NAME[name].secret or name == "api_key")
+            knob = knobs.BY_NAME[name.removesuffix("_also")]
+            masked = value is not None and (knob.secret or name == "api_key")
             shown.append(f"{name}={'***' if masked else repr(value)}")
         return f"Settings({', '.join(shown)})"
 
     __str__ = __repr__
+
+
+def _leads_somewhere(address: str, *schemes: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def load(**flags: Any) -> Settings:
@@ -180,6 +242,8 @@ def load(**flags: Any) -> Settings:
             expected, and never repeats a secret.
     """
     given = {name: value for name, value in flags.items() if value is not None and value != []}
+    # An option goes before either name of its variable.
+    given |= {f"{knob.name}_also": None for knob in knobs.KNOBS if knob.also and knob.name in given}
     try:
         return Settings(**given)
     except ValidationError as error:
@@ -202,12 +266,14 @@ def load(**flags: Any) -> Settings:
 def _explain(problem: Mapping[str, Any]) -> str:
     where = str(problem["loc"][0]) if problem["loc"] else ""
     message = str(problem["msg"]).removeprefix("Value error, ")
-    knob = next((k for k in knobs.KNOBS if where in (k.name, k.variable)), None)
+    known = (k for k in knobs.KNOBS if where in (k.name, k.variable, k.also, f"{k.name}_also"))
+    knob = next(known, None) if where else None  # else it is about several together
     if knob is None:
         return message
     hidden = knob.secret or "@" in str(problem.get("input"))  # an address may hold a password
     value = "" if hidden else f" {problem.get('input')!r} cannot be used:"
-    return f"{knob.option} ({knob.variable}):{value} {message[:1].lower()}{message[1:]}"
+    variable = knob.also if where == knob.also else knob.variable
+    return f"{knob.option} ({variable}):{value} {message[:1].lower()}{message[1:]}"
 
 
 __all__ = ["Settings", "load"]

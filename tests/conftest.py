@@ -20,7 +20,9 @@ import pytest
 
 from micstream.errors import MicstreamError
 from micstream.local.avatar import AvatarProcess, local_avatar
+from micstream.local.avatar_server import avatar_server
 from micstream.local.server import LocalServer, find_server
+from tests.support.avatar_servers import KEY, Avatars
 from tests.support.sound import VirtualMicrophone, virtual_microphone
 
 SENDER = "external-audio-sender"
@@ -60,7 +62,7 @@ def no_settings_of_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     """Environment and calibrations of whoever runs the tests have no say in them."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     for name in tuple(os.environ):
-        if name.startswith(("LIVEKIT_", "MICSTREAM_")):
+        if name.startswith(("LIVEKIT_", "MICSTREAM_", "AVALUMA_", "AVATAR_")):
             monkeypatch.delenv(name)
 
 
@@ -80,6 +82,13 @@ def avatar(server: LocalServer) -> AvatarFactory:
         return local_avatar(server.url, server.api_key, server.api_secret, room, sender, identity)
 
     return start
+
+
+@pytest.fixture
+async def avatars() -> AsyncIterator[Avatars]:
+    """An avatar server, with one avatar getting ready."""
+    async with avatar_server(KEY, ["demo", "anna"]) as (running, address):
+        yield Avatars(running, address)
 
 
 @pytest.fixture

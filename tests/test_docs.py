@@ -22,15 +22,22 @@ PAGES = [ROOT / "README.md", ROOT / "GUARANTEES.md", *sorted((ROOT / "docs").glo
 GROUP = typer.main.get_command(app)
 assert isinstance(GROUP, TyperGroup)
 COMMANDS = GROUP.commands
+PARTS = {
+    f"{name} {part}": command
+    for name, group in COMMANDS.items()
+    if isinstance(group, TyperGroup)
+    for part, command in group.commands.items()
+}
+EACH = COMMANDS | PARTS
 OPTIONS = {
     name: {option for parameter in command.params for option in parameter.opts}
-    for name, command in COMMANDS.items()
+    for name, command in EACH.items()
 }
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", EACH)
 def test_each_command_explains_itself(name: str) -> None:
-    command = COMMANDS[name]
+    command = EACH[name]
     words, _, examples = (command.help or "").partition("Examples:")
     assert len(words.split()) > 5
     assert f"micstream {name}" in examples
@@ -39,9 +46,9 @@ def test_each_command_explains_itself(name: str) -> None:
             assert parameter.help, parameter.name
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", EACH)
 def test_the_examples_in_the_help_are_real(name: str) -> None:
-    assert_real(COMMANDS[name].help or "")
+    assert_real(EACH[name].help or "")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -51,7 +58,7 @@ def test_the_commands_and_options_of_a_page_are_real(page: Path) -> None:
 
 def test_the_readme_names_every_command() -> None:
     readme = PAGES[0].read_text(encoding="utf-8")
-    missing = [name for name in COMMANDS if f"micstream {name}" not in readme]
+    missing = [name for name in EACH if f"micstream {name}" not in readme]
     assert not missing
 
 
@@ -70,7 +77,8 @@ def test_the_readme_tells_the_presets_as_they_are() -> None:
 def test_the_settings_example_explains_every_variable_and_no_other() -> None:
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     named = re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE)
-    assert sorted(named) == sorted(knob.variable for knob in knobs.KNOBS)
+    names = {name for knob in knobs.KNOBS for name in (knob.variable, knob.also) if name}
+    assert sorted(named) == sorted(names)
 
 
 def test_every_promise_names_tests_that_exist() -> None:
@@ -125,6 +133,8 @@ def assert_real(text: str) -> None:
     for name, rest in mentions:
         if name not in COMMANDS:
             continue  # a sentence about it
+        part = f"{name} {(rest.split() or [''])[0]}"
+        name = part if part in EACH else name
         used = re.findall(r"(?<!\S)(--?[a-z][a-z-]*)", rest)
         unknown = [option for option in used if option not in OPTIONS[name] | {"--help", "-h"}]
         assert not unknown, f"micstream {name} has no {unknown}"

@@ -17,6 +17,8 @@ from micstream.speech.events import EndReason
 PUBLISHED = {
     "capturing": {"device", "rate", "channels", "preset"},
     "connection": {"state", "attempt"},
+    "avatar_starting": {"identity", "step", "seconds", "total_s"},
+    "avatar_stopped": {"identity", "found"},
     "avatar_joined": {"identity"},
     "avatar_ready": {"identity", "how"},
     "avatar_left": {"identity"},
@@ -59,6 +61,8 @@ EXAMPLES: dict[str, Event] = {
     for example in (
         events.Capturing(device="Kühn USB", rate=48_000, channels=2, preset="stage"),
         events.Connection(state="connected", attempt=1),
+        events.AvatarStarting(identity="avatar-a", step="joined", seconds=0.05, total_s=1.44),
+        events.AvatarStopped(identity="avatar-a", found=True),
         events.AvatarJoined(identity="avatar-a"),
         events.AvatarReady(identity="avatar-a", how="probe"),
         events.AvatarLeft(identity="avatar-a"),

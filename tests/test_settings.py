@@ -28,6 +28,8 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty folder to run in, and none of our variables in the environment."""
     for knob in KNOBS:
         monkeypatch.delenv(knob.variable, raising=False)
+        if knob.also:
+            monkeypatch.delenv(knob.also, raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -105,6 +107,7 @@ def _two_values(knob: Knob) -> tuple[Any, Any]:
         "max_length_ms": (20_000, 40_000),
         "pre_roll_ms": (100, 200),
         "avatar": ("one", ("two",)),
+        "avatar_server": ("http://one:1", "https://two.example"),
     }
     if knob.name in special:
         return special[knob.name]
@@ -122,6 +125,62 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "get_secret_value"):
         value = value.get_secret_value()
     return (value,) if isinstance(value, str) else value
+
+
+class TestTwoNames:
+    """What the documentation and the plugin of Avaluma name differently."""
+
+    @pytest.mark.parametrize("name", ["license_key", "avatar_server"])
+    def test_either_will_do_and_both_where_they_agree(
+        self, name: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        knob = knobs.BY_NAME[name]
+        value = "http://one:8080" if name == "avatar_server" else "one"
+        for variable in (knob.variable, knob.also):
+            monkeypatch.setenv(variable, value)
+            assert _plain(load().chosen(name)) == (value,)
+            monkeypatch.delenv(variable)
+        (tmp_path / ".env.local").write_text(f"{knob.also}={value}\n")
+        monkeypatch.setenv(knob.variable, value + ("/" if name == "avatar_server" else ""))
+        assert _plain(load().chosen(name)) == (value,)
+
+    def test_where_they_differ_neither_is_taken(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("AVALUMA_API_KEY", "hidden-one")
+        (tmp_path / ".env").write_text("AVALUMA_LICENSE_KEY=hidden-two\n")
+        monkeypatch.setenv("AVATAR_SERVER_URL", "http://one:8080")
+        monkeypatch.setenv("AVALUMA_API_URL", "http://two:8080")
+        settings = load()
+        for name in ("license_key", "avatar_server"):
+            with pytest.raises(UsageError) as caught:
+                settings.chosen(name)  # type: ignore[arg-type] # a Literal
+            knob = knobs.BY_NAME[name]
+            assert f"{knob.variable} and {knob.also} are both set" in caught.value.message
+            assert knob.option in caught.value.hint
+            assert "hidden" not in caught.value.message + caught.value.hint + repr(settings)
+        given = load(license_key="three", avatar_server="http://three:1")
+        assert given.chosen("license_key").get_secret_value() == "three"
+        assert given.chosen("avatar_server") == "http://three:1"
+
+    def test_the_avatar_to_bring_in_is_the_one_to_speak_through(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AVALUMA_AVATAR_ID", "anna")
+        assert load().avatar == ("avatar-anna",)
+        assert load(avatar_id="a,b").avatar == ("avatar-a,b",)
+        assert load(avatar=["other-*"]).avatar == ("other-*",)
+        monkeypatch.setenv("MICSTREAM_AVATAR", "x")
+        assert load().avatar == ("x",)
+        assert "--avatar-id (AVALUMA_AVATAR_ID)" in refused(avatar_id="an*")
+
+    @pytest.mark.parametrize("address", ["api.avaluma.ai", "ws://x:1", "http://", "http://x:0"])
+    def test_a_page_is_expected(self, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        expected = "expected an address such as https://api.avaluma.ai"
+        assert expected in refused(avatar_server=address)
+        monkeypatch.setenv("AVALUMA_API_URL", address)
+        assert f"(AVALUMA_API_URL): {address!r} cannot be used: {expected}" in refused()
+        assert "hidden" not in refused(avatar_server="http://user:hidden@host")
 
 
 class TestRefused:
@@ -224,6 +283,7 @@ class TestSecrets:
     @given(secret=SECRETS, token=SECRETS)
     def test_no_secret_is_ever_shown(self, secret: str, token: str) -> None:
         given_ = {"api_secret": secret, "token": token, "api_key": "key-" + secret}
+        given_ |= {"license_key": token}
         settings = load(**given_)
         assert settings.api_secret is not None
         assert settings.api_secret.get_secret_value() == secret
@@ -269,7 +329,8 @@ def test_settings_cannot_be_changed() -> None:
 
 class TestKnobs:
     def test_settings_have_exactly_the_knobs(self) -> None:
-        assert list(Settings.model_fields) == [knob.name for knob in KNOBS]
+        names = [(knob.name, f"{knob.name}_also") if knob.also else (knob.name,) for knob in KNOBS]
+        assert list(Settings.model_fields) == [name for both in names for name in both]
 
     @pytest.mark.parametrize("knob", KNOBS, ids=lambda knob: knob.name)
     def test_the_default_can_be_used(self, knob: Knob) -> None:
@@ -296,7 +357,8 @@ class TestKnobs:
         assert len(knob.help) > 15
         assert knob.help.endswith(".")
         assert (knob.low is None) == (knob.high is None)
-        assert re.fullmatch(r"(LIVEKIT|MICSTREAM)_[A-Z_]+", knob.variable)
+        theirs = "AVALUMA|AVATAR" if knob.panel == knobs.STARTING else "LIVEKIT"
+        assert re.fullmatch(rf"({theirs}|MICSTREAM)_[A-Z_]+", knob.variable)
 
     def test_what_is_not_given_is_the_presets(self) -> None:
         assert load().tuning == TUNINGS["hybrid", "room"]
@@ -324,7 +386,11 @@ class TestKnobs:
         assert "--vad-off must not be above --vad-on" in refused(vad_on=0.2, vad_off=0.3)
 
     def test_secrets_are_marked(self) -> None:
-        assert {knob.name for knob in KNOBS if knob.secret} == {"api_secret", "token"}
+        assert {knob.name for knob in KNOBS if knob.secret} == {
+            "api_secret",
+            "token",
+            "license_key",
+        }
 
 
 @pytest.fixture

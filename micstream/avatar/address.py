@@ -83,11 +83,24 @@ def refuse_insecure(settings: Settings) -> None:
     Raises:
         UsageError: `ws://` or `http://` to a public host, and `insecure` is not set.
     """
-    url = settings.url
-    if url and is_plain(url) and reach(url) is Reach.FAR and not settings.insecure:
+    if settings.url:
+        _refuse(settings.url, settings, "reads our token and can join the room with it")
+
+
+def refuse_insecure_server(url: str, settings: Settings) -> None:
+    """The same for the license key, and the address of the avatar's server.
+
+    Raises:
+        UsageError: `http://` to a public host, and `insecure` is not set.
+    """
+    _refuse(url, settings, "reads the license key and can use it")
+
+
+def _refuse(url: str, settings: Settings, danger: str) -> None:
+    if is_plain(url) and reach(url) is Reach.FAR and not settings.insecure:
         raise UsageError(
             f"{shown(url)} is not encrypted and leads through the internet: whoever is on "
-            "the way reads our token and can join the room with it",
+            f"the way {danger}",
             hint=f"use {_encrypted(url)}, or accept it with --insecure (MICSTREAM_INSECURE=1)",
             code="insecure_url",
         )
@@ -119,6 +132,32 @@ def doubts(settings: Settings) -> list[Warned]:
                 message="this server takes the development key: everybody knows it, and can join "
                 "and close every room",
                 hint="give the server keys of its own: livekit-server generate-keys",
+            )
+        )
+    return found
+
+
+def server_doubts(url: str, settings: Settings) -> list[Warned]:
+    """What is unsafe or cannot work about the avatar's server: `plain_http`, `url_is_local`."""
+    if reach(url) is Reach.SELF:
+        return []
+    found = []
+    if is_plain(url) and (settings.insecure or reach(url) is Reach.NEAR):
+        found.append(
+            Warned(
+                code="plain_http",
+                message=f"{shown(url)} is not encrypted: whoever is on the way reads the license "
+                "key and can use it",
+                hint=f"use {_encrypted(url)} where others share this network",
+            )
+        )
+    if settings.url and reach(settings.url) is Reach.SELF:
+        found.append(
+            Warned(
+                code="url_is_local",
+                message=f"the avatar is told to join at {shown(settings.url)}, which from its "
+                f"server, {shown(url)}, leads to that server itself",
+                hint="give LIVEKIT_URL an address that leads here from there too",
             )
         )
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import re
+import secrets
 import time
 from typing import Final
 
@@ -31,6 +32,28 @@ def credentials(settings: Settings) -> tuple[str, str]:
         UsageError: address, key, secret or token is missing or of no use, or the way is open to
             all the internet.
     """
+    url = server_url(settings)
+    if settings.token is not None:
+        given = settings.token.get_secret_value()
+        token.check_agent(given)
+        return url, given
+    api_key, api_secret = key_and_secret(settings)
+    minted = token.mint(
+        api_key=api_key,
+        api_secret=api_secret,
+        room=settings.room,
+        identity=settings.identity,
+        ttl=TOKEN_LIFE,
+    )
+    return url, minted
+
+
+def server_url(settings: Settings) -> str:
+    """Where the LiveKit server is.
+
+    Raises:
+        UsageError: it is not set, or the way is open to all the internet.
+    """
     if not settings.url:
         raise UsageError(
             "no server: LIVEKIT_URL is not set",
@@ -39,10 +62,15 @@ def credentials(settings: Settings) -> tuple[str, str]:
             code="no_url",
         )
     refuse_insecure(settings)
-    if settings.token is not None:
-        given = settings.token.get_secret_value()
-        token.check_agent(given)
-        return settings.url, given
+    return settings.url
+
+
+def key_and_secret(settings: Settings) -> tuple[str, str]:
+    """The API key and its secret, with which tokens are made.
+
+    Raises:
+        UsageError: one is not set.
+    """
     if not settings.api_key or settings.api_secret is None:
         missing = "LIVEKIT_API_KEY" if not settings.api_key else "LIVEKIT_API_SECRET"
         raise UsageError(
@@ -50,14 +78,7 @@ def credentials(settings: Settings) -> tuple[str, str]:
             hint="set LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment or in .env.local",
             code="no_credentials",
         )
-    minted = token.mint(
-        api_key=settings.api_key,
-        api_secret=settings.api_secret.get_secret_value(),
-        room=settings.room,
-        identity=settings.identity,
-        ttl=TOKEN_LIFE,
-    )
-    return settings.url, minted
+    return settings.api_key, settings.api_secret.get_secret_value()
 
 
 async def connect(room: rtc.Room, settings: Settings) -> None:
@@ -82,6 +103,35 @@ async def connect(room: rtc.Room, settings: Settings) -> None:
     except rtc.ConnectError as error:
         given = pass_ if settings.token is not None else None
         raise explain(url, error.message, given=given) from None
+
+
+async def visit(room: rtc.Room, settings: Settings, name: str) -> None:
+    """Connect `room` as a viewer of whom the room takes no notice, as `name` and a random end.
+
+    Of kind standard: an agent may be taken for the sender.
+
+    Raises:
+        UsageError: the settings do not suffice.
+        ConnectionFailed: the server is not reached or does not let us in.
+    """
+    guard_sdk_log()
+    url = server_url(settings)
+    api_key, api_secret = key_and_secret(settings)
+    pass_ = token.mint(
+        api_key=api_key,
+        api_secret=api_secret,
+        room=settings.room,
+        identity=f"{name}-{secrets.token_hex(3)}",
+        kind="standard",
+        ttl=TOKEN_LIFE,
+        passing=True,
+    )
+    try:
+        async with asyncio.timeout(_CONNECT_S):
+            await room.connect(url, pass_, rtc.RoomOptions(auto_subscribe=False))
+    except (rtc.ConnectError, TimeoutError) as error:
+        said = error.message if isinstance(error, rtc.ConnectError) else "no answer"
+        raise explain(url, said) from None
 
 
 def explain(url: str, said: str, *, given: str | None = None) -> ConnectionFailed:

@@ -21,8 +21,6 @@ _PROBE_BOUND_EVERY_S: Final = 2.0
 _ANSWER_S: Final = 1.0
 """What reaches an avatar while it is still joining is lost: better ask again than wait."""
 
-_ON_BEHALF: Final = "lk.publish_on_behalf"
-"""An avatar's attribute: for whom it speaks."""
 _SDK_S: Final = 7.0
 """The SDK's own patience with a call; less of it is a matter of our own clock."""
 _LONG_S: Final = 3600.0
@@ -77,7 +75,7 @@ def is_second_sender(participant: rtc.RemoteParticipant) -> bool:
     return (
         participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
         and "avatar" not in participant.identity.lower()
-        and _ON_BEHALF not in participant.attributes
+        and wire.ON_BEHALF not in participant.attributes
         and not participant.track_publications
     )
 

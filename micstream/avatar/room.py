@@ -172,7 +172,7 @@ class AvatarRoom:
         Raises:
             AvatarUnavailable: no avatar listens just now.
         """
-        utterance = await self.open_utterance(rate=rate, has_room=self._has_room)
+        utterance = await self.open_utterance(rate=rate, has_room=lambda: self.free_s > 0)
         try:
             yield utterance
         finally:
@@ -226,9 +226,6 @@ class AvatarRoom:
         )
         return self._open
 
-    def _has_room(self) -> bool:
-        return self.free_s > 0
-
     async def interrupt(self) -> None:
         """Close the open segment, whoever writes into it, and have the avatar drop all."""
         if self._open is not None:
@@ -242,6 +239,12 @@ class AvatarRoom:
         if self._room is not None and self._avatar is not None:
             identity = self._avatar.identity
             await self._playback.clear(self._room, identity, answer_s=answer_s, report_s=report_s)
+
+    async def call(self, method: str, payload: str) -> str | None:
+        """Call the avatar; None where it does not listen or answer. Raises rtc.RpcError."""
+        if self._room is None or self._avatar is None or not self.is_ready:
+            return None
+        return await presence.ask(self._room, self._avatar.identity, method, payload)
 
     # ---- the room ------------------------------------------------------------------------------
 

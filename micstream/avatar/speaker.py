@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import math
 import time
+from collections.abc import Callable
 from typing import Final
 
 from micstream.audio.format import SPEECH
@@ -59,6 +60,8 @@ class Speaker:
         self._patience = math.inf
         self._missing_since: float | None = None
         self._told_at = 0.0
+        self.on_event: Callable[[SegmentEvent], None] = lambda _: None
+        """Called with each event as it comes."""
 
     @property
     def held_s(self) -> float:
@@ -72,6 +75,7 @@ class Speaker:
 
         `ages`, at an onset: what waits becomes late.
         """
+        self.on_event(event)
         gathered = [(event, captured_at)]
         if self._gather:
             gathered = self._gather.push(event, captured_at)

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 
 import jwt
 
+from micstream.avatar import wire
 from micstream.errors import UsageError
 
 Kind = Literal["agent", "standard"]
@@ -42,29 +43,50 @@ def mint(
     and left, the server closes it 20 s later if only agents are left; one with the grant `agent`
     does not count (livekit-server, `pkg/rtc/participant.go`, IsDependent; `room.go`, CloseIfEmpty).
     """
-    video = {
-        "roomJoin": True,
-        "room": room,
-        "canPublish": False,
-        "canPublishData": kind == "agent",
-        "canSubscribe": True,
-        "canUpdateOwnMetadata": False,
-    }
+    claims = _claims(api_key, room, identity, kind, ttl)
+    may_send = kind == "agent"
+    claims["video"] |= {"canPublish": False, "canPublishData": may_send, "canSubscribe": True}
     if passing:
-        video["agent"] = True
+        claims["video"]["agent"] = True
+    if kind == "agent":  # for a room that our joining creates: it shall outlast a rehearsal
+        claims["roomConfig"] = {"emptyTimeout": _UNWATCHED_S, "departureTimeout": _UNWATCHED_S}
+    return jwt.encode(claims, api_secret, algorithm="HS256")
+
+
+def mint_avatar(
+    *,
+    api_key: str,
+    api_secret: str,
+    room: str,
+    identity: str,
+    sender: str,
+    ttl: datetime.timedelta,
+) -> str:
+    """A token for an avatar that speaks for `sender` in `room`.
+
+    The least with which livekit-agents' avatar worker does its work: it publishes tracks and sends
+    data (without, it answers no call). It hears nobody: sound comes to it as data. Which sources
+    its tracks name is left open, as others name none.
+    """
+    claims = _claims(api_key, room, identity, "agent", ttl)
+    claims["video"] |= {"canPublish": True, "canPublishData": True, "canSubscribe": False}
+    claims["attributes"] = {wire.ON_BEHALF: sender}
+    return jwt.encode(claims, api_secret, algorithm="HS256")
+
+
+def _claims(
+    api_key: str, room: str, identity: str, kind: Kind, ttl: datetime.timedelta
+) -> dict[str, Any]:
     now = int(time.time())
-    claims: dict[str, Any] = {
+    return {
         "iss": api_key,
         "sub": identity,
         "name": identity,
         "kind": kind,
         "nbf": now,
         "exp": now + round(ttl.total_seconds()),
-        "video": video,
+        "video": {"roomJoin": True, "room": room, "canUpdateOwnMetadata": False},
     }
-    if kind == "agent":  # for a room that our joining creates: it shall outlast a rehearsal
-        claims["roomConfig"] = {"emptyTimeout": _UNWATCHED_S, "departureTimeout": _UNWATCHED_S}
-    return jwt.encode(claims, api_secret, algorithm="HS256")
 
 
 def read(token: str) -> Mapping[str, Any]:

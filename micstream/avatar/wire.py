@@ -18,6 +18,11 @@ ALIVE_TOPIC: Final = "micstream.alive"
 CLEAR_BUFFER: Final = "lk.clear_buffer"
 PLAYBACK_STARTED: Final = "lk.playback_started"
 PLAYBACK_FINISHED: Final = "lk.playback_finished"
+USER_STATE: Final = "user_state_changed"
+AGENT_STATE: Final = "agent_state_changed"
+
+ON_BEHALF: Final = "lk.publish_on_behalf"
+"""An avatar's attribute: the identity for which it speaks, and to which it listens."""
 
 OK: Final = "ok"
 REJECT: Final = "reject"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from micstream.settings import Settings
 
 _SPEECH = "sentences.flac"
+_AVATAR = "demo"
 
 
 def register(app: typer.Typer) -> None:
@@ -89,24 +90,17 @@ async def _run(flags: Flags, output: Output, *, play: bool) -> None:
 
 
 async def _prepare(stack: AsyncExitStack, flags: Flags) -> Settings:
-    """A room with an avatar in it."""
-    from micstream.local.avatar import IDENTITY, local_avatar
+    """A room with an avatar in it, brought there as any other: by its server."""
+    from micstream.avatar.start import ask, order
+    from micstream.local.avatar_server import avatar_server
 
-    settings = await _find_room(stack, flags)
-    assert settings.url is not None
-    assert settings.api_key is not None
-    assert settings.api_secret is not None
+    key = secrets.token_urlsafe(24)
+    # First of all: the avatar gets ready while the room is found.
+    _, address = await stack.enter_async_context(avatar_server(key, [_AVATAR]))
+    avatar = {"avatar_server": address, "license_key": key, "avatar_id": _AVATAR}
+    settings = await _find_room(stack, flags | avatar)
     _say("starting the avatar")
-    await stack.enter_async_context(
-        local_avatar(
-            settings.url,
-            settings.api_key,
-            settings.api_secret.get_secret_value(),
-            settings.room,
-            settings.identity,
-            IDENTITY,
-        )
-    )
+    await ask(order(settings), on_trouble=lambda trouble: _say(trouble.message))
     return settings
 
 
@@ -115,12 +109,11 @@ async def _find_room(stack: AsyncExitStack, flags: Flags) -> Settings:
     from micstream.avatar.address import shown
     from micstream.avatar.connect import credentials
     from micstream.errors import UsageError
-    from micstream.local.avatar import IDENTITY
     from micstream.local.server import find_server, local_server
     from micstream.settings import load
 
     room = f"demo-{secrets.token_hex(3)}"
-    settings = load(**flags, room=room, avatar=[IDENTITY])
+    settings = load(**flags, room=room, avatar=[f"avatar-{_AVATAR}"])
     if settings.url:
         if not settings.api_key or settings.api_secret is None:
             raise UsageError(
@@ -138,7 +131,7 @@ async def _find_room(stack: AsyncExitStack, flags: Flags) -> Settings:
     return load(
         **flags,
         room=room,
-        avatar=[IDENTITY],
+        avatar=[f"avatar-{_AVATAR}"],
         url=server.url,
         api_key=server.api_key,
         api_secret=server.api_secret,

@@ -12,6 +12,7 @@ from micstream.cli.options import (
     CLEAN,
     CONNECTION,
     SEGMENTATION,
+    START,
     TRANSPORT,
     Flags,
     Output,
@@ -29,7 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command("live")(live)
 
 
-@takes(CONNECTION, CAPTURE, CLEAN, TRANSPORT, SEGMENTATION)
+@takes(CONNECTION, START, CAPTURE, CLEAN, TRANSPORT, SEGMENTATION)
 def live(flags: Flags, output: Output) -> None:
     """Speak through the avatar with your microphone.
 
@@ -42,6 +43,8 @@ def live(flags: Flags, output: Output) -> None:
 
       micstream live --device "USB" --avatar avatar-anna --mode utterance
 
+      micstream live --room show --avatar-id anna --keep-avatar
+
       micstream live --json | jq 'select(.event == "playback_started").delay_ms'
     """
     from micstream.cli.perform import perform
@@ -51,8 +54,12 @@ def live(flags: Flags, output: Output) -> None:
 
 async def listen(performance: Performance, settings: Settings, monitor: Monitor) -> None:
     """The microphone, until cancelled; or until no avatar came in the time given."""
-    listening = asyncio.create_task(performance.listen())
-    tasks: list[asyncio.Task[None]] = [listening]
+    from micstream.avatar.keeper import Keeper
+
+    tasks: list[asyncio.Task[None]] = []
+    if settings.start_avatar or settings.keep_avatar:
+        tasks.append(asyncio.create_task(Keeper(settings, monitor).run()))
+    tasks.append(asyncio.create_task(performance.listen()))
     if settings.wait_avatar is not None:
         tasks.append(asyncio.create_task(performance.room.wait_ready(settings.wait_avatar)))
     try:

@@ -9,12 +9,13 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from micstream.knobs import CLEANING, CUTTING, KNOBS, MICROPHONE, ROOM, SENDING, Knob
+from micstream.knobs import CLEANING, CUTTING, KNOBS, MICROPHONE, ROOM, SENDING, STARTING, Knob
 
 Flags = dict[str, Any]
 """Settings given as options, by name; None where not given."""
 
 CONNECTION = tuple(knob for knob in KNOBS if knob.panel == ROOM)
+START = tuple(knob for knob in KNOBS if knob.panel == STARTING)
 CAPTURE = tuple(knob for knob in KNOBS if knob.panel == MICROPHONE)
 CLEAN = tuple(knob for knob in KNOBS if knob.panel == CLEANING)
 TRANSPORT = tuple(knob for knob in KNOBS if knob.panel == SENDING)
@@ -113,5 +114,5 @@ def describe(knob: Knob) -> str:
         parts.append(f"default {default} {knob.unit}".rstrip())
     if knob.low is not None:
         parts.append(f"{knob.low:g} to {knob.high:g}")
-    parts.append(knob.variable)
+    parts.append(" or ".join(name for name in (knob.variable, knob.also) if name))
     return "; ".join(parts)

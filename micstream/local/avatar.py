@@ -4,13 +4,17 @@
 
 is that worker. Its settings come by environment: LIVEKIT_URL, LIVEKIT_TOKEN (its own: of kind
 agent) and MICSTREAM_SENDER (the identity it listens to). It prints `ready` when it has joined,
-exits with 0 on SIGTERM, and with 1 and its reason when anything in it has ended.
+exits with 0 on SIGTERM, and with 1 and its reason when anything in it has ended. With `--spare` it
+loads all it needs, which takes seconds, and reads its settings from standard input: one line, a
+JSON object of `url`, `token` and `sender`. At the end of the input it ends.
 """
 
 from __future__ import annotations
 
 import asyncio
+import datetime
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -27,12 +31,13 @@ READY_TIMEOUT_S = 20.0
 IDENTITY = "avatar-demo"
 REASON = "ended: "  # marks the worker's own last word: the libraries below it print lines too
 
+_LIFE = datetime.timedelta(hours=6)
+
 
 @dataclass(frozen=True)
 class AvatarProcess:
-    """A running avatar worker."""
+    """A running avatar worker; a spare one until it has been told to `join`."""
 
-    identity: str
     _process: subprocess.Popen[bytes] = field(repr=False)
     _log: Path = field(repr=False)
 
@@ -62,23 +67,41 @@ class AvatarProcess:
         lines = [line for line in self.output.splitlines() if line.startswith(REASON)]
         return lines[-1].removeprefix(REASON) if lines else ""
 
+    async def join(self, url: str, token: str, sender: str) -> None:
+        """Have it join, once, and listen to `sender` alone, who may come before or after it.
+
+        Raises MicstreamError (code "avatar_failed") when it has not joined within 20 seconds.
+        """
+        assert self._process.stdin is not None
+        line = json.dumps({"url": url, "token": token, "sender": sender}) + "\n"
+        try:
+            with self._process.stdin as settings:
+                settings.write(line.encode())
+        except BrokenPipeError:
+            pass  # it has ended: told below
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                while self.alive and "ready" not in self.output.splitlines():  # noqa: ASYNC110
+                    await asyncio.sleep(process.POLL_S)
+        except TimeoutError:
+            raise _failed(f"did not join within {READY_TIMEOUT_S:g} s", self) from None
+        if not self.alive:
+            raise _failed(f"ended with {self.exit_code}", self)
+
+    async def ended(self) -> None:
+        """Until it has ended."""
+        await process.ended(self._process)
+
     async def end(self) -> None:
         """SIGTERM, and SIGKILL when it has not ended within three seconds."""
         await process.end(self._process)
 
-    async def _ready(self) -> None:
-        while self.alive and "ready" not in self.output.splitlines():  # noqa: ASYNC110 - a file
-            await asyncio.sleep(process.POLL_S)
-
 
 @asynccontextmanager
-async def local_avatar(
-    url: str, api_key: str, api_secret: str, room: str, sender: str, identity: str = IDENTITY
-) -> AsyncIterator[AvatarProcess]:
-    """An avatar in `room` that listens to `sender` alone; it ends with the context.
+async def spare_avatar() -> AsyncIterator[AvatarProcess]:
+    """An avatar that gets ready to join; it ends with the context.
 
-    `sender` may join before or after it. Raises MicstreamError: code "extra_missing" without the
-    extra `demo`, "avatar_failed" when it has not joined within 20 seconds.
+    Raises MicstreamError (code "extra_missing") without the extra `demo`.
     """
     missing = [name for name in ("livekit.agents", "PIL") if not _importable(name)]
     if missing:
@@ -87,48 +110,48 @@ async def local_avatar(
             hint='pip install "micstream[demo]"',
             code="extra_missing",
         )
+    private = ("LIVEKIT_", "AVALUMA_")
     environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("LIVEKIT_")
-    }
-    environment |= {
-        "LIVEKIT_URL": url,
-        "LIVEKIT_TOKEN": avatar_token(api_key, api_secret, room, sender, identity),
-        "MICSTREAM_SENDER": sender,
-        "PYTHONUNBUFFERED": "1",
+        name: value for name, value in os.environ.items() if not name.startswith(private)
     }
     with tempfile.TemporaryDirectory(prefix="micstream-avatar-") as folder:
         log = Path(folder) / "avatar.log"
-        command = [sys.executable, "-m", "micstream.local.avatar"]
-        avatar = AvatarProcess(
-            identity, process.start(command, environment=environment, log=log), log
+        running = process.start(
+            [sys.executable, "-m", "micstream.local.avatar", "--spare"],
+            environment=environment | {"PYTHONUNBUFFERED": "1"},
+            log=log,
+            stdin=subprocess.PIPE,
         )
+        avatar = AvatarProcess(running, log)
         try:
-            try:
-                async with asyncio.timeout(READY_TIMEOUT_S):
-                    await avatar._ready()
-            except TimeoutError:
-                raise _failed(f"did not join within {READY_TIMEOUT_S:g} s", avatar) from None
-            if not avatar.alive:
-                raise _failed(f"ended with {avatar.exit_code}", avatar)
             yield avatar
         finally:
             await avatar.end()
+            if running.stdin is not None:
+                running.stdin.close()
 
 
-def avatar_token(api_key: str, api_secret: str, room: str, sender: str, identity: str) -> str:
-    """The token of an avatar that speaks for `sender`; valid for six hours."""
-    from livekit import api
+@asynccontextmanager
+async def local_avatar(
+    url: str, api_key: str, api_secret: str, room: str, sender: str, identity: str = IDENTITY
+) -> AsyncIterator[AvatarProcess]:
+    """An avatar in `room` that listens to `sender` alone; it ends with the context.
 
-    grants = api.VideoGrants(room_join=True, room=room)
-    return (
-        api.AccessToken(api_key, api_secret)
-        .with_kind("agent")
-        .with_identity(identity)
-        .with_name(identity)
-        .with_attributes({"lk.publish_on_behalf": sender})
-        .with_grants(grants)
-        .to_jwt()
+    Raises MicstreamError as `spare_avatar` and `AvatarProcess.join` do.
+    """
+    from micstream.avatar.token import mint_avatar
+
+    token = mint_avatar(
+        api_key=api_key,
+        api_secret=api_secret,
+        room=room,
+        identity=identity,
+        sender=sender,
+        ttl=_LIFE,
     )
+    async with spare_avatar() as avatar:
+        await avatar.join(url, token, sender)
+        yield avatar
 
 
 def _importable(name: str) -> bool:
@@ -146,11 +169,20 @@ def _failed(what: str, avatar: AvatarProcess) -> MicstreamError:
 def main() -> int:
     """Be the worker; returns the exit code."""
     names = ("LIVEKIT_URL", "LIVEKIT_TOKEN", "MICSTREAM_SENDER")
-    settings = [os.environ.get(name, "") for name in names]
-    if not all(settings):
-        print(f"set {', '.join(names)}", file=sys.stderr)  # noqa: T201
-        return 2
-    from micstream.local.worker import run
+    if "--spare" in sys.argv:
+        from micstream.local.worker import run
+
+        line = sys.stdin.readline()
+        if not line:
+            return 0
+        told = json.loads(line)
+        settings = [told[name] for name in ("url", "token", "sender")]
+    else:
+        settings = [os.environ.get(name, "") for name in names]
+        if not all(settings):
+            print(f"set {', '.join(names)}", file=sys.stderr)  # noqa: T201
+            return 2
+        from micstream.local.worker import run
 
     url, token, sender = settings
     reason = asyncio.run(run(url=url, token=token, sender=sender))

@@ -20,7 +20,11 @@ PR_SET_PDEATHSIG = 1
 
 
 def start(
-    command: Sequence[str | Path], *, environment: Mapping[str, str], log: Path
+    command: Sequence[str | Path],
+    *,
+    environment: Mapping[str, str],
+    log: Path,
+    stdin: int = subprocess.DEVNULL,
 ) -> subprocess.Popen[bytes]:
     """Start `command`; what it prints on stdout and stderr is appended to `log`.
 
@@ -31,7 +35,7 @@ def start(
     with open(log, "ab", opener=_private) as output:
         return subprocess.Popen(
             [str(part) for part in command],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=dict(environment),

@@ -54,6 +54,24 @@ class _Runner(AvatarRunner):  # type: ignore[misc] # livekit.agents is not follo
             )
 
 
+class _Receiver(DataStreamAudioReceiver):  # type: ignore[misc] # not followed by mypy
+    """The stock receiver, but the runner does not wait for its sender: the face is there before."""
+
+    async def start(self) -> None:
+        """Leave it to `hear`."""
+
+    async def hear(self) -> None:
+        """Wait for the sender, and hear it until it ends or fails.
+
+        Its task keeps an error to itself, and the runner learns of it only when it next asks for
+        sound.
+        """
+        await super().start()
+        await asyncio.wait([self._main_atask])
+        if self._exception is not None:
+            raise self._exception
+
+
 async def run(*, url: str, token: str, sender: str) -> str | None:
     """Be the avatar of `sender` until SIGTERM or SIGINT: then None, else the reason of its end."""
     stop = asyncio.Event()
@@ -139,7 +157,7 @@ async def _first_end(
 
 async def _perform(room: rtc.Room, sender: str, face: TalkingFace) -> None:
     """Play what `sender` sends; returns or raises when any part of the runner has ended."""
-    receiver = DataStreamAudioReceiver(room, sender_identity=sender)
+    receiver = _Receiver(room, sender_identity=sender)
     runner = _Runner(
         room,
         audio_recv=receiver,
@@ -152,20 +170,17 @@ async def _perform(room: rtc.Room, sender: str, face: TalkingFace) -> None:
             audio_channels=1,
         ),
     )
-    await runner.start()  # waits for the sender
+    await runner.start()
+    hearing = asyncio.create_task(receiver.hear())
     complete = asyncio.create_task(runner.wait_for_complete())
     try:
-        # The receiver's task keeps its error to itself, and the runner learns of it only when it
-        # next asks for sound: so both are watched.
-        await asyncio.wait({complete, receiver._main_atask}, return_when=asyncio.FIRST_COMPLETED)
-        if receiver._exception is not None:
-            raise receiver._exception
-        if complete.done():
-            await complete
+        await asyncio.wait({complete, hearing}, return_when=asyncio.FIRST_COMPLETED)
+        await (hearing if hearing.done() else complete)
     finally:
         complete.cancel()
+        hearing.cancel()
         await _bounded(runner.aclose())
-        await asyncio.gather(complete, return_exceptions=True)
+        await asyncio.gather(complete, hearing, return_exceptions=True)
 
 
 async def _bounded(closing: _Step) -> None:

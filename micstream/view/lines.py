@@ -24,6 +24,16 @@ _STYLES = {
     "error": "bold red",
 }
 
+_STEPS = {
+    "asked": "asking its server",
+    "accepted": "its server starts it",
+    "present": "it is in the room already",
+    "joined": "it is in the room",
+    "active": "data reaches it",
+    "picture": "it shows its picture",
+    "ready": "it is ready",
+}
+
 _BACKLOG_SHOWN_S = 1.0
 """Less is the avatar's own buffer."""
 
@@ -63,6 +73,13 @@ def words(event: Event) -> str:
             return "the connection is lost; joining again until it works"
         case events.Connection():
             return "in the room"
+        case events.AvatarStarting():
+            took = f"  {event.seconds:.2f} s, {event.total_s:.2f} s in all"
+            return f"avatar {event.identity}: {_STEPS[event.step]:<25}{took}"
+        case events.AvatarStopped(found=True):
+            return f"avatar {event.identity} was taken out of the room"
+        case events.AvatarStopped():
+            return f"avatar {event.identity} is not in the room: nothing to stop"
         case events.AvatarJoined():
             return f"avatar {event.identity} is here"
         case events.AvatarReady():

@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 
 Event = dict[str, Any]
 
-_OURS = ("LIVEKIT_", "MICSTREAM_", "PULSE_", "XDG_RUNTIME_DIR")
+_OURS = ("LIVEKIT_", "MICSTREAM_", "AVALUMA_", "AVATAR_", "PULSE_", "XDG_RUNTIME_DIR")
 
 
 def environment(server: LocalServer | None = None, **more: str) -> dict[str, str]:

@@ -34,6 +34,18 @@ SHOWN: list[tuple[Event, str]] = [
         events.Connection(state="lost", attempt=1),
         "the connection is lost; joining again until it works",
     ),
+    (
+        events.AvatarStarting(identity="avatar-a", step="joined", seconds=0.05, total_s=1.44),
+        "avatar avatar-a: it is in the room          0.05 s, 1.44 s in all",
+    ),
+    (
+        events.AvatarStopped(identity="avatar-a", found=True),
+        "avatar avatar-a was taken out of the room",
+    ),
+    (
+        events.AvatarStopped(identity="avatar-a", found=False),
+        "avatar avatar-a is not in the room: nothing to stop",
+    ),
     (events.AvatarJoined(identity="avatar-a"), "avatar avatar-a is here"),
     (events.AvatarReady(identity="avatar-a", how="probe"), "avatar avatar-a listens (it answered)"),
     (

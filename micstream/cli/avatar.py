@@ -1,0 +1,190 @@
+"""`micstream avatar`: start, status, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import typer
+
+from micstream.cli.options import CONNECTION, START, Flags, Output, takes
+
+if TYPE_CHECKING:
+    from micstream.avatar.admin import Standing
+    from micstream.errors import MicstreamError
+    from micstream.monitor import Monitor
+    from micstream.settings import Settings
+
+# A token given leads one participant into the room; here more is needed.
+_ROOM = tuple(knob for knob in CONNECTION if knob.name != "token")
+_WHICH = tuple(knob for knob in START if knob.name == "avatar_id")
+_START = tuple(knob for knob in START if knob.kind is not bool)
+_THERE = tuple(knob for knob in _ROOM if knob.name not in ("wait_avatar", "ready_timeout"))
+
+_app = typer.Typer(
+    no_args_is_help=True,
+    help="Bring the avatar into the room, look whether it is there, take it out again.\n\n"
+    "Examples:\n\n"
+    "  micstream avatar start --room show --avatar-id anna\n\n"
+    "  micstream avatar status --room show\n\n"
+    "  micstream avatar stop --room show",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.add_typer(_app, name="avatar")
+
+
+@_app.command("start")
+@takes(_ROOM, _START)
+def start(flags: Flags, output: Output) -> None:
+    """Have the avatar's server bring the avatar in, and wait until it is there.
+
+    It will listen to the identity of --identity alone. Each step is told with the time it took;
+    --wait-avatar bounds them all together (default 30 s). One that is there already is left as it
+    is.
+
+    Examples:
+
+      micstream avatar start --room show --avatar-id anna
+
+      micstream avatar start --avatar-server http://localhost:8080 && micstream live
+    """
+    from micstream.cli.perform import end_on_signals, make_view, quiet_libraries
+    from micstream.monitor import Monitor
+    from micstream.settings import load
+
+    settings = load(**flags)
+    quiet_libraries(verbose=output.verbose)
+    monitor = Monitor()
+    monitor.listen(make_view(output))
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        restore = end_on_signals(stop)
+        working = asyncio.create_task(_start_and_wait(settings, monitor))
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                working.result()
+        finally:
+            restore()
+            for task in (working, stopping):
+                task.cancel()
+            await asyncio.wait({working, stopping})
+
+    asyncio.run(run())
+
+
+async def _start_and_wait(settings: Settings, monitor: Monitor) -> None:
+    from micstream.avatar.arrival import watching
+    from micstream.avatar.start import WAIT_S, Progress, bring, doubts, order
+
+    wanted = order(settings)
+    for doubt in doubts(settings):
+        monitor.emit(doubt)
+    within = WAIT_S if settings.wait_avatar is None else settings.wait_avatar
+    begun = time.monotonic()
+    progress = Progress(wanted.identity, monitor.emit)
+    async with watching(settings, wanted) as arrival:
+        await bring(settings, progress, within=within, on_trouble=monitor.emit)
+        await arrival.until_ready(
+            progress,
+            within=max(0.0, within - (time.monotonic() - begun)),
+            patience=settings.ready_timeout,
+            on_doubt=monitor.emit,
+        )
+
+
+@_app.command("status")
+@takes(_THERE, _WHICH)
+def status(flags: Flags, output: Output) -> None:
+    """Is the avatar in the room, since when, for whom, and what does it publish?
+
+    Exit 0 if it is there and active, else 6.
+
+    Examples:
+
+      micstream avatar status --room show --avatar-id anna
+
+      micstream avatar status --json | jq .avatars
+    """
+    settings, found = _look(flags, output)
+    if output.json:
+        told = {"room": settings.room, "avatars": [each.as_dict() for each in found]}
+        sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+    else:
+        from micstream.view.console import Terminal, printable
+
+        console = Terminal(plain=output.plain)
+        for each in found:
+            console.print(printable(_words(each, settings)), soft_wrap=True)
+        if not found:
+            console.print(printable(_absent(settings).message), soft_wrap=True)
+    if not any(each.is_active for each in found):
+        raise typer.Exit(6)
+
+
+@_app.command("stop")
+@takes(_THERE, _WHICH)
+def stop(flags: Flags, output: Output) -> None:
+    """Take the avatar out of the room. Where it is not there, nothing is to be done.
+
+    Examples:
+
+      micstream avatar stop --room show --avatar-id anna
+
+      micstream avatar stop --room show --avatar avatar-anna
+    """
+    from micstream.avatar.admin import remove
+    from micstream.cli.perform import make_view
+    from micstream.errors import UsageError
+    from micstream.events import AvatarStopped
+
+    settings, found = _look(flags, output)
+    if len(found) > 1:
+        raise UsageError(
+            f"several avatars are there: {', '.join(each.identity for each in found)}",
+            hint="say which: --avatar-id or --avatar",
+            code="several_avatars",
+        )
+    identity = found[0].identity if found else " or ".join(settings.avatar)
+    there = asyncio.run(remove(settings, identity)) if found else False
+    make_view(output)(AvatarStopped(identity=identity, found=there))
+
+
+def _look(flags: Flags, output: Output) -> tuple[Settings, list[Standing]]:
+    from micstream.avatar.admin import find
+    from micstream.cli.perform import quiet_libraries
+    from micstream.settings import load
+
+    settings = load(**flags)
+    quiet_libraries(verbose=output.verbose)
+    return settings, asyncio.run(find(settings))
+
+
+def _words(avatar: Standing, settings: Settings) -> str:
+    age = max(0, round(time.time() - avatar.since))
+    clock = time.strftime("%H:%M:%S", time.localtime(avatar.since))
+    if avatar.speaks_for is None:
+        listens = "does not say to whom it listens"
+    else:
+        listens = f"listens to {avatar.speaks_for!r}"
+        if avatar.speaks_for != settings.identity:
+            listens += f", not to us ({settings.identity!r})"
+    shows = " and ".join(avatar.tracks) or "nothing yet"
+    return (
+        f"{avatar.identity} is {avatar.state}, in the room since {clock} ({age // 60}:"
+        f"{age % 60:02} min); {listens}; publishes {shows}"
+    )
+
+
+def _absent(settings: Settings) -> MicstreamError:
+    from micstream.avatar.presence import explain_absence
+
+    return explain_absence(settings, here=False, waited=None)
