@@ -123,6 +123,11 @@ class _Viewer:
             self.frames += 1
             self.size = (event.frame.width, event.frame.height)
 
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
 
 async def speaking(server: LocalServer, module: Sequence[str], window_s: float) -> Figures:
     """A worker's CPU while it speaks and is watched."""
@@ -160,6 +165,7 @@ async def speaking(server: LocalServer, module: Sequence[str], window_s: float) 
             after, ended = running.cpu_times(), time.monotonic()
             spent = (after.user - before.user) + (after.system - before.system)
             assert viewer.size == (WIDTH, HEIGHT), viewer.size
+            await viewer.close()
             return {
                 "cpu_percent": 100 * spent / (ended - begun),
                 "fps": (viewer.frames - frames) / (ended - begun),
