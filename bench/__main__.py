@@ -1,8 +1,8 @@
 """All benchmarks, each a short run. For figures run them one by one.
 
 segmenter: the cost of finding utterances; segmentation: how well they are found, on labelled
-recordings that `--speech` names; cost: of a sender; latency: its delay;
-face: what the demo's avatar takes.
+recordings that `--speech` names; cost: of a sender; latency: its delay; face: what the demo's
+avatar takes. Endurance takes a quarter of an hour and is not among them: python -m bench.soak.
 """
 
 from __future__ import annotations

@@ -30,7 +30,8 @@ _SWALLOWED_MS = 25.0
 """A frame of the codec, and a piece: less cannot be told from its doing."""
 _FAITHFUL = 0.9
 """Correlation of an utterance in the microphone with its text, the resamplers between allowed."""
-_WANDER_S = 1.0
+_WANDER_S, _WANDER_MOST_S = 1.0, 10.0
+"""How far a stuttering microphone moves an utterance, and a run of them that were not found."""
 _BEGINS_S = 20.0
 _ONSET_FOUND = 0.5
 _CODEC_MS = 20.0
@@ -104,15 +105,19 @@ def spoken_places(
     """
     offset = _offset(track, script, mic, since)
     places = []
+    missed = 0
     for each in script:
+        wander = min(_WANDER_S * (1 + missed), _WANDER_MOST_S)
         whole = _cut(track, each.start, each.end - each.start)
-        begun = max(0, round((each.start + offset - _WANDER_S) * RATE))
-        reach = whole.size + round(2 * _WANDER_S * RATE)
+        begun = max(0, round((each.start + offset - wander) * RATE))
+        reach = whole.size + round(2 * wander * RATE)
         at, score = find(whole, mic.samples[begun : begun + reach])
         if score > _FAITHFUL:
             start = (begun + at) / RATE
             places.append(Utterance(each.text, start, start + each.end - each.start))
-            offset = start - each.start
+            offset, missed = start - each.start, 0
+        else:
+            missed += 1
     return places
 
 

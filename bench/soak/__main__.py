@@ -12,6 +12,9 @@ Beside each, sampled in the same way, a process that only is in the room with li
 sends nothing: what it grows by is not ours. Memory, descriptors and threads are read from outside
 (Linux), tasks are told by the programs themselves.
 
+Run it where the network interfaces stay as they are: `make chaos` makes some and removes them, and
+a connection that went by one of them is lost with it.
+
 Warm-up is the first tenth of the sound, or its first minute where that is longer. What is compared
 after it, and how, stands in bench/soak/trend.py. Exits with 1 where a limit was not kept, or where
 the run was ended early; Ctrl-C prints what was found until then.

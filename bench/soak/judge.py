@@ -11,9 +11,12 @@ from bench.soak.record import Record
 from bench.soak.trend import Series
 
 MEMORY_MIB = 5.0
-"""Growth after warm-up stays below."""
+"""Growth of resident memory after warm-up stays below. What is private of it goes up and down by
+tens of MiB with other programs that begin and end to use the same libraries."""
 DRIFT_MS = 30.0
 """Delays differ by no more, either way."""
+_LEAVING_S = 1.0
+"""Before the last report: from then on it leaves, and gives back what it has."""
 SHORT_S = 0.1
 """A frame of the avatar's: it may say that it played so much less of a segment than was sent."""
 
@@ -31,7 +34,7 @@ class Verdict:
 
 
 def window(record: Record) -> tuple[float, float]:
-    """From the end of the warm-up to the last segment's end: seconds since the record's beginning.
+    """From the end of the warm-up to the last segment: seconds since the record's beginning.
 
     Warm-up is reckoned in sound, so that it is the same for a run that is faster than time.
     """
@@ -39,7 +42,7 @@ def window(record: Record) -> tuple[float, float]:
     begun = (e["t"] for e in record.ours.named("utterance_started") if e["onset_s"] >= warm)
     ends = ("utterance_ended", "playback_finished")
     last = max((e["t"] for name in ends for e in record.ours.named(name)), default=record.begun)
-    return next(begun, float("inf")) - record.begun, last - record.begun
+    return next(begun, float("inf")) - record.begun, last - record.begun - _LEAVING_S
 
 
 def verdicts(record: Record) -> list[Verdict]:
@@ -61,7 +64,8 @@ def verdicts(record: Record) -> list[Verdict]:
         )
     ]
     if record.differs is None:
-        rows.append(_drift("delay, microphone to report", within(record.delays())))
+        leads = within(record.leads())
+        rows.append(_drift("delay, microphone to report", within(record.delays()), leads))
         rows.append(_drift("delay, microphone to viewer", within(record.heard)))
         rows += [_heard(record), _played_whole(record)]
     else:
@@ -89,12 +93,14 @@ def _flat(what: str, ours: Series, idle: Series) -> Verdict:
     return Verdict(f"{what} at rest", "none more", found, beside, more <= 0)
 
 
-def _drift(what: str, delays: Series) -> Verdict:
+def _drift(what: str, delays: Series, leads: Series | None = None) -> Verdict:
     limit = f"± {DRIFT_MS:g} ms"
     if not delays.tells:
         return Verdict(what, limit, "too short to tell", None, None)
     first, last = trend.quarters(delays)
     found = f"{first:.0f} at first, {last:.0f} at last"
+    if leads is not None and leads.tells:
+        found += " (lead {:.0f}, {:.0f})".format(*trend.quarters(leads))
     return Verdict(what, limit, found, None, abs(last - first) <= DRIFT_MS)
 
 
@@ -115,7 +121,7 @@ def _segments(record: Record) -> Verdict:
 def _heard(record: Record) -> Verdict:
     count = len(record.heard.values)
     ok = record.missing == 0 if record.whole and count + record.missing else None
-    found = f"{count}, {record.missing} missing"
+    found = f"{count} of {record.sentences}, {record.missing} missing"
     return Verdict("sentences that a viewer heard", "none missing", found, None, ok)
 
 
@@ -179,6 +185,7 @@ def figures(record: Record) -> Figures:
         "verdicts": [asdict(row) for row in verdicts(record)],
         "series": series,
         "delay_ms": shown(record.delays()),
+        "lead_ms": shown(record.leads()),
         "heard_ms": shown(record.heard),
         "report_ms": shown(record.reports()),
     }

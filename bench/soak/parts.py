@@ -79,6 +79,7 @@ def _listen(
     record: Record, track: Samples, script: list[Utterance], mic: Recording, heard: Recording
 ) -> None:
     """How late each sentence was heard; those that the microphone itself stuttered are left out."""
+    record.sentences = len(script)
     try:
         places = spoken_places(track, script, mic, since=mic.second_at(record.begun))
     except AssertionError as error:  # it did so all the time: that is not ours

@@ -49,10 +49,9 @@ def write_picture(records: Sequence[Record], place: Path) -> None:
             (record.ours, "micstream", _OURS),
             (record.idle, "only in the room", _IDLE),
         ):
-            for name, style in (("rss", "-"), ("uss", ":")):
-                series = taken.series[name]
-                memory.plot(series.times, series.values, style, color=color, label=f"{who}, {name}")
-        memory.set_ylabel("MiB")
+            series = taken.series["rss"]
+            memory.plot(series.times, series.values, color=color, label=who)
+        memory.set_ylabel("MiB, resident")
         memory.set_title(f"{record.part}: {record.sound_s / 60:.0f} min of speech and pauses")
         for name, words, color in _COUNTS:
             series = record.ours.series[name]
@@ -65,6 +64,7 @@ def write_picture(records: Sequence[Record], place: Path) -> None:
             shown = [
                 (record.delays(), "microphone to the avatar's report", _OURS),
                 (record.heard, "microphone to a viewer", "tab:red"),
+                (record.leads(), "lead: what the first write holds", "0.7"),
             ]
         for series, words, color in shown:
             delays.plot(series.times, series.values, ".", color=color, label=words)
@@ -75,7 +75,7 @@ def write_picture(records: Sequence[Record], place: Path) -> None:
             axes.axvspan(0, min(start, end), color="0.93", label="warm-up")
             axes.set_xlim(0, max(end, 1.0))
             axes.set_ylim(bottom=0)
-            axes.legend(fontsize=8, loc="lower right")
+            axes.legend(fontsize=8, loc="best")
     try:
         figure.savefig(place, dpi=100)
     except (OSError, ValueError) as error:

@@ -45,6 +45,8 @@ class Record:
     idle: Taken = field(default_factory=Taken)
     heard: Series = field(default_factory=Series)
     """Milliseconds from the microphone to a viewer, at the time at which a sentence was spoken."""
+    sentences: int = 0
+    """That were spoken; those which the microphone itself stuttered were not looked for."""
     missing: int = 0
     """Sentences that were nowhere to be heard."""
     whole: bool = False
@@ -62,6 +64,11 @@ class Record:
         """Milliseconds from the microphone to the avatar's report that it speaks."""
         started = self.ours.named("playback_started")
         return Series.of([(e["t"] - self.begun, e["delay_ms"]) for e in started])
+
+    def leads(self) -> Series:
+        """Milliseconds of sound in the first write: it grows by itself where an avatar stutters."""
+        begun = self.ours.named("utterance_started")
+        return Series.of([(e["t"] - self.begun, e["lead_ms"]) for e in begun])
 
     def reports(self) -> Series:
         """Milliseconds from the end of a segment to the report that it was played."""

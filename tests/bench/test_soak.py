@@ -96,7 +96,13 @@ def soaked(*, whole: bool = True, every_s: float = 6.0, minutes: float = 10.0) -
     for number in range(round(60 * minutes / every_s)):
         at, name = 1_000 + number * every_s, f"u{number}"
         told += [
-            {"t": at + 0.3, "event": "utterance_started", "id": name, "onset_s": number * every_s},
+            {
+                "t": at + 0.3,
+                "event": "utterance_started",
+                "id": name,
+                "onset_s": number * every_s,
+                "lead_ms": 120,
+            },
             {"t": at + 0.4, "event": "playback_started", "id": name, "delay_ms": 220},
             {"t": at + 3.3, "event": "utterance_ended", "id": name, "duration_s": 3.0, "bytes": 1},
             {
