@@ -18,6 +18,7 @@ ORDER = (
     "sender",
     "local",
     "view",
+    "stage",
     "doctor",
     "calibrate",
     "cutting",

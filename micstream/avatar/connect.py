@@ -23,12 +23,11 @@ TOKEN_LIFE: Final = datetime.timedelta(minutes=10)
 """Long enough to join with; the server renews it for those who are in."""
 
 
-def credentials(settings: Settings) -> tuple[str, str]:
-    """The server's address and a token for it: the one given, or a fresh one.
+def server_of(settings: Settings) -> str:
+    """The server's address.
 
     Raises:
-        UsageError: address, key, secret or token is missing or of no use, or the way is open to
-            all the internet.
+        UsageError: there is none, or the way is open to all the internet.
     """
     if not settings.url:
         raise UsageError(
@@ -38,10 +37,21 @@ def credentials(settings: Settings) -> tuple[str, str]:
             code="no_url",
         )
     refuse_insecure(settings)
+    return settings.url
+
+
+def credentials(settings: Settings) -> tuple[str, str]:
+    """The server's address and a token for it: the one given, or a fresh one.
+
+    Raises:
+        UsageError: address, key, secret or token is missing or of no use, or the way is open to
+            all the internet.
+    """
+    url = server_of(settings)
     if settings.token is not None:
         given = settings.token.get_secret_value()
         token.check_agent(given)
-        return settings.url, given
+        return url, given
     if not settings.api_key or settings.api_secret is None:
         missing = "LIVEKIT_API_KEY" if not settings.api_key else "LIVEKIT_API_SECRET"
         raise UsageError(
@@ -56,7 +66,7 @@ def credentials(settings: Settings) -> tuple[str, str]:
         identity=settings.identity,
         ttl=TOKEN_LIFE,
     )
-    return settings.url, minted
+    return url, minted
 
 
 async def connect(room: rtc.Room, settings: Settings) -> None:

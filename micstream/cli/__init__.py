@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import typer
 
-from micstream.cli import calibrate, cut, demo, devices, doctor, live, pipe, play, token
+from micstream.cli import calibrate, cut, demo, devices, doctor, live, pipe, play, stage, token
 from micstream.cli.fail import fail
 from micstream.errors import MicstreamError
 
@@ -30,7 +30,7 @@ app = typer.Typer(
     "[bold]micstream doctor[/bold], then [bold]micstream live[/bold].",
 )
 
-for module in (live, play, pipe, cut, calibrate, devices, token, doctor, demo):
+for module in (live, play, pipe, cut, calibrate, devices, token, doctor, stage, demo):
     module.register(app)
 
 
