@@ -79,7 +79,7 @@ async def _speaking(server: LocalServer) -> AsyncIterator[None]:
     key, secret = server.api_key, server.api_secret
     async with local_avatar(server.url, key, secret, ROOM, IDENTITY):
         with TemporaryDirectory(prefix="micstream-bench-") as folder:
-            command = [MICSTREAM, "play", MONOLOGUE, "--loop", "1000", "--quiet"]
+            command = [str(MICSTREAM), "play", str(MONOLOGUE), "--loop", "1000", "--quiet"]
             child = process.start(command, environment=env, log=Path(folder) / "play.log")
             try:
                 yield

@@ -120,7 +120,7 @@ class Watched:
 def _sort(process: psutil.Process) -> str:
     for word in process.cmdline():
         if word.startswith("--type="):
-            return word.removeprefix("--type=")
+            return str(word.removeprefix("--type="))
     return "browser"
 
 

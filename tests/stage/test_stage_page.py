@@ -127,6 +127,29 @@ async def test_the_avatar_speaks_on_the_page(
         assert view.complaints == []
 
 
+async def test_picture_and_sound_are_kept_in_step(
+    server: LocalServer, room_name: str, chromium: Browser
+) -> None:
+    """By the browser itself: the server gives it each track as a stream of its own."""
+    async with (
+        staged(settings_for(server, room_name)) as ours,
+        shown(chromium, ours.address) as view,
+        pictured(server, room_name),
+    ):
+        await until_seen(view)
+
+        async def in_step() -> bool:
+            return (await view.playout()).keys() == {"audio", "video"}
+
+        await until(in_step, "that it knows both moments")
+
+        async def near() -> bool:
+            moments = await view.playout()
+            return abs(moments["audio"] - moments["video"]) < 100
+
+        await until(near, "that both are the same moment")
+
+
 async def test_only_the_avatars_are_seen_and_heard(
     server: LocalServer, room_name: str, chromium: Browser
 ) -> None:

@@ -30,6 +30,26 @@ async () => {
   return Math.max(0, ...levels);
 }
 """
+_CONNECTIONS = """
+window.connections = [];
+const Plain = RTCPeerConnection;
+window.RTCPeerConnection = function (...options) {
+  const made = new Plain(...options);
+  window.connections.push(made);
+  return made;
+};
+window.RTCPeerConnection.prototype = Plain.prototype;
+"""
+_PLAYOUT = """
+async () => {
+  const moments = {};
+  for (const connection of window.connections)
+    for (const stats of (await connection.getStats()).values())
+      if (stats.type === "inbound-rtp" && stats.estimatedPlayoutTimestamp)
+        moments[stats.kind] = stats.estimatedPlayoutTimestamp;
+  return moments;
+}
+"""
 _PICTURE = """
 () => [...document.querySelectorAll("video.live")].map((video) => {
   const canvas = document.createElement("canvas");
@@ -112,6 +132,13 @@ class Shown:
         """Whether any avatar's element is muted."""
         return bool(await self.ask("[...document.querySelectorAll('video')].some((v) => v.muted)"))
 
+    async def playout(self) -> dict[str, float]:
+        """By `audio` and `video`, which of the sender's milliseconds the browser plays now.
+
+        It knows only of what it keeps in step.
+        """
+        return dict(await self.ask(f"({_PLAYOUT})()"))
+
     def _said(self, message: Any) -> None:
         # A server that is away is told by the browser itself: that is no complaint of the page.
         if message.type == "error" and "net::ERR" not in message.text:
@@ -126,6 +153,7 @@ async def shown(
     width, height = size
     context = await running.new_context(viewport={"width": width, "height": height})
     try:
+        await context.add_init_script(_CONNECTIONS)
         page = await context.new_page()
         view = Shown(page, await context.new_cdp_session(page))
         await view.page.goto(address)
