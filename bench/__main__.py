@@ -1,7 +1,7 @@
 """All benchmarks, each a short run. For figures run them one by one.
 
 segmenter: the cost of finding utterances; segmentation: how well they are found, on labelled
-recordings that `--speech` names; cost: of a sender; latency: its delay.
+recordings that `--speech` names; cost: of a sender; latency: its delay; stage: the page.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bench import cost, latency, segmentation, segmenter
+from bench import cost, latency, segmentation, segmenter, stage
 from bench.report import parser
 
 
@@ -22,7 +22,7 @@ def main() -> None:
         segmentation.main([*arguments, str(given.speech)])
     else:
         print("segmentation is left out: it needs --speech FOLDER", file=sys.stderr)
-    for each in (segmenter, cost, latency):
+    for each in (segmenter, cost, latency, stage):
         each.main(arguments)
 
 

@@ -23,7 +23,11 @@ GROUP = typer.main.get_command(app)
 assert isinstance(GROUP, TyperGroup)
 COMMANDS = GROUP.commands
 OPTIONS = {
-    name: {option for parameter in command.params for option in parameter.opts}
+    name: {
+        option
+        for parameter in command.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    }
     for name, command in COMMANDS.items()
 }
 
