@@ -6,8 +6,7 @@ together by the CPU.
 
 Cost: CPU time of all of the browser's processes between two moments, as a share of one core. The
 demo's avatar speaks a monologue meanwhile; and, as the hardest case, a test pattern of 1280 by 720
-sways as a whole. Three figures: the page; the page's own process; and the same browser while the
-poster is shown.
+sways as a whole. Two figures: the processes that run pages, and the whole browser with them.
 
 Growth: the demo's avatar speaks for --minutes; memory is taken every 15 s, after a garbage
 collection: JavaScript's heap, the page's process, the browser (memory that each process has for
@@ -18,8 +17,8 @@ second LiveKit client (the Python SDK) notes when it gets each number and each b
 for which moment the browser means to display each number (requestVideoFrameCallback,
 expectedDisplayTime); its beeps are recorded at the monitor of the sound server's sink that the
 browser plays to. So the page's figures hold display and playback, the client's do not: it is what
-the page is later. In step: how much later than its picture the beep is, less the same of what was
-sent. All on this machine's one clock.
+the page is later. In step: how much later the beep is than the picture that it was sent with. All
+on this machine's one clock.
 """
 
 from __future__ import annotations
@@ -148,7 +147,6 @@ async def cost(server: LocalServer, window_s: float) -> Figures:
 async def growth(server: LocalServer, minutes: float) -> Figures:
     """Memory while the demo's avatar speaks."""
     taken = []
-    end = time.monotonic() + 60 * minutes
     async with (
         virtual_microphone() as sink,
         staged(settings_for(server, ROOM)) as ours,
@@ -156,6 +154,7 @@ async def growth(server: LocalServer, minutes: float) -> Figures:
         watched(ours.address, sink.env) as page,
     ):
         await asyncio.sleep(_SETTLED_S)
+        end = time.monotonic() + 60 * minutes
         while time.monotonic() < end:
             taken.append(await page.memory())
             if len(taken) % 8 == 1:

@@ -16,11 +16,10 @@ const PATIENCE_MS = 5000;
 
 /** Ask for a session. Throws where the server is gone or refuses. */
 export async function newSession(): Promise<Session> {
-  const answer = await fetch("session", {
-    method: "POST",
-    cache: "no-store",
-    signal: AbortSignal.timeout(PATIENCE_MS),
-  });
+  const ended = new AbortController();
+  const late = setTimeout(() => ended.abort(), PATIENCE_MS);
+  const asked = { method: "POST", cache: "no-store", signal: ended.signal } as const;
+  const answer = await fetch("session", asked).finally(() => clearTimeout(late));
   if (answer.status === 403) throw new Refused("the link is not that of this stage");
   if (!answer.ok) throw new Error(`the stage's server answers ${answer.status}`);
   return (await answer.json()) as Session;

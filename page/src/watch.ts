@@ -72,7 +72,9 @@ export async function watch(
   } finally {
     room.removeAllListeners();
     shown.clear();
-    void room.disconnect();
+    room.disconnect().catch(() => {
+      // It may be gone already.
+    });
   }
 }
 
