@@ -32,6 +32,7 @@ lint: setup
 
 types: setup
 	@$(bin)/mypy
+	@page/node_modules/.bin/tsc --project page
 
 docs: setup ## Check the documentation: its links, and the make targets it names
 	@$(bin)/python -m tools.check_docs
@@ -46,6 +47,9 @@ bench: setup ## Measure: segmentation, delay, cost
 chaos: ## Provoke every fault for real: server, network, avatar, microphone, load, signals
 	@tools/setup chaos
 	@$(bin)/python -m chaos $(ARGS)
+
+page: setup ## Build the stage's page anew, from page/ into micstream/stage/static
+	@$(bin)/python -m tools.build_page
 
 setup: # what the tests and checks need
 	@tools/setup test
@@ -62,7 +66,7 @@ image-check: ## Play the Dockerfile through without docker (Debian, root)
 	@$(bin)/python -m tools.image_check $(ARGS)
 
 clean: ## Remove the virtual environment, caches and build results
-	rm -rf .venv build dist out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist out page/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help demo test fuzz check format-check lint types docs format bench chaos setup lock assets image-check clean
+.PHONY: help demo test fuzz check format-check lint types docs format bench chaos page setup lock assets image-check clean

@@ -2,7 +2,7 @@
 
 segmenter: the cost of finding utterances; segmentation: how well they are found, on labelled
 recordings that `--speech` names; cost: of a sender; latency: its delay; face: what the demo's
-avatar takes. Endurance takes a quarter of an hour and is not among them: python -m bench.soak.
+avatar takes; stage: the page. Endurance takes a quarter of an hour and is not among them: python -m bench.soak.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bench import cost, face, latency, segmentation, segmenter
+from bench import cost, face, latency, segmentation, segmenter, stage
 from bench.report import parser
 
 
@@ -23,7 +23,7 @@ def main() -> None:
         segmentation.main([*arguments, str(given.speech)])
     else:
         print("segmentation is left out: it needs --speech FOLDER", file=sys.stderr)
-    for each in (segmenter, cost, latency, face):
+    for each in (segmenter, cost, latency, face, stage):
         each.main(arguments)
 
 

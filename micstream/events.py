@@ -201,6 +201,24 @@ class Backlog(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StageOpen(Event):
+    """The stage's page can be had under `link`, which holds its key where it has one."""
+
+    EVENT = "stage_open"
+    link: str
+    room: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StagePage(Event):
+    """A page asked for a token to join, or to join again, with."""
+
+    EVENT = "stage_page"
+    address: str
+    """Of the machine that shows it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Warned(Event):
     """Something is not as it should be, and it goes on."""
 

@@ -30,7 +30,11 @@ PARTS = {
 }
 EACH = COMMANDS | PARTS
 OPTIONS = {
-    name: {option for parameter in command.params for option in parameter.opts}
+    name: {
+        option
+        for parameter in command.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    }
     for name, command in EACH.items()
 }
 

@@ -31,6 +31,8 @@ PUBLISHED = {
     "dropped": {"seconds", "why"},
     "microphone": {"state", "device", "level_db"},
     "backlog": {"seconds"},
+    "stage_open": {"link", "room"},
+    "stage_page": {"address"},
     "warning": {"code", "message", "hint"},
     "error": {"code", "message", "hint"},
     "bye": {
@@ -75,6 +77,8 @@ EXAMPLES: dict[str, Event] = {
         events.Dropped(seconds=0.4, why="no avatar"),
         events.Microphone(state="quiet", device="Kühn USB", level_db=-51.5),
         events.Backlog(seconds=1.75),
+        events.StageOpen(link="http://127.0.0.1:8420/", room="show"),
+        events.StagePage(address="192.168.7.20"),
         events.Warned(code="stdin", message="odd", hint="even"),
         events.Failed(code="no_avatar", message="none came", hint="start one"),
         events.Bye(

@@ -20,6 +20,7 @@ ORDER = (
     "sender",
     "local",
     "view",
+    "stage",
     "doctor",
     "calibrate",
     "cutting",

@@ -13,7 +13,19 @@ from typing import NoReturn
 
 import typer
 
-from micstream.cli import avatar, calibrate, cut, demo, devices, doctor, live, pipe, play, token
+from micstream.cli import (
+    avatar,
+    calibrate,
+    cut,
+    demo,
+    devices,
+    doctor,
+    live,
+    pipe,
+    play,
+    stage,
+    token,
+)
 from micstream.cli.fail import fail
 from micstream.errors import MicstreamError
 
@@ -30,7 +42,7 @@ app = typer.Typer(
     "[bold]micstream doctor[/bold], then [bold]micstream live[/bold].",
 )
 
-for module in (live, play, pipe, avatar, cut, calibrate, devices, token, doctor, demo):
+for module in (live, play, pipe, avatar, cut, calibrate, devices, token, doctor, stage, demo):
     module.register(app)
 
 

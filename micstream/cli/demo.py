@@ -33,6 +33,9 @@ def demo(
     play: Annotated[
         bool, typer.Option("--play", help="Play the bundled speech even if there is a microphone.")
     ] = False,
+    no_stage: Annotated[
+        bool, typer.Option("--no-stage", help="Without the page that shows the avatar.")
+    ] = False,
 ) -> None:
     """Everything on this machine: a LiveKit server, an avatar, and you.
 
@@ -46,13 +49,14 @@ def demo(
 
       micstream demo --play --mode utterance
     """
-    asyncio.run(_run(flags, output, play=play))
+    asyncio.run(_run(flags, output, play=play, stage=not no_stage))
 
 
-async def _run(flags: Flags, output: Output, *, play: bool) -> None:
+async def _run(flags: Flags, output: Output, *, play: bool, stage: bool) -> None:
     from micstream.cli.live import listen
     from micstream.cli.perform import end_on_signals, perform_with, quiet_libraries
     from micstream.cli.play import play_files
+    from micstream.cli.stage import beside_demo
     from micstream.local.assets import bundled
 
     quiet_libraries(verbose=output.verbose)
@@ -69,6 +73,8 @@ async def _run(flags: Flags, output: Output, *, play: bool) -> None:
                 await asyncio.wait({preparing})
                 return
             settings = await preparing
+            if stage:
+                await stack.enter_async_context(beside_demo(settings, _say))
             if play or not _has_microphone(settings):
                 speech = bundled(_SPEECH)
                 _say(

@@ -46,7 +46,7 @@ async def perform_with(
     quiet_libraries(verbose=output.verbose)
     monitor = Monitor()
     stop = asyncio.Event()
-    monitor.listen(_until_nobody_reads(make_view(output), stop))
+    monitor.listen(until_nobody_reads(make_view(output), stop))
     restore = end_on_signals(stop)
     try:
         if live and settings.vad != "webrtc":
@@ -78,7 +78,7 @@ def _keys(
     return Keys(performance, stop)
 
 
-def _until_nobody_reads(view: Listener, stop: asyncio.Event) -> Listener:
+def until_nobody_reads(view: Listener, stop: asyncio.Event) -> Listener:
     """A view whose reader goes away (`| head`, a closed terminal) ends the program, cleanly.
 
     And not whatever part of it had something to tell.

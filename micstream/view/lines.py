@@ -34,6 +34,7 @@ _STEPS = {
     "ready": "it is ready",
 }
 
+_TOLD_ANYWAY = ("warning", "microphone", "dropped", "stage_open", "bye")
 _BACKLOG_SHOWN_S = 1.0
 """Less is the avatar's own buffer."""
 
@@ -51,7 +52,7 @@ class Lines:
             return
         if isinstance(event, events.Backlog) and event.seconds < _BACKLOG_SHOWN_S:
             return
-        if self._quiet and event.EVENT not in ("warning", "microphone", "dropped", "bye"):
+        if self._quiet and event.EVENT not in _TOLD_ANYWAY:
             return
         clock = time.strftime("%H:%M:%S", time.localtime(event.t))
         style = _STYLES.get(event.EVENT, "")
@@ -107,6 +108,10 @@ def words(event: Event) -> str:
             return f"microphone {event.device}: {_trouble(event)}"
         case events.Backlog():
             return f"backlog {event.seconds:.1f} s"
+        case events.StageOpen():
+            return f"the stage of the room {event.room!r}: {event.link}"
+        case events.StagePage():
+            return f"a page at {event.address} joins"
         case events.Warned() | events.Failed():
             hint = f"\n           {event.hint}" if event.hint else ""
             return f"{event.EVENT}: {event.message}{hint}"

@@ -1,0 +1,243 @@
+"""`micstream stage`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from micstream.cli.options import CONNECTION, Flags, Output, takes
+
+if TYPE_CHECKING:
+    from micstream.events import Event
+    from micstream.settings import Settings
+    from micstream.stage.look import Fit, Look
+
+_NOT_OURS = ("identity", "wait_avatar", "ready_timeout")
+_NEEDED = tuple(knob for knob in CONNECTION if knob.name not in _NOT_OURS)
+_LOOK = "Look"
+_PAGE = "Page"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("stage")(stage)
+
+
+@takes(_NEEDED)
+def stage(
+    flags: Flags,
+    output: Output,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65_535,
+            metavar="N",
+            help="Port of the page; 8420, or a free one where that is taken, unless given.",
+            show_default=False,
+            rich_help_panel=_PAGE,
+        ),
+    ] = None,
+    lan: Annotated[
+        bool,
+        typer.Option(
+            "--lan", help="For other machines too; the link holds a key.", rich_help_panel=_PAGE
+        ),
+    ] = False,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Listen at this address of the machine alone; as with --lan the link holds a key.",
+            show_default=False,
+            rich_help_panel=_PAGE,
+        ),
+    ] = None,
+    link_host: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What the link calls this machine, where others know it by another name.",
+            show_default=False,
+            rich_help_panel=_PAGE,
+        ),
+    ] = None,
+    open_: Annotated[
+        bool, typer.Option("--open", help="Open the page in the browser.", rich_help_panel=_PAGE)
+    ] = False,
+    background: Annotated[
+        str,
+        typer.Option(
+            metavar="COLOUR",
+            help="Behind the picture: transparent, chroma (green), a colour's name, or #rrggbb.",
+            rich_help_panel=_LOOK,
+        ),
+    ] = "black",
+    fill: Annotated[
+        bool,
+        typer.Option(
+            "--fill/--fit",
+            help="Fill the page and cut off what is too much, or fit all of the picture in.",
+            rich_help_panel=_LOOK,
+        ),
+    ] = False,
+    mirror: Annotated[
+        bool, typer.Option("--mirror", help="Left and right exchanged.", rich_help_panel=_LOOK)
+    ] = False,
+    poster: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE",
+            help="Shown while no avatar is there: an image file, drawn, or none. auto: drawn, "
+            "but none on a background that is transparent or chroma.",
+            rich_help_panel=_LOOK,
+        ),
+    ] = "auto",
+    sound: Annotated[
+        bool,
+        typer.Option(
+            "--sound/--no-sound", help="Whether the page is to be heard.", rich_help_panel=_LOOK
+        ),
+    ] = True,
+) -> None:
+    """Show the avatar on a page: for a projector, a tablet, OBS or vMix.
+
+    Gives the page out from a small server on this machine and prints its link. The page joins the
+    room with a token that can only watch, shows every avatar that matches --avatar, and comes back
+    by itself whatever happens. Ctrl-C ends the server; a page that is open goes on meanwhile.
+
+    Examples:
+
+      micstream stage --room show --open
+
+      micstream stage --room show --lan --fill
+
+      micstream stage --room show --background chroma --mirror --port 8420
+    """
+    from micstream.errors import UsageError
+    from micstream.settings import load
+    from micstream.stage.look import Look
+
+    if lan and host is not None:
+        raise UsageError(
+            "--lan and --host cannot both be given",
+            hint="--lan listens at all addresses of this machine, --host at one",
+            code="bad_host",
+        )
+    fit: Fit = "fill" if fill else "fit"
+    look = Look(background=background, fit=fit, mirror=mirror, poster=poster, sound=sound)
+    where = "0.0.0.0" if lan else host  # noqa: S104 - asked for, and then by key
+    asyncio.run(
+        _serve(load(**flags), look, output, host=where, port=port, link_host=link_host, open_=open_)
+    )
+
+
+async def _serve(
+    settings: Settings,
+    look: Look,
+    output: Output,
+    *,
+    host: str | None,
+    port: int | None,
+    link_host: str | None,
+    open_: bool,
+) -> None:
+    from micstream.avatar.address import Reach, doubts, reach
+    from micstream.cli.perform import (
+        end_on_signals,
+        make_view,
+        quiet_libraries,
+        until_nobody_reads,
+    )
+    from micstream.events import StageOpen, Warned
+    from micstream.stage.link import open_browser
+
+    quiet_libraries(verbose=output.verbose)
+    stop = asyncio.Event()
+    tell = until_nobody_reads(make_view(output), stop)
+    restore = end_on_signals(stop)
+    try:
+        async with page(settings, look, host=host, port=port, link_host=link_host, tell=tell) as (
+            address,
+            on_network,
+        ):
+            for doubt in doubts(settings):
+                tell(doubt)
+            if on_network and settings.url and reach(settings.url) is Reach.SELF:
+                tell(
+                    Warned(
+                        code="loopback_url",
+                        message=f"the page joins the room at {settings.url}: other machines take "
+                        "that for themselves",
+                        hint="give --url the LiveKit server's address as they know it",
+                    )
+                )
+            tell(StageOpen(link=address, room=settings.room))
+            if on_network and not output.json and not output.quiet:
+                _show_code(address, plain=output.plain)
+            if open_ and not await asyncio.to_thread(open_browser, address):
+                hint = "open the link by hand"
+                tell(Warned(code="no_browser", message="no browser could be opened", hint=hint))
+            await stop.wait()
+    finally:
+        restore()
+
+
+@asynccontextmanager
+async def page(
+    settings: Settings,
+    look: Look,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    link_host: str | None = None,
+    tell: Callable[[Event], None],
+) -> AsyncIterator[tuple[str, bool]]:
+    """The page being served: its link, and whether others than this machine can come."""
+    from micstream.stage.admission import is_loopback
+    from micstream.stage.link import link
+    from micstream.stage.server import LOOPBACK, StageServer, serving
+
+    place = LOOPBACK if host in (None, "localhost") else host
+    server = StageServer(settings, look, host=place, tell=tell)
+    async with serving(server, host=place, port=port) as taken:
+        yield link(link_host or place, taken, server.path), not is_loopback(place)
+
+
+def _show_code(address: str, *, plain: bool) -> None:
+    from rich.text import Text
+
+    from micstream.stage.link import qr
+    from micstream.view.console import Terminal
+
+    if not (sys.stdout.encoding or "").lower().startswith("utf"):
+        return  # it is drawn with signs that are not to be had there
+    console = Terminal(plain=plain)
+    # Light on dark whatever the terminal's own colours: some cameras read it no other way.
+    for line in qr(address):
+        console.print(Text(line, "bright_white on black"), soft_wrap=True)
+
+
+@asynccontextmanager
+async def beside_demo(settings: Settings, say: Callable[[str], None]) -> AsyncIterator[None]:
+    """The page of the demo, opened where there is somebody to see it."""
+    from micstream.errors import MicstreamError
+    from micstream.stage.link import has_display, open_browser
+    from micstream.stage.look import Look
+
+    async with AsyncExitStack() as stack:
+        try:
+            serving = page(settings, Look(), tell=lambda _: None)
+            address, _ = await stack.enter_async_context(serving)
+        except MicstreamError as error:
+            say(f"without the stage page: {error.message}")
+        else:
+            say(f"the avatar is to be seen at {address}")
+            if has_display():
+                await asyncio.to_thread(open_browser, address)
+        yield

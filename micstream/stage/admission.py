@@ -1,0 +1,110 @@
+"""Who may see the page, and what a page gets that may join the room.
+
+On loopback everybody on this machine may, but only under a name of this machine: a page from
+elsewhere whose name was made to lead here (DNS rebinding) asks under its own. On a network the
+link holds a key.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import hmac
+import ipaddress
+import secrets
+from collections.abc import Callable
+from typing import Final
+
+from micstream.avatar import token
+from micstream.errors import UsageError
+from micstream.settings import Settings
+
+TOKEN_LIFE: Final = datetime.timedelta(minutes=2)
+"""To join with; a page that joins again asks for another."""
+
+_KEY_BYTES: Final = 16
+_SENDING: Final = ("canPublish", "canPublishData")
+"""Grants that LiveKit takes for given where a token does not say no."""
+_RULING: Final = ("roomAdmin", "roomCreate", "roomList", "roomRecord", "ingressAdmin")
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nobody but this machine reaches a server that listens there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def named_as_here(host: str) -> bool:
+    """Whether the `Host` of a request is a name of this machine's own, whatever the port."""
+    name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+    return name.lower().removeprefix("[").removesuffix("]") in _LOOPBACK
+
+
+def key_for(settings: Settings) -> str:
+    """The key in the link: made from the API secret and the room, so that a link stays good.
+
+    It tells no more of the secret than a token does. Another room or secret makes another key.
+    """
+    held = settings.api_secret or settings.token
+    assert held is not None, "checked by passes()"
+    text = f"micstream stage\0{settings.room}".encode()
+    digest = hmac.new(held.get_secret_value().encode(), text, hashlib.sha256)
+    return digest.digest()[:_KEY_BYTES].hex()
+
+
+def is_key(key: str, given: str) -> bool:
+    """Whether they are the same, found in a time that tells nothing."""
+    return hmac.compare_digest(key.encode(), given.encode(errors="replace"))
+
+
+def passes(settings: Settings) -> Callable[[], str]:
+    """What makes a token for a page: kind standard, to see and hear one room and no more.
+
+    A viewer of kind standard also keeps the room open; it is not hidden, so that the crew sees it.
+    Without an API secret the token given is handed on: for one page at a time.
+
+    Raises:
+        UsageError: neither key and secret, nor a token that may only watch this room.
+    """
+    key, secret = settings.api_key, settings.api_secret
+    if key and secret is not None:
+        return lambda: token.mint(
+            api_key=key,
+            api_secret=secret.get_secret_value(),
+            room=settings.room,
+            identity=f"stage-{secrets.token_hex(4)}",
+            kind="standard",
+            ttl=TOKEN_LIFE,
+        )
+    if settings.token is None:
+        missing = "LIVEKIT_API_KEY" if not key else "LIVEKIT_API_SECRET"
+        raise UsageError(
+            f"no credentials: {missing} is not set",
+            hint="set LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment or in .env.local, "
+            "or LIVEKIT_TOKEN to one of micstream token --kind standard",
+            code="no_credentials",
+        )
+    given = settings.token.get_secret_value()
+    _check_watcher(given, settings.room)
+    return lambda: given
+
+
+def _check_watcher(given: str, room: str) -> None:
+    claims = token.read(given)
+    grants = claims.get("video") or {}
+    wrong = ""
+    if claims.get("kind", "standard") != "standard":
+        wrong = f"is of kind {claims.get('kind')!r}"
+    elif any(grants.get(name, True) for name in _SENDING) or any(map(grants.get, _RULING)):
+        wrong = "may do more than watch"
+    elif grants.get("room") != room:
+        wrong = f"is for the room {grants.get('room')!r}, not {room!r}"
+    if wrong:
+        raise UsageError(
+            f"the token given {wrong}; a page gets one that watches, of kind 'standard'",
+            hint="mint one with: micstream token --kind standard, or set LIVEKIT_API_SECRET",
+            code="token_kind",
+        )

@@ -1,0 +1,84 @@
+"""How the page looks, as the command is told and the page is given."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from micstream.errors import InputError, UsageError
+
+Fit = Literal["fit", "fill"]
+
+_BACKGROUND: Final = re.compile(r"[a-z]+|#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})", re.IGNORECASE)
+_IMAGES: Final = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".svg": "image/svg+xml",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the page begins with; its own query goes over it.
+
+    `background`: transparent, chroma (green), or a colour of CSS, by name or #rrggbb. `poster`: an
+    image file, drawn, none, or auto: drawn where the background is not to be seen through.
+    """
+
+    background: str = "black"
+    fit: Fit = "fit"
+    mirror: bool = False
+    poster: str = "auto"
+    sound: bool = True
+
+    def check(self) -> None:
+        """Refuse what no browser could show.
+
+        Raises:
+            UsageError: the background is no colour.
+            InputError: the poster is not there, or no image by its name.
+        """
+        if not _BACKGROUND.fullmatch(self.background):
+            raise UsageError(
+                f"--background: {self.background!r} cannot be used",
+                hint="expected transparent, chroma, a colour's name such as black, or #rrggbb",
+                code="bad_background",
+            )
+        file = self.poster_file
+        if file is None:
+            return
+        if file.suffix.lower() not in _IMAGES:
+            raise InputError(
+                f"the poster {file} is no image, by its name",
+                hint=f"expected one of {', '.join(_IMAGES)}, or --poster drawn, none, auto",
+                code="bad_poster",
+            )
+        try:
+            file.open("rb").close()
+        except OSError as error:
+            why = (error.strerror or "no reason given").lower()
+            raise InputError(
+                f"the poster {file} cannot be read: {why}",
+                hint="name an image file, or --poster drawn, none, auto",
+                code="bad_poster",
+            ) from None
+
+    @property
+    def poster_file(self) -> Path | None:
+        """The poster's file, where it is one."""
+        return None if self.poster in ("auto", "drawn", "none") else Path(self.poster)
+
+    @property
+    def poster_type(self) -> str:
+        """The poster's media type."""
+        return _IMAGES[Path(self.poster).suffix.lower()]
+
+    def as_dict(self) -> dict[str, Any]:
+        """What the page gets: it need not know where the poster's file is."""
+        poster = "image" if self.poster_file is not None else self.poster
+        return {**asdict(self), "poster": poster}

@@ -1,0 +1,204 @@
+"""The small server behind the page: the page itself, tokens for it, a poster, and its health."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from micstream.avatar.connect import server_url
+from micstream.errors import MicstreamError, UsageError
+from micstream.events import Event, StagePage
+from micstream.settings import Settings
+from micstream.stage.admission import is_key, is_loopback, key_for, named_as_here, passes
+from micstream.stage.look import Look
+
+LOOPBACK: Final = "127.0.0.1"
+PORT: Final = 8420
+"""Where it is free and none was asked for: so that a link stays good."""
+
+_STATIC: Final = Path(__file__).parent / "static"
+_TYPES: Final = {
+    "index.html": "text/html",
+    "stage.js": "text/javascript",
+    "stage.css": "text/css",
+}
+_NO_PORT: Final = (errno.EADDRINUSE, errno.EACCES)
+_REFUSED: Final = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>micstream stage</title>
+<h1>This link does not lead to the stage</h1>
+<p>Its key is missing or is another stage's. Use the whole link that micstream stage prints.</p>
+</html>
+"""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Tell = Callable[[Event], None]
+
+
+class StageServer:
+    """Gives the page to whoever may see it. `tell` gets an event for each page that joins.
+
+    Raises:
+        UsageError: the settings do not suffice.
+        InputError: the poster cannot be used.
+        MicstreamError: the page has not been built (code "page_missing").
+    """
+
+    def __init__(self, settings: Settings, look: Look, *, host: str, tell: Tell) -> None:
+        look.check()
+        self._url = server_url(settings)
+        self._pass = passes(settings)
+        self._avatars = list(settings.avatar)
+        self._look, self._tell = look, tell
+        self._files = _built()
+        self._headers = _headers(self._url)
+        self._loopback = is_loopback(host)
+        self.path = "/" if self._loopback else f"/{key_for(settings)}/"
+        """Where the page is: a secret, unless only this machine can come."""
+
+    def app(self) -> web.Application:
+        """The application, to be run."""
+        app = web.Application(middlewares=[self._guard])
+        app.on_response_prepare.append(self._protect)
+        app.router.add_get("/healthz", self._health)
+        base = "/" if self._loopback else "/{key}/"
+        app.router.add_get(base, self._file)
+        app.router.add_get(f"{base}{{name:stage\\.(?:js|css)}}", self._file)
+        app.router.add_get(f"{base}poster", self._poster)
+        app.router.add_post(f"{base}session", self._session)
+        if not self._loopback:
+            app.router.add_get("/{key}", self._to_the_page)
+        return app
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path == "/healthz":
+            return await handler(request)
+        if self._loopback:
+            if not named_as_here(request.headers.get("Host", "")):
+                return web.Response(status=403, text="not a name of this machine\n")
+        elif not is_key(self.path.strip("/"), request.path.split("/")[1]):
+            return web.Response(status=403, text=_REFUSED, content_type="text/html")
+        return await handler(request)
+
+    async def _protect(self, _: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(self._headers)
+
+    async def _health(self, _: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def _file(self, request: web.Request) -> web.Response:
+        name = request.match_info.get("name", "index.html")
+        return web.Response(
+            body=self._files[name], content_type=_TYPES[name], charset="utf-8", headers=_AGAIN
+        )
+
+    async def _to_the_page(self, request: web.Request) -> web.Response:
+        query = f"?{request.query_string}" if request.query_string else ""
+        raise web.HTTPFound(f"{self.path}{query}")
+
+    async def _poster(self, _: web.Request) -> web.StreamResponse:
+        file = self._look.poster_file
+        if file is None:
+            raise web.HTTPNotFound
+        return web.FileResponse(file, headers={**_AGAIN, "Content-Type": self._look.poster_type})
+
+    async def _session(self, request: web.Request) -> web.Response:
+        self._tell(StagePage(address=request.remote or ""))
+        session: dict[str, Any] = {
+            "url": self._url,
+            "token": self._pass(),
+            "avatars": self._avatars,
+            "look": self._look.as_dict(),
+        }
+        return web.json_response(session, headers={"Cache-Control": "no-store"})
+
+
+_AGAIN: Final = {"Cache-Control": "no-cache"}
+
+
+def _built() -> dict[str, bytes]:
+    try:
+        return {name: (_STATIC / name).read_bytes() for name in _TYPES}
+    except OSError:
+        raise MicstreamError(
+            f"the stage's page is not there: expected it in {_STATIC}",
+            hint="install micstream again; in a checkout: make page",
+            code="page_missing",
+        ) from None
+
+
+def _headers(url: str) -> dict[str, str]:
+    """What keeps the page to itself: it may talk to this server and to LiveKit's, and no other."""
+    parts = urlsplit(url)
+    hosts = [parts.netloc]
+    if (parts.hostname or "").endswith(".livekit.cloud"):
+        hosts.append("*.livekit.cloud")  # its regions
+    schemes = ("wss", "https") if parts.scheme in ("wss", "https") else ("ws", "http")
+    servers = " ".join(f"{scheme}://{host}" for host in hosts for scheme in schemes)
+    policy = (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        f"media-src 'self' blob: mediastream:; connect-src 'self' {servers}; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return {
+        "Content-Security-Policy": policy,
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+        "Server": "micstream",
+    }
+
+
+@asynccontextmanager
+async def serving(server: StageServer, *, host: str, port: int | None) -> AsyncIterator[int]:
+    """The server at work: the port. None takes the usual one, or any that is free.
+
+    Raises:
+        MicstreamError: the port cannot be had (code "port_in_use").
+        UsageError: the host is none of this machine's addresses.
+    """
+    # No log of requests: their paths hold the key.
+    runner = web.AppRunner(server.app(), access_log=None, shutdown_timeout=0.5)
+    await runner.setup()
+    try:
+        yield await _listen(runner, host, port)
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int | None) -> int:
+    tried = [PORT, 0] if port is None else [port]
+    for number, each in enumerate(tried):
+        try:
+            await web.TCPSite(runner, host, each).start()
+            break
+        except OSError as error:
+            if error.errno in _NO_PORT and number + 1 < len(tried):
+                continue
+            raise _no_site(error, host, each) from None
+    taken: int = runner.addresses[0][1]
+    return taken
+
+
+def _no_site(error: OSError, host: str, port: int) -> MicstreamError:
+    if error.errno in _NO_PORT:
+        taken = error.errno == errno.EADDRINUSE
+        return MicstreamError(
+            f"port {port} {'is in use' if taken else 'may not be used by this user'}",
+            hint="give another by --port, or none: then one is found",
+            code="port_in_use" if taken else "port_refused",
+        )
+    known = not isinstance(error, socket.gaierror)
+    return UsageError(
+        f"--host: {host!r} is {'not of this machine' if known else 'no name that is known'}",
+        hint="give one of this machine's own addresses, or --lan for all of them",
+        code="bad_host",
+    )

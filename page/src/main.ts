@@ -1,0 +1,97 @@
+// The stage page: joins the room, shows the avatars, and comes back whatever happens.
+
+import { LogLevel, setLogLevel } from "livekit-client";
+
+import { avatarsWithQuery, element, type Look, PLAIN, show, withQuery } from "./look";
+import { Overlay } from "./overlay";
+import { hidePointer, stayAwake, toggleFullScreen } from "./quiet";
+import { newSession, Refused } from "./session";
+import { Sound } from "./sound";
+import { keepInStep } from "./step";
+import { Tiles } from "./tiles";
+import { watch } from "./watch";
+
+const SOONEST_MS = 500;
+const LATEST_MS = 5000;
+// One that stayed this long was no failed attempt.
+const STAYED_MS = 10_000;
+
+const query = new URLSearchParams(location.search);
+const stage = element("stage");
+const sound = new Sound(stage, element("sound"));
+const tiles = new Tiles(stage, sound);
+let state = "joining";
+let soundChosen = false;
+
+const overlay = new Overlay(
+  element("overlay"),
+  () => [state, ...(sound.state === "on" ? [] : [`sound ${sound.state}`])],
+  () => tiles.all,
+);
+
+function become(now: string): void {
+  state = now;
+  document.documentElement.dataset.state = now;
+  void overlay.update();
+}
+
+function apply(look: Look): void {
+  show(look);
+  if (!soundChosen) sound.on = look.sound;
+}
+
+async function stay(): Promise<void> {
+  const session = await newSession();
+  apply(withQuery(session.look, query));
+  await watch(session, avatarsWithQuery(session.avatars, query), tiles, become);
+}
+
+async function forEver(): Promise<never> {
+  let pause = SOONEST_MS;
+  for (;;) {
+    const begun = performance.now();
+    try {
+      await stay();
+      become("lost, joining again");
+    } catch (error) {
+      become(error instanceof Refused ? "refused: ask for the link anew" : "away, trying again");
+    }
+    pause = performance.now() - begun > STAYED_MS ? SOONEST_MS : Math.min(2 * pause, LATEST_MS);
+    await online(pause * (0.75 + Math.random() / 2));
+  }
+}
+
+// The pause, or less where the browser says that the network is back.
+function online(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      window.removeEventListener("online", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    window.addEventListener("online", done);
+  });
+}
+
+function pressed(event: KeyboardEvent): void {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
+  const awaited = sound.unblock();
+  if (event.key === "o") overlay.toggle();
+  else if (event.key === "?") element("keys").hidden = !element("keys").hidden;
+  else if (event.key === "f") void toggleFullScreen();
+  else if (event.key === "m" && !awaited) {
+    soundChosen = true;
+    sound.toggle();
+  }
+}
+
+setLogLevel(LogLevel.silent);
+keepInStep();
+show(withQuery(PLAIN, query));
+window.addEventListener("keydown", pressed);
+window.addEventListener("dblclick", () => void toggleFullScreen());
+hidePointer();
+stayAwake();
+if (query.has("overlay")) overlay.toggle();
+void forEver();

@@ -1,0 +1,122 @@
+// A picture for each avatar, side by side: as large as they can be, in the order of their joining.
+
+import { type RemoteParticipant, type RemoteTrack, Track } from "livekit-client";
+
+import type { Sound } from "./sound";
+import type { Shown } from "./watch";
+
+export interface Tile {
+  avatar: RemoteParticipant;
+  video: HTMLVideoElement;
+  stream: MediaStream;
+  tracks: RemoteTrack[];
+}
+
+const ASPECT = 16 / 9;
+
+/** The number of columns with which `count` pictures are largest on such a page, rather beside than below. */
+export function columnsFor(count: number, width: number, height: number, aspect: number): number {
+  let best = 1;
+  let largest = 0;
+  for (let columns = 1; columns <= count; columns++) {
+    const rows = Math.ceil(count / columns);
+    const scale = Math.min(width / columns, (height / rows) * aspect);
+    if (scale > largest * 0.999) [best, largest] = [columns, scale];
+  }
+  return best;
+}
+
+export class Tiles implements Shown {
+  private readonly tiles = new Map<string, Tile>();
+
+  constructor(
+    private readonly place: HTMLElement,
+    private readonly sound: Sound,
+  ) {
+    window.addEventListener("resize", () => this.arrange());
+  }
+
+  get all(): Tile[] {
+    return [...this.tiles.values()];
+  }
+
+  add(avatar: RemoteParticipant, track: RemoteTrack): void {
+    const tile = this.tiles.get(avatar.identity) ?? this.newTile(avatar);
+    for (const old of tile.tracks.filter((each) => each.kind === track.kind)) drop(tile, old);
+    tile.tracks.push(track);
+    // Both tracks of an avatar play in one element: the browser keeps them in step.
+    tile.stream.addTrack(track.mediaStreamTrack);
+    if (track.kind === Track.Kind.Video) this.showAtFirstFrame(tile, track);
+    this.sound.play(tile.video);
+  }
+
+  remove(avatar: RemoteParticipant, track: RemoteTrack): void {
+    const tile = this.tiles.get(avatar.identity);
+    if (!tile) return;
+    drop(tile, track);
+    if (!hasVideo(tile)) tile.video.classList.remove("live");
+    if (!tile.tracks.length) this.forget(tile);
+    this.arrange();
+  }
+
+  clear(): void {
+    for (const tile of this.all) this.forget(tile);
+    this.arrange();
+  }
+
+  private newTile(avatar: RemoteParticipant): Tile {
+    const video = document.createElement("video");
+    video.playsInline = true;
+    video.disablePictureInPicture = true;
+    const tile = { avatar, video, stream: new MediaStream(), tracks: [] };
+    video.srcObject = tile.stream;
+    video.addEventListener("resize", () => this.arrange());
+    this.tiles.set(avatar.identity, tile);
+    for (const each of this.all.sort(byJoining)) this.place.append(each.video);
+    return tile;
+  }
+
+  // Until then the poster stays: a picture that is still to come is black.
+  private showAtFirstFrame(tile: Tile, track: RemoteTrack): void {
+    const show = (): void => {
+      if (!tile.tracks.includes(track)) return;
+      tile.video.classList.add("live");
+      this.arrange();
+    };
+    if ("requestVideoFrameCallback" in tile.video) tile.video.requestVideoFrameCallback(show);
+    else (tile.video as HTMLVideoElement).addEventListener("playing", show, { once: true });
+  }
+
+  private forget(tile: Tile): void {
+    for (const track of [...tile.tracks]) drop(tile, track);
+    tile.video.srcObject = null;
+    tile.video.remove();
+    this.tiles.delete(tile.avatar.identity);
+  }
+
+  private arrange(): void {
+    const live = this.all.filter((tile) => tile.video.classList.contains("live"));
+    document.documentElement.classList.toggle("empty", !live.length);
+    const first = live[0]?.video;
+    const aspect = first?.videoHeight ? first.videoWidth / first.videoHeight : ASPECT;
+    const columns = columnsFor(live.length, innerWidth, innerHeight, aspect);
+    const rows = Math.ceil(live.length / columns);
+    this.place.style.setProperty("--tile-width", `${100 / columns}%`);
+    this.place.style.setProperty("--tile-height", `${100 / rows}%`);
+  }
+}
+
+function drop(tile: Tile, track: RemoteTrack): void {
+  tile.stream.removeTrack(track.mediaStreamTrack);
+  tile.tracks = tile.tracks.filter((each) => each !== track);
+}
+
+function hasVideo(tile: Tile): boolean {
+  return tile.tracks.some((each) => each.kind === Track.Kind.Video);
+}
+
+function byJoining(a: Tile, b: Tile): number {
+  const moments = [a, b].map((tile) => tile.avatar.joinedAt?.getTime() ?? Infinity);
+  const later = (moments[0] ?? 0) - (moments[1] ?? 0);
+  return later || (a.avatar.identity < b.avatar.identity ? -1 : 1);
+}

@@ -1,0 +1,463 @@
+"""The stage's page in a real Chromium, in a real room. Screenshots: out/stage/."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import numpy as np
+import pytest
+from livekit import rtc
+from livekit.rtc.participant import PublishDataError
+from PIL import Image
+from playwright.async_api import Browser
+
+from micstream import Sender
+from micstream.local.server import LocalServer
+from micstream.stage.link import own_address
+from micstream.stage.look import Look
+from tests.conftest import SENDER, AvatarFactory
+from tests.support.browser import Shown, browser, shown
+from tests.support.pictured import Pixels, pictured
+from tests.support.rooms import joined
+from tests.support.speech import MONOLOGUE, samples
+from tests.support.staged import settings_for, staged
+from tests.support.waiting import stays, wait_until
+
+pytestmark = [pytest.mark.room, pytest.mark.slow]
+
+SHOTS = Path(__file__).resolve().parents[2] / "out/stage"
+TINTS = ((46, 58, 110), (110, 46, 58), (46, 110, 70), (104, 84, 30))
+BEEP = 0.1
+CHROMA = (0x00, 0xB1, 0x40)
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Browser]:
+    """A browser that plays sound without being asked."""
+    async with browser() as running:
+        yield running
+
+
+async def until(
+    condition: Callable[[], Coroutine[Any, Any, object]], what: str, timeout: float = 30.0
+) -> None:
+    """Until this comes true of the page."""
+    end = asyncio.get_running_loop().time() + timeout
+    while not await condition():
+        assert asyncio.get_running_loop().time() < end, f"not within {timeout:g} s: {what}"
+        await asyncio.sleep(0.05)
+
+
+async def until_seen(view: Shown, count: int = 1) -> None:
+    """Until so many avatars are to be seen."""
+
+    async def seen() -> bool:
+        return await view.live() == count
+
+    await until(seen, f"{count} avatars")
+
+
+async def until_heard(view: Shown) -> None:
+    """Until something is to be heard."""
+
+    async def heard() -> bool:
+        return await view.loudness() > BEEP
+
+    await until(heard, "sound")
+
+
+async def until_joined(view: Shown) -> None:
+    """Until the page is in the room."""
+
+    async def joined() -> bool:
+        return await view.state() == "connected"
+
+    await until(joined, "the room")
+
+
+async def shot(view: Shown, name: str) -> Pixels:
+    """A screenshot, kept; what nothing was painted on is transparent in it. RGBA."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    png = await view.page.screenshot(path=SHOTS / f"{name}.png", omit_background=True)
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))
+
+
+def near(pixel: Pixels, colour: tuple[int, ...], slack: int = 14) -> bool:
+    """Whether it is that colour, but for what a codec does."""
+    return bool(np.abs(pixel[: len(colour)].astype(int) - colour).max() <= slack)
+
+
+async def test_the_avatar_speaks_on_the_page(
+    server: LocalServer, room_name: str, avatar: AvatarFactory, chromium: Browser
+) -> None:
+    settings = settings_for(server, room_name)
+    pcm = samples(MONOLOGUE)[: 9 * 16_000].tobytes()
+    async with (
+        staged(settings) as ours,
+        shown(chromium, ours.address) as view,
+        avatar(room_name),
+        Sender(
+            url=server.url,
+            api_key=server.api_key,
+            api_secret=server.api_secret,
+            room=room_name,
+            identity=SENDER,
+        ) as sender,
+    ):
+        await sender.wait_ready(30)
+        await until_seen(view)
+        async with sender.utterance(rate=16_000) as utterance:
+            await utterance.write(pcm)
+        spoken: set[str] = set()
+
+        async def moves() -> bool:
+            if await view.loudness() > BEEP:
+                spoken.update(await view.pictures())
+            return len(spoken) > 5
+
+        await until(moves, "a picture that moves while speech plays")
+        assert not await view.muted()
+        tracks = "document.querySelector('video').srcObject.getTracks().map((t) => t.kind).sort()"
+        assert await view.ask(tracks) == ["audio", "video"], "one stream, in step"
+        await shot(view, "speaking")
+        assert view.complaints == []
+
+
+async def test_picture_and_sound_are_kept_in_step(
+    server: LocalServer, room_name: str, chromium: Browser
+) -> None:
+    """By the browser itself: the server gives it each track as a stream of its own."""
+    async with (
+        staged(settings_for(server, room_name)) as ours,
+        shown(chromium, ours.address) as view,
+        pictured(server, room_name),
+    ):
+        await until_seen(view)
+
+        async def in_step() -> bool:
+            return (await view.playout()).keys() == {"audio", "video"}
+
+        await until(in_step, "that it knows both moments")
+
+        async def near() -> bool:
+            moments = await view.playout()
+            return abs(moments["audio"] - moments["video"]) < 100
+
+        await until(near, "that both are the same moment")
+
+
+async def test_only_the_avatars_are_seen_and_heard(
+    server: LocalServer, room_name: str, chromium: Browser
+) -> None:
+    settings = settings_for(server, room_name, avatar=["avatar-a", "b*"])
+    async with (
+        staged(settings) as ours,
+        shown(chromium, ours.address) as view,
+        pictured(server, room_name, "avatar-b"),
+        pictured(server, room_name, "avatar-a", kind="standard"),
+        pictured(server, room_name, "helper", picture=False),
+    ):
+        await until_joined(view)
+        async with pictured(server, room_name, "bert"):
+            await until_seen(view)
+            await until_heard(view)
+        await until_seen(view, 0)
+        assert await view.page.locator("video").count() == 0
+        async with shown(chromium, f"{ours.address}?avatar=avatar-b") as chosen:
+            await until_seen(chosen)
+            assert await view.live() == 0
+        assert view.complaints == []
+
+
+async def test_it_comes_back_after_a_restart_of_the_livekit_server(
+    server_binary: Path, tmp_path: Path, room_name: str, chromium: Browser
+) -> None:
+    own = LocalServer(server_binary, tmp_path / "server.log")
+    await own.start()
+    try:
+        async with (
+            staged(settings_for(own, room_name)) as ours,
+            shown(chromium, ours.address) as view,
+        ):
+            async with pictured(own, room_name):
+                await until_seen(view)
+                await own.kill()
+            await until_seen(view, 0)
+            await own.start()
+            async with pictured(own, room_name):
+                await until_seen(view)
+                await until_heard(view)
+            assert len(ours.events) >= 2, "each joining has a token of its own"
+            assert view.complaints == []
+    finally:
+        await own.stop()
+
+
+async def test_it_waits_for_our_own_server_too(
+    server_binary: Path, tmp_path: Path, room_name: str, chromium: Browser
+) -> None:
+    own = LocalServer(server_binary, tmp_path / "server.log")
+    await own.start()
+    settings = settings_for(own, room_name)
+    try:
+        async with AsyncExitStack() as stack:
+            async with staged(settings) as ours:
+                view = await stack.enter_async_context(shown(chromium, ours.address))
+                await until_joined(view)
+            port = urlsplit(ours.address).port
+            async with pictured(own, room_name):
+                await until_seen(view)  # without our server, as long as the connection holds
+            await own.restart()
+
+            async def away() -> bool:
+                return "away" in await view.state()
+
+            await until(away, "that nobody gives it a token")
+            async with staged(settings, port=port), pictured(own, room_name):
+                await until_seen(view)
+            assert view.complaints == []
+    finally:
+        await own.stop()
+
+
+async def test_one_click_for_sound_where_the_browser_asks_for_it(
+    server: LocalServer, room_name: str
+) -> None:
+    async with (
+        browser("--autoplay-policy=document-user-activation-required", click=True) as running,
+        staged(settings_for(server, room_name)) as ours,
+        pictured(server, room_name),
+        shown(running, ours.address) as view,
+    ):
+        await until_seen(view)
+        await until(view.muted, "silence until somebody clicks")
+        button = view.page.get_by_text("click for sound")
+        first = await view.pictures()
+
+        async def moves() -> bool:
+            return await view.pictures() != first
+
+        await until(moves, "a picture that moves without sound")
+        await shot(view, "click-for-sound")
+        assert await button.is_visible()
+        await button.click()
+        await button.wait_for(state="hidden")
+        assert not await view.muted()
+        await until_heard(view)
+        await view.page.keyboard.press("m")
+        assert await view.muted()
+        assert not await button.is_visible()
+
+
+async def test_no_click_is_asked_for_where_it_plays(
+    server: LocalServer, room_name: str, chromium: Browser
+) -> None:
+    async with (
+        staged(settings_for(server, room_name)) as ours,
+        pictured(server, room_name),
+        shown(chromium, ours.address) as view,
+        shown(chromium, f"{ours.address}?sound=off") as silent,
+    ):
+        for each in (view, silent):
+            await until_seen(each)
+            await until_heard(each)
+            assert not await each.page.get_by_text("click for sound").is_visible()
+        assert not await view.muted()
+        assert await silent.muted()
+
+
+async def test_keys_pointer_and_screen(
+    server: LocalServer, room_name: str, chromium: Browser
+) -> None:
+    async with (
+        staged(settings_for(server, room_name)) as ours,
+        pictured(server, room_name),
+        shown(chromium, ours.address) as view,
+    ):
+        await until_seen(view)
+        overlay, keys = view.page.locator("#overlay"), view.page.locator("#keys")
+        assert not await overlay.is_visible()
+        await view.page.keyboard.press("o")
+
+        async def told() -> bool:
+            said = await overlay.inner_text()
+            words = ("connected", "avatar-test", "720 at 2", " ms")
+            return all(word in said for word in words)
+
+        await until(told, "state and delay")
+        await view.page.keyboard.press("?")
+        assert "full screen" in await keys.inner_text()
+        await shot(view, "overlay-and-keys")
+        for key in "o?":
+            await view.page.keyboard.press(key)
+        assert not await overlay.is_visible()
+        assert not await keys.is_visible()
+
+        async def pointer() -> str:
+            script = "getComputedStyle(document.querySelector('video')).cursor"
+            return str(await view.ask(script))
+
+        async def hidden() -> bool:
+            return await pointer() == "none"
+
+        await until(hidden, "no pointer")
+        await view.page.mouse.move(300, 300)
+        assert await pointer() == "auto"
+
+
+async def test_the_screen_is_kept_awake(
+    server: LocalServer, room_name: str, chromium: Browser
+) -> None:
+    async with staged(settings_for(server, room_name)) as ours:
+        context = await chromium.new_context()
+        await context.add_init_script(
+            "navigator.wakeLock.request = async (kind) => { window.awake = kind; return {}; };"
+        )
+        page = await context.new_page()
+        await page.goto(ours.address)
+        await page.wait_for_function("window.awake === 'screen'")
+        await context.close()
+
+
+async def test_a_tablet_on_the_network(
+    server_binary: Path, tmp_path: Path, room_name: str, chromium: Browser
+) -> None:
+    """Under an address that browsers do not trust as they trust localhost, and by key."""
+    own = LocalServer(server_binary, tmp_path / "server.log", address=own_address())
+    await own.start()
+    try:
+        async with (
+            staged(settings_for(own, room_name, insecure=True), host="0.0.0.0") as ours,
+            pictured(own, room_name),
+            shown(chromium, ours.address, size=(1024, 768)) as view,
+        ):
+            assert await view.ask("isSecureContext") is False
+            await until_seen(view)
+            await until_heard(view)
+            assert view.complaints == []
+            await shot(view, "tablet")
+            wrong = ours.address[:-3] + "00/"
+            async with shown(chromium, wrong) as refused:
+                assert "does not lead to the stage" in await refused.page.inner_text("h1")
+                await shot(refused, "wrong-key")
+    finally:
+        await own.stop()
+
+
+async def test_backgrounds_and_posters(
+    server: LocalServer, room_name: str, tmp_path: Path, chromium: Browser
+) -> None:
+    poster = tmp_path / "poster.png"
+    Image.new("RGB", (400, 400), (200, 120, 20)).save(poster)
+    settings = settings_for(server, room_name)
+    corner = (5, 5)
+    async with (
+        staged(settings) as plain,
+        staged(settings, Look(poster=str(poster), background="#204060")) as own,
+        staged(settings, Look(background="transparent")) as clear,
+    ):
+        for address, name, expected in (
+            (plain.address, "poster-drawn", None),
+            (own.address, "poster-image", (0x20, 0x40, 0x60, 255)),
+            (f"{own.address}?fit=fill", "poster-image-fill", (200, 120, 20, 255)),
+            (f"{own.address}?poster=none", "poster-none", (0x20, 0x40, 0x60, 255)),
+            (clear.address, "transparent-empty", (0, 0, 0, 0)),
+            (f"{clear.address}?background=chroma", "chroma-empty", (*CHROMA, 255)),
+            (f"{clear.address}?background=nonsense", "nonsense", (0, 0, 0, 0)),
+        ):
+            async with shown(chromium, address) as view:
+                await until_joined(view)
+                await view.page.wait_for_load_state("networkidle")
+                seen = await shot(view, name)
+                if expected is not None:
+                    assert near(seen[corner], expected, 2), name
+                else:
+                    assert len(np.unique(seen.reshape(-1, 4), axis=0)) > 50, "something drawn"
+                assert view.complaints == []
+
+
+async def test_layouts(server: LocalServer, room_name: str, chromium: Browser) -> None:
+    async with AsyncExitStack() as stack:
+        ours = await stack.enter_async_context(
+            staged(settings_for(server, room_name), Look(background="transparent"))
+        )
+        for count in range(1, 5):
+            name, size = f"avatar-{count}", (640, 360)
+            await stack.enter_async_context(
+                pictured(server, room_name, name, size=size, tint=TINTS[count - 1])
+            )
+            async with shown(chromium, ours.address) as view:
+                await until_seen(view, count)
+                await asyncio.gather(*(view.pictures() for _ in range(3)))
+                seen = await shot(view, f"avatars-{count}")
+                places = {
+                    1: [(700, 600)],
+                    2: [(500, 300), (500, 900)],
+                    3: [(330, 40), (330, 1240), (700, 640)],
+                    4: [(330, 40), (330, 1240), (700, 40), (700, 1240)],
+                }[count]
+                for place, tint in zip(places, TINTS, strict=False):
+                    assert near(seen[place], tint), (count, place, seen[place])
+        async with shown(chromium, ours.address, size=(720, 1280)) as view:
+            await until_seen(view, 4)
+            await shot(view, "avatars-4-upright")
+
+
+async def test_fit_fill_and_mirror(server: LocalServer, room_name: str, chromium: Browser) -> None:
+    async with (
+        staged(settings_for(server, room_name), Look(background="chroma")) as ours,
+        pictured(server, room_name, size=(960, 720)),
+    ):
+        seen = {}
+        for query in ("", "fit=fill", "mirror"):
+            async with shown(chromium, f"{ours.address}?{query}") as view:
+                await until_seen(view)
+                seen[query] = await shot(view, f"look-{query or 'fit'}".replace("=", "-"))
+        # 4:3 on a page of 16:9: bars at the sides, or cut off above and below.
+        for query, bars in (("", True), ("mirror", True), ("fit=fill", False)):
+            assert near(seen[query][360, 40], CHROMA, 2) == bars, query
+            assert near(seen[query][700, 640], TINTS[0]) == bars or not bars
+        # The number's highest bits, all black, end at the 640th of 960 pixels.
+        left, right = (20, 160 + 600), (20, 1120 - 600)
+        assert near(seen[""][left], (0, 0, 0)) and near(seen["mirror"][right], (0, 0, 0))
+        outer = 1120 - 40
+        assert near(seen[""][20, outer], TINTS[0]) and not near(seen["mirror"][20, outer], TINTS[0])
+
+
+async def test_nothing_can_be_sent_with_its_token(server: LocalServer, room_name: str) -> None:
+    """The token of a page, in the hands of one that tries."""
+    async with (
+        staged(settings_for(server, room_name)) as ours,
+        aiohttp.ClientSession() as client,
+        joined(server, room_name, "viewer") as viewer,
+    ):
+        async with client.post(f"{ours.address}session") as answer:
+            session = await answer.json()
+        got: list[object] = []
+        viewer.on("data_received", got.append)
+        intruder = rtc.Room()
+        await intruder.connect(session["url"], session["token"])
+        me = intruder.local_participant
+        track = rtc.LocalAudioTrack.create_audio_track("a", rtc.AudioSource(16_000, 1))
+        publishing = asyncio.create_task(me.publish_track(track))
+        try:
+            await wait_until(lambda: viewer.remote_participants, 10, "it is in the room")
+            await me.set_metadata("x")  # the SDK does not tell that it was refused
+            with suppress(PublishDataError):
+                await me.publish_data("x")
+            with pytest.raises(rtc.RpcError):
+                await me.perform_rpc(destination_identity="viewer", method="x", payload="")
+            await stays(lambda: not publishing.done() or publishing.exception(), 1.5, "published")
+            (seen,) = viewer.remote_participants.values()
+            assert (seen.track_publications, seen.metadata, got) == ({}, "", [])
+        finally:
+            publishing.cancel()
+            await asyncio.wait([publishing])
+            await intruder.disconnect()
