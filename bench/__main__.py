@@ -2,7 +2,8 @@
 
 segmenter: the cost of finding utterances; segmentation: how well they are found, on labelled
 recordings that `--speech` names; cost: of a sender; latency: its delay; face: what the demo's
-avatar takes; stage: the page. Endurance takes a quarter of an hour and is not among them: python -m bench.soak.
+avatar takes; stage: the page. Endurance takes a quarter of an hour and is not among them:
+python -m bench.soak.
 """
 
 from __future__ import annotations
