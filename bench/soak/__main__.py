@@ -107,8 +107,8 @@ def show_part(record: Record) -> None:
         notes.append(f"judged from {start:.0f} s, after the warm-up, to {end:.0f} s")
     around = machine()
     notes.append(
-        f"load {around['load']:.1f} on {around['cores']} cores; where that makes the avatar stutter, "
-        "the lead grows, and the delay with it"
+        f"load {around['load']:.1f} on {around['cores']} cores; where that makes the avatar "
+        "stutter, the lead grows, and the delay with it"
     )
     show(
         f"Soak, {record.part}: {record.sound_s / 60:.1f} minutes of sound, {record.took_s:.0f} s",
