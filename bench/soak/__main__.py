@@ -29,7 +29,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.report import dump, parser, show
+from bench.report import dump, machine, parser, show
 from bench.senders import tell
 from bench.soak import judge, parts, picture
 from bench.soak.record import Record
@@ -38,6 +38,7 @@ from micstream.errors import MicstreamError
 REAL_MIN, ACCELERATED_MIN = 10.0, 60.0
 QUICK_REAL_MIN, QUICK_ACCELERATED_MIN = 2.0, 10.0
 _LONGEST_MIN = 24 * 60.0
+_WIDTH = 132
 PARTS = {"real": parts.real, "accelerated": parts.accelerated}
 
 
@@ -104,11 +105,17 @@ def show_part(record: Record) -> None:
     notes = [] if record.whole else ["ended early: what was found until then"]
     if start < end:
         notes.append(f"judged from {start:.0f} s, after the warm-up, to {end:.0f} s")
+    around = machine()
+    notes.append(
+        f"load {around['load']:.1f} on {around['cores']} cores; where that makes the avatar "
+        "stutter, the lead grows, and the delay with it"
+    )
     show(
         f"Soak, {record.part}: {record.sound_s / 60:.1f} minutes of sound, {record.took_s:.0f} s",
         ("asked", "limit", "found", "only in the room", ""),
         [(row.what, row.limit, row.found, row.idle, said[row.ok]) for row in rows],
         *notes,
+        width=_WIDTH,
     )
 
 
