@@ -87,6 +87,11 @@ SHOWN: list[tuple[Event, str]] = [
         "microphone USB: too quiet, speech at -52 dBFS: turn its gain up, or come closer",
     ),
     (events.Backlog(seconds=1.25), "backlog 1.2 s"),
+    (
+        events.StageOpen(link="http://127.0.0.1:8420/", room="show"),
+        "the stage of the room 'show': http://127.0.0.1:8420/",
+    ),
+    (events.StagePage(address="192.168.7.20"), "a page at 192.168.7.20 joins"),
     (events.Warned(code="x", message="odd"), "warning: odd"),
     (
         events.Failed(code="x", message="none came", hint="start one"),
