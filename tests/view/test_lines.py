@@ -154,9 +154,10 @@ def test_what_looks_like_markup_is_shown_as_it_is() -> None:
     )
 
 
-def test_quiet_shows_trouble_alone() -> None:
+def test_quiet_shows_trouble_and_the_link_alone() -> None:
     loud = {type(event) for event, _ in SHOWN if shown(event, quiet=True)}
-    assert loud == {events.Warned, events.Microphone, events.Dropped, events.Bye}
+    told = {events.Warned, events.Microphone, events.Dropped, events.StageOpen, events.Bye}
+    assert loud == told
 
 
 def test_an_error_is_left_to_the_program_that_ends_with_it() -> None:
