@@ -99,6 +99,11 @@ SHOWN: list[tuple[Event, str]] = [
         "microphone USB: too quiet, speech at -52 dBFS: turn its gain up, or come closer",
     ),
     (events.Backlog(seconds=1.25), "backlog 1.2 s"),
+    (
+        events.StageOpen(link="http://127.0.0.1:8420/", room="show"),
+        "the stage of the room 'show': http://127.0.0.1:8420/",
+    ),
+    (events.StagePage(address="192.168.7.20"), "a page at 192.168.7.20 joins"),
     (events.Warned(code="x", message="odd"), "warning: odd"),
     (
         events.Failed(code="x", message="none came", hint="start one"),
@@ -161,9 +166,10 @@ def test_what_looks_like_markup_is_shown_as_it_is() -> None:
     )
 
 
-def test_quiet_shows_trouble_alone() -> None:
+def test_quiet_shows_trouble_and_the_link_alone() -> None:
     loud = {type(event) for event, _ in SHOWN if shown(event, quiet=True)}
-    assert loud == {events.Warned, events.Microphone, events.Dropped, events.Bye}
+    told = {events.Warned, events.Microphone, events.Dropped, events.StageOpen, events.Bye}
+    assert loud == told
 
 
 def test_an_error_is_left_to_the_program_that_ends_with_it() -> None:
