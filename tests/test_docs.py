@@ -28,7 +28,7 @@ PARTS = {
     if isinstance(group, TyperGroup)
     for part, command in group.commands.items()
 }
-EACH = COMMANDS | PARTS
+EACH = {**COMMANDS, **PARTS}
 OPTIONS = {
     name: {
         option
@@ -138,10 +138,10 @@ def assert_real(text: str) -> None:
         if name not in COMMANDS:
             continue  # a sentence about it
         part = f"{name} {(rest.split() or [''])[0]}"
-        name = part if part in EACH else name
+        command = part if part in EACH else name
         used = re.findall(r"(?<!\S)(--?[a-z][a-z-]*)", rest)
-        unknown = [option for option in used if option not in OPTIONS[name] | {"--help", "-h"}]
-        assert not unknown, f"micstream {name} has no {unknown}"
+        unknown = [option for option in used if option not in OPTIONS[command] | {"--help", "-h"}]
+        assert not unknown, f"micstream {command} has no {unknown}"
     for option in re.findall(r"`(--[a-z][a-z-]*)", text):
         everywhere = {"--help", "--version"}.union(*OPTIONS.values())
         assert option in everywhere, f"no command has {option}"

@@ -154,7 +154,7 @@ class TestTwoNames:
         settings = load()
         for name in ("license_key", "avatar_server"):
             with pytest.raises(UsageError) as caught:
-                settings.chosen(name)  # type: ignore[arg-type] # a Literal
+                settings.chosen(name)
             knob = knobs.BY_NAME[name]
             assert f"{knob.variable} and {knob.also} are both set" in caught.value.message
             assert knob.option in caught.value.hint

@@ -37,8 +37,10 @@ class Keeper:
         self._joined = asyncio.Event()
         self._lost = asyncio.Event()
         self._silent = False
-        self._connected = False
+        self._away = False
         self._ready_at: float | None = None
+        self._untold = False
+        """Whether its readiness is a step still to be told."""
         monitor.listen(self._note)
 
     async def run(self) -> None:
@@ -87,15 +89,21 @@ class Keeper:
         """Ask for it, and wait until it has joined; that it has not is told."""
         self._joined.clear()
         begun = time.monotonic()
-        await start.bring(
+        asked = await start.bring(
             self._settings, self._progress, within=self._within, on_trouble=self._monitor.emit
         )
+        if not asked:
+            return
         left = max(0.0, self._within - (time.monotonic() - begun))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left):
                 await self._joined.wait()
+                # It may have come, and be ready, before its server said so.
+                self._progress.done("joined")
+                self._untold = True
+                self._tell_ready()
                 return
-        if self._connected:  # else nobody knows
+        if not self._away:  # else nobody knows
             self._warn(
                 AvatarUnavailable(
                     f"its server has started the avatar {self._wanted.identity!r}, and it has not "
@@ -109,30 +117,33 @@ class Keeper:
         identity = self._wanted.identity
         match event:
             case events.AvatarJoined(identity=who) if who == identity:
-                if not self._joined.is_set():
-                    self._progress.done("joined")
                 self._joined.set()
             case events.AvatarReady(identity=who) if who == identity:
-                if self._ready_at is None:
-                    self._progress.done("ready")
                 self._ready_at = time.monotonic()
                 self._silent = False
+                self._tell_ready()
             case events.AvatarLeft(identity=who) if who == identity:
                 self._lose()
             case events.AvatarSilent(identity=who) if who == identity:
                 self._silent = True
                 self._lose()
+            case events.Connection(state="lost" | "reconnecting"):
+                self._away = True
             case events.Connection(state="connected"):
-                if self._connected:  # it may have left while we were away
-                    self._lost.set()
-                self._connected = True
+                self._away = False
+                self._lost.set()  # it may have left while we were away
             case _:
                 pass
+
+    def _tell_ready(self) -> None:
+        if self._untold and self._ready_at is not None:
+            self._untold = False
+            self._progress.done("ready")
 
     def _lose(self) -> None:
         if self._ready_at is not None and time.monotonic() - self._ready_at > _WELL_S:
             self._starts = 1
-        self._ready_at = None
+        self._ready_at, self._untold = None, False
         self._lost.set()
 
     def _new_progress(self) -> Progress:

@@ -128,8 +128,8 @@ async def bring(
     *,
     within: float = WAIT_S,
     on_trouble: Callable[[Warned], None],
-) -> None:
-    """Have the avatar join, unless it is there. It may not be there yet when this returns.
+) -> bool:
+    """Have the avatar join; whether it had to, and so may not be there yet.
 
     Asked again, with growing pauses, where the server is not reached or says that it is its own
     fault; `on_trouble` is told each time.
@@ -145,10 +145,11 @@ async def bring(
             if there.speaks_for not in (None, settings.identity):
                 raise _bound_to_another(wanted, there.speaks_for)
             progress.done("present")
-            return
+            return False
     progress.done("asked")
     await ask(wanted, within=within, on_trouble=on_trouble)
     progress.done("accepted")
+    return True
 
 
 async def ask(

@@ -5,8 +5,8 @@
 is that worker. Its settings come by environment: LIVEKIT_URL, LIVEKIT_TOKEN (its own: of kind
 agent) and MICSTREAM_SENDER (the identity it listens to). It prints `ready` when it has joined,
 exits with 0 on SIGTERM, and with 1 and its reason when anything in it has ended. With `--spare` it
-loads all it needs, which takes seconds, and reads its settings from standard input: one line, a
-JSON object of `url`, `token` and `sender`. At the end of the input it ends.
+loads all it needs, which takes seconds, prints `spare`, and reads its settings from standard input:
+one line, a JSON object of `url`, `token` and `sender`. At the end of the input it ends.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from pathlib import Path
 from micstream.errors import MicstreamError
 from micstream.local import process
 
+LOAD_TIMEOUT_S = 60.0
 READY_TIMEOUT_S = 20.0
 IDENTITY = "avatar-demo"
 REASON = "ended: "  # marks the worker's own last word: the libraries below it print lines too
@@ -70,8 +71,10 @@ class AvatarProcess:
     async def join(self, url: str, token: str, sender: str) -> None:
         """Have it join, once, and listen to `sender` alone, who may come before or after it.
 
-        Raises MicstreamError (code "avatar_failed") when it has not joined within 20 seconds.
+        Raises MicstreamError (code "avatar_failed") when it has not joined within 20 seconds, or is
+        not loaded within a minute.
         """
+        await self._said("spare", "did not load", LOAD_TIMEOUT_S)
         assert self._process.stdin is not None
         line = json.dumps({"url": url, "token": token, "sender": sender}) + "\n"
         try:
@@ -79,12 +82,16 @@ class AvatarProcess:
                 settings.write(line.encode())
         except BrokenPipeError:
             pass  # it has ended: told below
+        await self._said("ready", "did not join", READY_TIMEOUT_S)
+
+    async def _said(self, word: str, failure: str, timeout: float) -> None:
+        """Until it has printed a word. Raises MicstreamError: it has ended, or takes too long."""
         try:
-            async with asyncio.timeout(READY_TIMEOUT_S):
-                while self.alive and "ready" not in self.output.splitlines():  # noqa: ASYNC110
+            async with asyncio.timeout(timeout):
+                while self.alive and word not in self.output.splitlines():  # noqa: ASYNC110 - a file
                     await asyncio.sleep(process.POLL_S)
         except TimeoutError:
-            raise _failed(f"did not join within {READY_TIMEOUT_S:g} s", self) from None
+            raise _failed(f"{failure} within {timeout:g} s", self) from None
         if not self.alive:
             raise _failed(f"ended with {self.exit_code}", self)
 
@@ -172,6 +179,7 @@ def main() -> int:
     if "--spare" in sys.argv:
         from micstream.local.worker import run
 
+        print("spare", flush=True)  # noqa: T201 - what the parent process waits for
         line = sys.stdin.readline()
         if not line:
             return 0

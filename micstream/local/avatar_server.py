@@ -44,6 +44,7 @@ class _Request:
     url: str
     token: str
     avatar_id: str
+    room: str
     sender: str
 
 
@@ -64,6 +65,8 @@ class AvatarServer:
         self._keeps_spare = keeps_spare
         self._spare: tuple[AsyncExitStack, AvatarProcess] | None = None
         self._sessions: dict[str, AvatarProcess] = {}
+        self._places: dict[tuple[str, str, str], AvatarProcess] = {}
+        """By server, room and avatar: whoever was there before is put out, or hangs."""
         self._tasks: set[asyncio.Task[None]] = set()
         self.app = web.Application(client_max_size=_LONGEST_BODY)
         self.app.router.add_post("/v1/livekit/start-avatar", self._start)
@@ -123,8 +126,8 @@ class AvatarServer:
             raise _Refused(404, "there is no such avatar")
         if urlsplit(fields["livekit_url"]).scheme not in ("ws", "wss", "http", "https"):
             raise _Refused(400, "livekit_url is no address of a LiveKit server")
-        sender = _sender(fields["livekit_token"], avatar_id)
-        return _Request(fields["livekit_url"], fields["livekit_token"], avatar_id, sender)
+        room, sender = _place(fields["livekit_token"], avatar_id)
+        return _Request(fields["livekit_url"], fields["livekit_token"], avatar_id, room, sender)
 
     def _is_key(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(errors="surrogateescape"), self._key)
@@ -145,6 +148,7 @@ class AvatarServer:
 
     async def _host(self, session: str, asked: _Request, joined: asyncio.Future[None]) -> None:
         """One avatar, from its joining to its end."""
+        place = (asked.url, asked.room, asked.avatar_id)
         try:
             await self.prepare()
             assert self._spare is not None
@@ -152,7 +156,10 @@ class AvatarServer:
             async with stack:
                 await avatar.join(asked.url, asked.token, asked.sender)
                 self._sessions[session] = avatar
+                before, self._places[place] = self._places.get(place), avatar
                 joined.set_result(None)
+                if before is not None:
+                    await before.end()
                 if self._keeps_spare:
                     await self.prepare()
                 await avatar.ended()
@@ -160,7 +167,9 @@ class AvatarServer:
             if not joined.done():
                 joined.set_exception(error)
         finally:
-            self._sessions.pop(session, None)
+            avatar_here = self._sessions.pop(session, None)
+            if avatar_here is not None and self._places.get(place) is avatar_here:
+                del self._places[place]
             joined.cancel()
 
 
@@ -174,19 +183,23 @@ def _strings(body: Any) -> dict[str, str]:
     return fields
 
 
-def _sender(token: str, avatar_id: str) -> str:
-    """For whom the avatar speaks, by its token."""
+def _place(token: str, avatar_id: str) -> tuple[str, str]:
+    """Into which room the avatar's token leads, and for whom it speaks there."""
     try:
         claims = read(token)
     except UsageError:
         raise _Refused(400, "livekit_token is no JWT") from None
     if claims.get("kind") != "agent" or claims.get("sub") != f"avatar-{avatar_id}":
         raise _Refused(400, f"livekit_token is not of kind agent for 'avatar-{avatar_id}'")
+    grants = claims.get("video")
+    room = grants.get("room") if isinstance(grants, dict) else None
+    if not isinstance(room, str) or not room:
+        raise _Refused(400, "livekit_token names no room")
     attributes = claims.get("attributes")
     sender = attributes.get(wire.ON_BEHALF) if isinstance(attributes, dict) else None
     if not isinstance(sender, str) or not sender:
         raise _Refused(400, f"livekit_token does not say for whom it speaks: {wire.ON_BEHALF}")
-    return sender
+    return room, sender
 
 
 @asynccontextmanager

@@ -198,7 +198,8 @@ async def test_one_that_hangs_is_bounded_and_asked_once() -> None:
 )
 def test_what_is_missing_is_named(missing: str, code: str, says_so: str) -> None:
     with pytest.raises(UsageError) as caught:
-        made(**{missing: None})
+        without: dict[str, Any] = {missing: None}
+        made(**without)
     assert caught.value.code == code
     assert says_so in caught.value.message
     assert caught.value.hint
