@@ -13,6 +13,7 @@ does by itself.
 from __future__ import annotations
 
 import asyncio
+import datetime
 import os
 import statistics
 import subprocess
@@ -30,8 +31,8 @@ from livekit import rtc
 from bench.report import Figures, dump, parser, show
 from bench.senders import tell
 from bench.spoken import bundled_speech
+from micstream.avatar.token import mint_avatar
 from micstream.local import process
-from micstream.local.avatar import avatar_token
 from micstream.local.face import CHARACTERS, HEIGHT, WIDTH, Face
 from micstream.local.lips import PIECE_S, Lips
 from micstream.local.motion import Mood, Performer
@@ -83,7 +84,14 @@ async def _worker(server: LocalServer, module: Sequence[str]) -> AsyncIterator[i
     environment = {
         **clean,
         "LIVEKIT_URL": server.url,
-        "LIVEKIT_TOKEN": avatar_token(server.api_key, server.api_secret, _ROOM, _SENDER, _AVATAR),
+        "LIVEKIT_TOKEN": mint_avatar(
+            api_key=server.api_key,
+            api_secret=server.api_secret,
+            room=_ROOM,
+            identity=_AVATAR,
+            sender=_SENDER,
+            ttl=datetime.timedelta(hours=1),
+        ),
         "MICSTREAM_SENDER": _SENDER,
         "PYTHONPATH": str(_SOURCES),
         "PYTHONUNBUFFERED": "1",

@@ -6,7 +6,9 @@ is that worker. Its settings come by environment: LIVEKIT_URL, LIVEKIT_TOKEN (it
 agent) and MICSTREAM_SENDER (the identity it listens to). It prints `ready` when it has joined,
 exits with 0 on SIGTERM, and with 1 and its reason when anything in it has ended. With `--spare` it
 loads all it needs, which takes seconds, prints `spare`, and reads its settings from standard input:
-one line, a JSON object of `url`, `token` and `sender`. At the end of the input it ends.
+one line, a JSON object of `url`, `token` and `sender`. At the end of the input it ends. With
+`--stock` livekit-agents' runner and receiver are as they are; else the face is there before its
+sender, and is encoded in one size.
 """
 
 from __future__ import annotations
@@ -105,7 +107,7 @@ class AvatarProcess:
 
 
 @asynccontextmanager
-async def spare_avatar() -> AsyncIterator[AvatarProcess]:
+async def spare_avatar(*, stock: bool = False) -> AsyncIterator[AvatarProcess]:
     """An avatar that gets ready to join; it ends with the context.
 
     Raises MicstreamError (code "extra_missing") without the extra `demo`.
@@ -124,7 +126,7 @@ async def spare_avatar() -> AsyncIterator[AvatarProcess]:
     with tempfile.TemporaryDirectory(prefix="micstream-avatar-") as folder:
         log = Path(folder) / "avatar.log"
         running = process.start(
-            [sys.executable, "-m", "micstream.local.avatar", "--spare"],
+            [sys.executable, "-m", "micstream.local.avatar", "--spare", *["--stock"] * stock],
             environment=environment | {"PYTHONUNBUFFERED": "1"},
             log=log,
             stdin=subprocess.PIPE,
@@ -142,7 +144,7 @@ async def spare_avatar() -> AsyncIterator[AvatarProcess]:
 async def local_avatar(
     url: str, api_key: str, api_secret: str, room: str, sender: str, identity: str = IDENTITY
 ) -> AsyncIterator[AvatarProcess]:
-    """An avatar in `room` that listens to `sender` alone; it ends with the context.
+    """A stock avatar in `room` that listens to `sender` alone; it ends with the context.
 
     Raises MicstreamError as `spare_avatar` and `AvatarProcess.join` do.
     """
@@ -156,7 +158,7 @@ async def local_avatar(
         sender=sender,
         ttl=_LIFE,
     )
-    async with spare_avatar() as avatar:
+    async with spare_avatar(stock=True) as avatar:
         await avatar.join(url, token, sender)
         yield avatar
 
@@ -193,7 +195,7 @@ def main() -> int:
         from micstream.local.worker import run
 
     url, token, sender = settings
-    reason = asyncio.run(run(url=url, token=token, sender=sender))
+    reason = asyncio.run(run(url=url, token=token, sender=sender, stock="--stock" in sys.argv))
     if reason is not None:
         print(f"{REASON}{reason}", file=sys.stderr)  # noqa: T201
     return 0 if reason is None else 1

@@ -32,7 +32,7 @@ _Step: TypeAlias = Coroutine[Any, Any, object]
 
 
 class _Runner(AvatarRunner):  # type: ignore[misc] # livekit.agents is not followed by mypy
-    """The stock runner, but it encodes its picture in one size in place of three.
+    """The runner, but it encodes its picture in one size in place of three.
 
     That halves what encoding takes. Sizes to choose from are for viewers on slow lines, which the
     demo does not have.
@@ -55,25 +55,33 @@ class _Runner(AvatarRunner):  # type: ignore[misc] # livekit.agents is not follo
 
 
 class _Receiver(DataStreamAudioReceiver):  # type: ignore[misc] # not followed by mypy
-    """The stock receiver, but the runner does not wait for its sender: the face is there before."""
+    """The receiver, but the runner does not wait for its sender: the face is there before."""
 
     async def start(self) -> None:
-        """Leave it to `hear`."""
+        """Leave it to whoever awaits `found`."""
 
-    async def hear(self) -> None:
-        """Wait for the sender, and hear it until it ends or fails.
-
-        Its task keeps an error to itself, and the runner learns of it only when it next asks for
-        sound.
-        """
+    async def found(self) -> None:
+        """Wait for the sender."""
         await super().start()
-        await asyncio.wait([self._main_atask])
-        if self._exception is not None:
-            raise self._exception
 
 
-async def run(*, url: str, token: str, sender: str) -> str | None:
-    """Be the avatar of `sender` until SIGTERM or SIGINT: then None, else the reason of its end."""
+async def _hear(receiver: DataStreamAudioReceiver) -> None:
+    """Until it ends or fails.
+
+    Its task keeps an error to itself, and the runner learns of it only when it next asks for sound.
+    """
+    if isinstance(receiver, _Receiver):
+        await receiver.found()
+    await asyncio.wait([receiver._main_atask])
+    if receiver._exception is not None:
+        raise receiver._exception
+
+
+async def run(*, url: str, token: str, sender: str, stock: bool = False) -> str | None:
+    """Be the avatar of `sender` until SIGTERM or SIGINT: then None, else the reason of its end.
+
+    `stock`: with livekit-agents' runner and receiver as they are, which others build on.
+    """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         try:
@@ -100,7 +108,7 @@ async def run(*, url: str, token: str, sender: str) -> str | None:
         face = TalkingFace(RATE, drawn, Performer(identity))
         _take_states(room, sender, face)
         print("ready", flush=True)  # noqa: T201 - what the parent process waits for
-        return await _first_end(_perform(room, sender, face), room, stop, gone)
+        return await _first_end(_perform(room, sender, face, stock), room, stop, gone)
     finally:
         await _bounded(room.disconnect())
 
@@ -155,10 +163,10 @@ async def _first_end(
         await asyncio.gather(*ends, return_exceptions=True)
 
 
-async def _perform(room: rtc.Room, sender: str, face: TalkingFace) -> None:
+async def _perform(room: rtc.Room, sender: str, face: TalkingFace, stock: bool) -> None:
     """Play what `sender` sends; returns or raises when any part of the runner has ended."""
-    receiver = _Receiver(room, sender_identity=sender)
-    runner = _Runner(
+    receiver = (DataStreamAudioReceiver if stock else _Receiver)(room, sender_identity=sender)
+    runner = (AvatarRunner if stock else _Runner)(
         room,
         audio_recv=receiver,
         video_gen=face,
@@ -171,7 +179,7 @@ async def _perform(room: rtc.Room, sender: str, face: TalkingFace) -> None:
         ),
     )
     await runner.start()
-    hearing = asyncio.create_task(receiver.hear())
+    hearing = asyncio.create_task(_hear(receiver))
     complete = asyncio.create_task(runner.wait_for_complete())
     try:
         await asyncio.wait({complete, hearing}, return_when=asyncio.FIRST_COMPLETED)
