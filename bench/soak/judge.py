@@ -39,10 +39,12 @@ def window(record: Record) -> tuple[float, float]:
     Warm-up is reckoned in sound, so that it is the same for a run that is faster than time.
     """
     warm = trend.warm_up_s(record.sound_s)
-    begun = (e["t"] for e in record.ours.named("utterance_started") if e["onset_s"] >= warm)
+    begun = record.ours.named("utterance_started")
+    first = begun[0]["onset_s"] if begun else 0.0  # a microphone is open before anybody speaks
+    warmed_up = (e["t"] for e in begun if e["onset_s"] >= first + warm)
     ends = ("utterance_ended", "playback_finished")
     last = max((e["t"] for name in ends for e in record.ours.named(name)), default=record.begun)
-    return next(begun, float("inf")) - record.begun, last - record.begun - _LEAVING_S
+    return next(warmed_up, float("inf")) - record.begun, last - record.begun - _LEAVING_S
 
 
 def verdicts(record: Record) -> list[Verdict]:

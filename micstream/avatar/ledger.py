@@ -25,6 +25,7 @@ class Segment:
     captured_at: float
     """When its first sample was captured."""
     first_written_at: float | None = None
+    """When its first write began: it may be reported from then on, before that write returns."""
     lead_s: float = 0.0
     """Sound in the first write."""
     sent_s: float = 0.0
@@ -79,10 +80,16 @@ class Ledger:
         self._segments.append(segment)
         return segment
 
+    def sending(self, segment: Segment, now: float) -> None:
+        """Sound is about to be written into it."""
+        if segment.first_written_at is None:
+            segment.first_written_at = now
+
     def sent(self, segment: Segment, seconds: float, now: float) -> None:
         """`seconds` of sound were written into it."""
-        if segment.first_written_at is None:
-            segment.first_written_at, segment.lead_s = now, seconds
+        self.sending(segment, now)
+        if segment.sent_s == 0:
+            segment.lead_s = seconds
         segment.sent_s += seconds
         self.sent_s += seconds
         self._played_until = max(self._played_until, now) + seconds

@@ -177,6 +177,7 @@ class Utterance:
         data, self._waiting = self._waiting[:size], self._waiting[size:]
         try:
             writer = self._writer or await self._open()
+            self._ledger.sending(self._segment, time.monotonic())
             await writer.write(data)
         except _SDK_ERRORS:
             raise AvatarGone(_GONE) from None

@@ -220,7 +220,9 @@ def test_when_the_avatar_is_gone_nothing_is_outstanding() -> None:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["open", "send", "close", "clear", "started", "finished", "cut", "wait"]),
+        st.sampled_from(
+            ["open", "write", "send", "close", "clear", "started", "finished", "cut", "wait"]
+        ),
         st.floats(0, 5),
     ),
     max_size=60,
@@ -238,6 +240,8 @@ def test_laws(steps: list[tuple[str, float]]) -> None:
     for number, (step, amount) in enumerate(steps):
         if step == "open":
             last = ledger.opened(f"u{number}", captured_at=now)
+        elif step == "write" and last is not None and not last.closed:
+            ledger.sending(last, now)
         elif step == "send" and last is not None and not last.closed:
             ledger.sent(last, amount, now)
             sound += amount

@@ -61,6 +61,30 @@ async def test_the_sending_table(server: LocalServer, room_name: str, mode: str)
     assert {caller for _, _, caller in avatar.calls} == {SENDER}
 
 
+async def test_a_report_that_is_quicker_than_the_write_it_is_of(
+    server: LocalServer, room_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = rtc.ByteStreamWriter.write
+    reported = asyncio.Event()
+
+    async def held_up(writer: rtc.ByteStreamWriter, data: bytes) -> None:
+        await write(writer, data)
+        await reported.wait()  # as on a machine that has much else to do
+
+    monkeypatch.setattr(rtc.ByteStreamWriter, "write", held_up)
+    async with (
+        wire_avatar(server, room_name) as avatar,
+        voice(server, room_name) as ours,
+    ):
+        speaking = asyncio.create_task(ours.sender.speak(FileSource(HELLO, pace="fast")))
+        await wait_until(lambda: avatar.streams and avatar.streams[0].payload, 5, "the first write")
+        await avatar.report_started(SENDER)
+        reported.set()
+        await speaking
+        assert [event.id for event in ours.named("playback_started")] == ["u1"]
+        await avatar.report_finished(SENDER, 1.0)
+
+
 async def test_the_sender_is_an_agent_with_the_least_grants(
     server: LocalServer, room_name: str
 ) -> None:
