@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import socket
 from pathlib import Path
@@ -150,7 +149,7 @@ async def test_the_demo_tells_where_the_avatar_is_to_be_seen(
     async def ended(*options: str) -> Program:
         folder = tmp_path / str(len(options))
         async with program(folder, "demo", "--play", *options, env=environment(server)) as ours:
-            await wait_until(lambda: "playing bundled speech" in ours.stderr, 40, "its speech")
+            await wait_until(lambda: "playing bundled speech" in ours.stderr, 60, f"speech\n{ours}")
             if "--no-stage" not in options:
                 words = ours.stderr.split()
                 link = next(word for word in words if urlsplit(word).path == "/")
@@ -159,6 +158,6 @@ async def test_the_demo_tells_where_the_avatar_is_to_be_seen(
             assert await ours.ended() == 0
         return ours
 
-    shown, hidden = await asyncio.gather(ended(), ended("--no-stage"))
+    shown, hidden = await ended(), await ended("--no-stage")
     assert "the avatar is to be seen at http://127.0.0.1:" in shown.stderr
     assert "to be seen" not in hidden.stderr

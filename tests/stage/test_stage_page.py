@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import io
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-import numpy as np
 import pytest
 from livekit import rtc
 from livekit.rtc.participant import PublishDataError
-from PIL import Image
 from playwright.async_api import Browser
 
 from micstream import Sender
 from micstream.local.server import LocalServer
 from micstream.stage.link import own_address
-from micstream.stage.look import Look
 from tests.conftest import SENDER, AvatarFactory
-from tests.support.browser import Shown, browser, shown
-from tests.support.pictured import Pixels, pictured
+from tests.support.browser import (
+    BEEP,
+    browser,
+    shot,
+    shown,
+    until,
+    until_heard,
+    until_joined,
+    until_seen,
+)
+from tests.support.pictured import pictured
 from tests.support.rooms import joined
 from tests.support.speech import MONOLOGUE, samples
 from tests.support.staged import settings_for, staged
@@ -32,66 +36,12 @@ from tests.support.waiting import stays, wait_until
 
 pytestmark = [pytest.mark.room, pytest.mark.slow]
 
-SHOTS = Path(__file__).resolve().parents[2] / "out/stage"
-TINTS = ((46, 58, 110), (110, 46, 58), (46, 110, 70), (104, 84, 30))
-BEEP = 0.1
-CHROMA = (0x00, 0xB1, 0x40)
-
 
 @pytest.fixture
 async def chromium() -> AsyncIterator[Browser]:
     """A browser that plays sound without being asked."""
     async with browser() as running:
         yield running
-
-
-async def until(
-    condition: Callable[[], Coroutine[Any, Any, object]], what: str, timeout: float = 30.0
-) -> None:
-    """Until this comes true of the page."""
-    end = asyncio.get_running_loop().time() + timeout
-    while not await condition():
-        assert asyncio.get_running_loop().time() < end, f"not within {timeout:g} s: {what}"
-        await asyncio.sleep(0.05)
-
-
-async def until_seen(view: Shown, count: int = 1) -> None:
-    """Until so many avatars are to be seen."""
-
-    async def seen() -> bool:
-        return await view.live() == count
-
-    await until(seen, f"{count} avatars")
-
-
-async def until_heard(view: Shown) -> None:
-    """Until something is to be heard."""
-
-    async def heard() -> bool:
-        return await view.loudness() > BEEP
-
-    await until(heard, "sound")
-
-
-async def until_joined(view: Shown) -> None:
-    """Until the page is in the room."""
-
-    async def joined() -> bool:
-        return await view.state() == "connected"
-
-    await until(joined, "the room")
-
-
-async def shot(view: Shown, name: str) -> Pixels:
-    """A screenshot, kept; what nothing was painted on is transparent in it. RGBA."""
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    png = await view.page.screenshot(path=SHOTS / f"{name}.png", omit_background=True)
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))
-
-
-def near(pixel: Pixels, colour: tuple[int, ...], slack: int = 14) -> bool:
-    """Whether it is that colour, but for what a codec does."""
-    return bool(np.abs(pixel[: len(colour)].astype(int) - colour).max() <= slack)
 
 
 async def test_the_avatar_speaks_on_the_page(
@@ -349,86 +299,6 @@ async def test_a_tablet_on_the_network(
                 await shot(refused, "wrong-key")
     finally:
         await own.stop()
-
-
-async def test_backgrounds_and_posters(
-    server: LocalServer, room_name: str, tmp_path: Path, chromium: Browser
-) -> None:
-    poster = tmp_path / "poster.png"
-    Image.new("RGB", (400, 400), (200, 120, 20)).save(poster)
-    settings = settings_for(server, room_name)
-    corner = (5, 5)
-    async with (
-        staged(settings) as plain,
-        staged(settings, Look(poster=str(poster), background="#204060")) as own,
-        staged(settings, Look(background="transparent")) as clear,
-    ):
-        for address, name, expected in (
-            (plain.address, "poster-drawn", None),
-            (own.address, "poster-image", (0x20, 0x40, 0x60, 255)),
-            (f"{own.address}?fit=fill", "poster-image-fill", (200, 120, 20, 255)),
-            (f"{own.address}?poster=none", "poster-none", (0x20, 0x40, 0x60, 255)),
-            (clear.address, "transparent-empty", (0, 0, 0, 0)),
-            (f"{clear.address}?background=chroma", "chroma-empty", (*CHROMA, 255)),
-            (f"{clear.address}?background=nonsense", "nonsense", (0, 0, 0, 0)),
-        ):
-            async with shown(chromium, address) as view:
-                await until_joined(view)
-                await view.page.wait_for_load_state("networkidle")
-                seen = await shot(view, name)
-                if expected is not None:
-                    assert near(seen[corner], expected, 2), name
-                else:
-                    assert len(np.unique(seen.reshape(-1, 4), axis=0)) > 50, "something drawn"
-                assert view.complaints == []
-
-
-async def test_layouts(server: LocalServer, room_name: str, chromium: Browser) -> None:
-    async with AsyncExitStack() as stack:
-        ours = await stack.enter_async_context(
-            staged(settings_for(server, room_name), Look(background="transparent"))
-        )
-        for count in range(1, 5):
-            name, size = f"avatar-{count}", (640, 360)
-            await stack.enter_async_context(
-                pictured(server, room_name, name, size=size, tint=TINTS[count - 1])
-            )
-            async with shown(chromium, ours.address) as view:
-                await until_seen(view, count)
-                await asyncio.gather(*(view.pictures() for _ in range(3)))
-                seen = await shot(view, f"avatars-{count}")
-                places = {
-                    1: [(700, 600)],
-                    2: [(500, 300), (500, 900)],
-                    3: [(330, 40), (330, 1240), (700, 640)],
-                    4: [(330, 40), (330, 1240), (700, 40), (700, 1240)],
-                }[count]
-                for place, tint in zip(places, TINTS, strict=False):
-                    assert near(seen[place], tint), (count, place, seen[place])
-        async with shown(chromium, ours.address, size=(720, 1280)) as view:
-            await until_seen(view, 4)
-            await shot(view, "avatars-4-upright")
-
-
-async def test_fit_fill_and_mirror(server: LocalServer, room_name: str, chromium: Browser) -> None:
-    async with (
-        staged(settings_for(server, room_name), Look(background="chroma")) as ours,
-        pictured(server, room_name, size=(960, 720)),
-    ):
-        seen = {}
-        for query in ("", "fit=fill", "mirror"):
-            async with shown(chromium, f"{ours.address}?{query}") as view:
-                await until_seen(view)
-                seen[query] = await shot(view, f"look-{query or 'fit'}".replace("=", "-"))
-        # 4:3 on a page of 16:9: bars at the sides, or cut off above and below.
-        for query, bars in (("", True), ("mirror", True), ("fit=fill", False)):
-            assert near(seen[query][360, 40], CHROMA, 2) == bars, query
-            assert near(seen[query][700, 640], TINTS[0]) == bars or not bars
-        # The number's highest bits, all black, end at the 640th of 960 pixels.
-        left, right = (20, 160 + 600), (20, 1120 - 600)
-        assert near(seen[""][left], (0, 0, 0)) and near(seen["mirror"][right], (0, 0, 0))
-        outer = 1120 - 40
-        assert near(seen[""][20, outer], TINTS[0]) and not near(seen["mirror"][20, outer], TINTS[0])
 
 
 async def test_nothing_can_be_sent_with_its_token(server: LocalServer, room_name: str) -> None:

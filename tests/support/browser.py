@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.async_api import Browser, CDPSession, Page, async_playwright
+
+from tests.support.pictured import Pixels
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SIZE = (1280, 720)
+SHOTS = Path(__file__).resolve().parents[2] / "out/stage"
+BEEP = 0.1
+"""Loudness that no silence has."""
 
 _SOUND = """
 async () => {
@@ -160,3 +170,47 @@ async def shown(
         yield view
     finally:
         await context.close()
+
+
+async def until(
+    condition: Callable[[], Coroutine[Any, Any, object]], what: str, timeout: float = 30.0
+) -> None:
+    """Until this comes true of the page."""
+    end = asyncio.get_running_loop().time() + timeout
+    while not await condition():
+        assert asyncio.get_running_loop().time() < end, f"not within {timeout:g} s: {what}"
+        await asyncio.sleep(0.05)
+
+
+async def until_seen(view: Shown, count: int = 1) -> None:
+    """Until so many avatars are to be seen."""
+
+    async def seen() -> bool:
+        return await view.live() == count
+
+    await until(seen, f"{count} avatars")
+
+
+async def until_heard(view: Shown) -> None:
+    """Until something is to be heard."""
+
+    async def heard() -> bool:
+        return await view.loudness() > BEEP
+
+    await until(heard, "sound")
+
+
+async def until_joined(view: Shown) -> None:
+    """Until the page is in the room."""
+
+    async def joined() -> bool:
+        return await view.state() == "connected"
+
+    await until(joined, "the room")
+
+
+async def shot(view: Shown, name: str) -> Pixels:
+    """A screenshot, kept; what nothing was painted on is transparent in it. RGBA."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    png = await view.page.screenshot(path=SHOTS / f"{name}.png", omit_background=True)
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))
