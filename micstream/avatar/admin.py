@@ -58,8 +58,8 @@ class Standing:
         }
 
 
-async def find(settings: Settings) -> list[Standing]:
-    """The avatars that `settings.avatar` means and that are in the room, the first to come first.
+async def find(settings: Settings, identity: str | None = None) -> list[Standing]:
+    """The avatars that are in the room, the first to come first: this one, or all that are meant.
 
     Of kind agent only: nobody else is an avatar, whatever the name.
 
@@ -72,7 +72,8 @@ async def find(settings: Settings) -> list[Standing]:
             there = await rooms.list_participants(api.ListParticipantsRequest(room=settings.room))
     except _Gone:
         return []
-    found = [_standing(each) for each in there.participants if _is_meant(each, settings.avatar)]
+    wanted = settings.avatar if identity is None else (identity,)
+    found = [_standing(each) for each in there.participants if _is_meant(each, wanted)]
     return sorted(found, key=lambda each: (each.since, each.identity))
 
 
@@ -82,7 +83,7 @@ async def remove(settings: Settings, identity: str) -> bool:
     Raises:
         As `find`.
     """
-    if not any(each.identity == identity for each in await find(settings)):
+    if not await find(settings, identity):
         return False
     try:
         async with _service(settings) as rooms:

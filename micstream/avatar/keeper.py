@@ -13,9 +13,9 @@ import time
 from typing import Final
 
 from micstream import events
-from micstream.avatar import admin, start
+from micstream.avatar import admin, presence, start
 from micstream.avatar.start import Progress
-from micstream.errors import AvatarUnavailable, ConnectionFailed, MicstreamError
+from micstream.errors import AvatarUnavailable, ConnectionFailed, MicstreamError, UsageError
 from micstream.monitor import Monitor
 from micstream.settings import Settings
 
@@ -25,12 +25,23 @@ _WELL_S: Final = 60.0
 
 
 class Keeper:
-    """One avatar, started one at a time."""
+    """One avatar, started one at a time.
+
+    Raises:
+        UsageError: the settings do not suffice, or mean another avatar to speak through.
+    """
 
     def __init__(self, settings: Settings, monitor: Monitor) -> None:
         self._settings = settings
         self._monitor = monitor
         self._wanted = start.order(settings)
+        if not presence.matches(settings.avatar, self._wanted.identity):
+            raise UsageError(
+                f"the avatar to bring in is {self._wanted.identity!r}, and --avatar means others: "
+                + " or ".join(settings.avatar),
+                hint="leave --avatar (MICSTREAM_AVATAR) out",
+                code="avatar_differs",
+            )
         self._within = start.WAIT_S if settings.wait_avatar is None else settings.wait_avatar
         self._progress = self._new_progress()
         self._starts = 0
@@ -80,10 +91,9 @@ class Keeper:
         if self._silent:
             return False
         try:
-            found = await admin.find(self._settings)
+            return bool(await admin.find(self._settings, self._wanted.identity))
         except ConnectionFailed:
             return False  # the start says so, where it is still true
-        return any(each.identity == self._wanted.identity for each in found)
 
     async def _start(self) -> None:
         """Ask for it, and wait until it has joined; that it has not is told."""

@@ -140,12 +140,11 @@ async def bring(
         AvatarUnavailable: it is there and listens to somebody else.
     """
     wanted = order(settings)
-    for there in await admin.find(settings):
-        if there.identity == wanted.identity:
-            if there.speaks_for not in (None, settings.identity):
-                raise _bound_to_another(wanted, there.speaks_for)
-            progress.done("present")
-            return False
+    for there in await admin.find(settings, wanted.identity):
+        if there.speaks_for not in (None, settings.identity):
+            raise _bound_to_another(wanted, there.speaks_for)
+        progress.done("present")
+        return False
     progress.done("asked")
     await ask(wanted, within=within, on_trouble=on_trouble)
     progress.done("accepted")

@@ -14,7 +14,6 @@ from micstream.cli.options import CONNECTION, START, Flags, Output, takes
 
 if TYPE_CHECKING:
     from micstream.avatar.admin import Standing
-    from micstream.errors import MicstreamError
     from micstream.monitor import Monitor
     from micstream.settings import Settings
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 _ROOM = tuple(knob for knob in CONNECTION if knob.name != "token")
 _WHICH = tuple(knob for knob in START if knob.name == "avatar_id")
 _START = tuple(knob for knob in START if knob.kind is not bool)
+_COMING = tuple(knob for knob in _ROOM if knob.name != "avatar")
 _THERE = tuple(knob for knob in _ROOM if knob.name not in ("wait_avatar", "ready_timeout"))
 
 _app = typer.Typer(
@@ -40,13 +40,12 @@ def register(app: typer.Typer) -> None:
 
 
 @_app.command("start")
-@takes(_ROOM, _START)
+@takes(_COMING, _START)
 def start(flags: Flags, output: Output) -> None:
     """Have the avatar's server bring the avatar in, and wait until it is there.
 
-    It will listen to the identity of --identity alone. Each step is told with the time it took;
-    --wait-avatar bounds them all together (default 30 s). One that is there already is left as it
-    is.
+    It will listen to our identity alone. Each step is told with the time it took; together they
+    may take 30 s, or as --wait-avatar says. One that is there already is left as it is.
 
     Examples:
 
@@ -125,7 +124,8 @@ def status(flags: Flags, output: Output) -> None:
         for each in found:
             console.print(printable(_words(each, settings)), soft_wrap=True)
         if not found:
-            console.print(printable(_absent(settings).message), soft_wrap=True)
+            absent = f"{' or '.join(settings.avatar)} is not in the room {settings.room!r}"
+            console.print(printable(absent), soft_wrap=True)
     if not any(each.is_active for each in found):
         raise typer.Exit(6)
 
@@ -182,9 +182,3 @@ def _words(avatar: Standing, settings: Settings) -> str:
         f"{avatar.identity} is {avatar.state}, in the room since {clock} ({age // 60}:"
         f"{age % 60:02} min); {listens}; publishes {shows}"
     )
-
-
-def _absent(settings: Settings) -> MicstreamError:
-    from micstream.avatar.presence import explain_absence
-
-    return explain_absence(settings, here=False, waited=None)

@@ -48,7 +48,6 @@ async def test_avatars_are_of_kind_agent_and_named_as_meant(
         assert before - 1 <= first.since <= time.time() + 1
         assert first.speaks_for is None
         assert not await remove(ours, "avatar-viewer"), "it is no avatar"
-        assert not await remove(ours, "other"), "it is not meant"
         assert await remove(ours, "avatar-a")
         assert [each.identity for each in await find(ours)] == ["avatar-b"]
         assert not await remove(ours, "avatar-a"), "there is nothing more to do"

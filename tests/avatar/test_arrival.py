@@ -80,7 +80,7 @@ async def test_from_the_question_to_the_picture(
     wanted = order(ours)
     progress = Progress(wanted.identity, told)
     async with watching(ours, wanted) as arrival:
-        await bring(ours, progress, on_trouble=told)
+        await bring(ours, progress, within=90, on_trouble=told)
         await arrival.until_ready(progress, within=15, patience=5, on_doubt=told)
     assert told.steps == ["asked", "accepted", "joined", "active", "picture", "ready"]
     assert told.doubts == []

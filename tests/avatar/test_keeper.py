@@ -14,9 +14,11 @@ from livekit import api
 
 from micstream.avatar import keeper
 from micstream.avatar.keeper import Keeper
-from micstream.errors import ConnectionFailed
+from micstream.errors import ConnectionFailed, UsageError
 from micstream.events import AvatarSilent, Connection
 from micstream.local.server import LocalServer
+from micstream.monitor import Monitor
+from micstream.settings import load
 from tests.conftest import SENDER
 from tests.support.avatar_servers import KEY, Avatars, hangs, says, scripted
 from tests.support.rooms import bystander, wire_avatar
@@ -167,6 +169,20 @@ async def test_a_first_start_that_fails_is_the_programs_end(
         with pytest.raises(ConnectionFailed) as caught:
             await task
     assert caught.value.code == code
+
+
+def test_another_to_speak_through_is_refused() -> None:
+    settings = load(
+        url="ws://127.0.0.1:1",
+        api_key="key",
+        api_secret="s" * 40,
+        license_key=KEY,
+        avatar_id="anna",
+        avatar=["avatar-b*", "x"],
+    )
+    with pytest.raises(UsageError, match="means others: avatar-b") as caught:
+        Keeper(settings, Monitor())
+    assert caught.value.code == "avatar_differs"
 
 
 @pytest.mark.slow
