@@ -27,6 +27,7 @@ RATE = 16_000
 CONNECT_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
 BACKGROUND = "MICSTREAM_BACKGROUND"
+VIEWERS_EVERY_S = 0.5
 
 _Step: TypeAlias = Coroutine[Any, Any, object]
 
@@ -35,8 +36,25 @@ class _Runner(AvatarRunner):  # type: ignore[misc] # livekit.agents is not follo
     """The stock runner, but it encodes its picture in one size in place of three.
 
     That halves what encoding takes. Sizes to choose from are for viewers on slow lines, which the
-    demo does not have.
+    demo does not have. And it lets the face rest while nobody watches.
     """
+
+    async def mind_viewers(self, face: TalkingFace) -> None:
+        """Tell the face, for ever, whether its picture is asked for.
+
+        The server says so to the encoder alone, some seconds after the last viewer has gone and at
+        once when one comes; the encoder's figures are where it can be read.
+        """
+        try:
+            while True:
+                await asyncio.sleep(VIEWERS_EVERY_S)
+                if self._video_publication is None:
+                    continue
+                for each in await self._video_publication.track.get_stats():
+                    if each.WhichOneof("stats") == "outbound_rtp":
+                        face.watched = each.outbound_rtp.outbound.active
+        finally:
+            face.watched = True  # what cannot be known must not freeze it
 
     async def _publish_track(self) -> None:
         async with self._lock:
@@ -154,6 +172,7 @@ async def _perform(room: rtc.Room, sender: str, face: TalkingFace) -> None:
     )
     await runner.start()  # waits for the sender
     complete = asyncio.create_task(runner.wait_for_complete())
+    viewers = asyncio.create_task(runner.mind_viewers(face))
     try:
         # The receiver's task keeps its error to itself, and the runner learns of it only when it
         # next asks for sound: so both are watched.
@@ -163,9 +182,10 @@ async def _perform(room: rtc.Room, sender: str, face: TalkingFace) -> None:
         if complete.done():
             await complete
     finally:
-        complete.cancel()
+        for each in (complete, viewers):
+            each.cancel()
         await _bounded(runner.aclose())
-        await asyncio.gather(complete, return_exceptions=True)
+        await asyncio.gather(complete, viewers, return_exceptions=True)
 
 
 async def _bounded(closing: _Step) -> None:
