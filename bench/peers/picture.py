@@ -12,8 +12,6 @@ import asyncio
 import os
 import sys
 
-from livekit.agents.voice.avatar import AvatarRunner
-
 from micstream.local import worker
 from micstream.local.face import Canvas, Face, Pose
 
@@ -33,7 +31,7 @@ def main() -> int:
         case ["still"]:
             vars(worker)["Face"] = Still
         case ["sizes"]:
-            vars(worker)["_Runner"] = AvatarRunner
+            del worker._Runner._publish_track
         case _:
             print("expected one of: still, sizes", file=sys.stderr)
             return 2

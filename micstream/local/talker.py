@@ -39,10 +39,12 @@ class TalkingFace(VideoGenerator):  # type: ignore[misc] # livekit.agents is not
     """Mono sound at `rate` and pictures of the face; sound of any other format is converted.
 
     `user` and `agent` are what the sender last told of their states, empty where it told nothing.
+    `watched`: whether anybody sees the pictures; while nobody does, the last one is sent again.
     """
 
     def __init__(self, rate: int, face: Face, performer: Performer) -> None:
         self.user = self.agent = ""
+        self.watched = True
         self._rate = rate
         self._face, self._performer = face, performer
         self._lips = Lips(rate)
@@ -54,6 +56,7 @@ class TalkingFace(VideoGenerator):  # type: ignore[misc] # livekit.agents is not
         self._heard_until = 0.0
         self._shapes: deque[tuple[float, Shape]] = deque()  # until when, which
         self._voiced_at = -math.inf
+        self._last_picture: rtc.VideoFrame | None = None
 
     async def push_audio(self, frame: rtc.AudioFrame | AudioSegmentEnd) -> None:
         """Take one frame of sound, or a segment's end; returns when it has gone through."""
@@ -126,9 +129,13 @@ class TalkingFace(VideoGenerator):  # type: ignore[misc] # livekit.agents is not
         shape = self._shape(now)
         if shape.openness:
             self._voiced_at = now
-        mood = mood_of(now - self._voiced_at, self.user, self.agent)
-        canvas = self._face.draw(self._performer.at(age, shape, mood))
-        return rtc.VideoFrame(WIDTH, HEIGHT, rtc.VideoBufferType.I420, canvas.data)
+        if self.watched or self._last_picture is None:
+            mood = mood_of(now - self._voiced_at, self.user, self.agent)
+            canvas = self._face.draw(self._performer.at(age, shape, mood))
+            self._last_picture = rtc.VideoFrame(
+                WIDTH, HEIGHT, rtc.VideoBufferType.I420, canvas.data
+            )
+        return self._last_picture
 
     def _shape(self, now: float) -> Shape:
         """The mouth between this picture and the next: the mean of what is heard meanwhile."""

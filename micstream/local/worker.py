@@ -27,6 +27,7 @@ RATE = 16_000
 CONNECT_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
 BACKGROUND = "MICSTREAM_BACKGROUND"
+VIEWERS_EVERY_S = 0.5
 
 _Step: TypeAlias = Coroutine[Any, Any, object]
 
@@ -75,6 +76,24 @@ async def _hear(receiver: DataStreamAudioReceiver) -> None:
     await asyncio.wait([receiver._main_atask])
     if receiver._exception is not None:
         raise receiver._exception
+
+
+async def _mind_viewers(runner: AvatarRunner, face: TalkingFace) -> None:
+    """Tell the face, for ever, whether its picture is asked for.
+
+    The server says so to the encoder alone, some seconds after the last viewer has gone and at once
+    when one comes; the encoder's figures are where it can be read.
+    """
+    try:
+        while True:
+            await asyncio.sleep(VIEWERS_EVERY_S)
+            if runner._video_publication is None:
+                continue
+            for each in await runner._video_publication.track.get_stats():
+                if each.WhichOneof("stats") == "outbound_rtp":
+                    face.watched = each.outbound_rtp.outbound.active
+    finally:
+        face.watched = True  # what cannot be known must not freeze it
 
 
 async def run(*, url: str, token: str, sender: str, stock: bool = False) -> str | None:
@@ -163,7 +182,7 @@ async def _first_end(
         await asyncio.gather(*ends, return_exceptions=True)
 
 
-async def _perform(room: rtc.Room, sender: str, face: TalkingFace, stock: bool) -> None:
+async def _perform(room: rtc.Room, sender: str, face: TalkingFace, stock: bool = False) -> None:
     """Play what `sender` sends; returns or raises when any part of the runner has ended."""
     receiver = (DataStreamAudioReceiver if stock else _Receiver)(room, sender_identity=sender)
     runner = (AvatarRunner if stock else _Runner)(
@@ -181,14 +200,15 @@ async def _perform(room: rtc.Room, sender: str, face: TalkingFace, stock: bool) 
     await runner.start()
     hearing = asyncio.create_task(_hear(receiver))
     complete = asyncio.create_task(runner.wait_for_complete())
+    viewers = asyncio.create_task(_mind_viewers(runner, face))
     try:
         await asyncio.wait({complete, hearing}, return_when=asyncio.FIRST_COMPLETED)
         await (hearing if hearing.done() else complete)
     finally:
-        complete.cancel()
-        hearing.cancel()
+        for each in (complete, hearing, viewers):
+            each.cancel()
         await _bounded(runner.aclose())
-        await asyncio.gather(complete, hearing, return_exceptions=True)
+        await asyncio.gather(complete, hearing, viewers, return_exceptions=True)
 
 
 async def _bounded(closing: _Step) -> None:

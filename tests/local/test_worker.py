@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from livekit import rtc
+from PIL import Image
 
 from micstream.errors import MicstreamError
+from micstream.local import worker
 from micstream.local.face import HEIGHT, WIDTH
 from micstream.local.lips import SHUT, Shape
 from micstream.local.motion import Mood
@@ -20,7 +22,7 @@ from micstream.local.server import LocalServer
 from micstream.local.talker import FPS, TalkingFace
 from micstream.local.worker import BACKGROUND, colour
 from tests.conftest import SENDER, AvatarFactory
-from tests.support.rooms import CLEAR_BUFFER, joined
+from tests.support.rooms import CLEAR_BUFFER, joined, token
 from tests.support.waiting import wait_until
 
 AVATAR = "avatar-test"
@@ -46,8 +48,9 @@ class Seen:
         stream = rtc.VideoStream(track, format=rtc.VideoBufferType.RGB24)
         async for event in stream:
             frame = event.frame
-            flat = np.frombuffer(frame.data, dtype=np.uint8)
-            self.last = flat.reshape(frame.height, frame.width, 3)
+            assert frame.width * HEIGHT == frame.height * WIDTH
+            whole = Image.frombytes("RGB", (frame.width, frame.height), bytes(frame.data))
+            self.last = np.asarray(whole.resize((WIDTH, HEIGHT)))  # a short machine sends less
             self.count += 1
 
 
@@ -92,7 +95,6 @@ async def test_its_picture_is_whole_moves_and_can_be_keyed_out(
         await wait_until(lambda: seen.count > 10 and seen.last is not None, 20, "its picture")
         assert seen.last is not None
         first = seen.last.astype(int)
-        assert first.shape == (HEIGHT, WIDTH, 3)
         assert np.abs(first[100:600, 40:160] - (0, 255, 0)).max(axis=2).mean() < 12
         assert np.abs(first[300:420, 600:680] - (0, 255, 0)).max(axis=2).mean() > 80
         await wait_until(lambda: _differs(first, seen.last), 10, "another picture")
@@ -168,3 +170,61 @@ async def test_the_mouth_is_the_sound_that_is_heard_while_the_picture_is_shown()
     talker.agent = "thinking"
     talker._picture(99.0, 89.0)
     assert told.asked[-1] == (SHUT, Mood.THINKING)
+
+
+async def test_while_nobody_watches_the_last_picture_is_sent_again() -> None:
+    told = Told()
+    talker = TalkingFace(16_000, told, told)  # type: ignore[arg-type]
+    talker.watched = False
+    first = talker._picture(0.0, 0.0)
+    assert all(talker._picture(at / FPS, at / FPS) is first for at in range(1, 50))
+    assert len(told.asked) == 1
+    talker.watched = True
+    assert talker._picture(3.0, 3.0) is not first
+    assert talker._picture(3.04, 3.04) is not first
+    assert len(told.asked) == 3
+
+
+@pytest.mark.room
+@pytest.mark.slow
+async def test_it_rests_while_nobody_watches(server: LocalServer, room_name: str) -> None:
+    told = Told()
+    talker = TalkingFace(worker.RATE, told, told)  # type: ignore[arg-type]
+    async with (
+        joined(server, room_name, SENDER, kind="agent", prepare=_hear) as sender,
+        _performing(server, room_name, talker),
+    ):
+        assert await call(sender, CLEAR_BUFFER) == "ok"
+        await wait_until(lambda: told.asked, 20, "its first picture")
+        await wait_until(lambda: not talker.watched, 60, "rest")
+        async with watched(server, room_name) as seen:
+            await wait_until(lambda: talker.watched, 20, "notice of a viewer")
+            before = len(told.asked)
+            await wait_until(lambda: len(told.asked) > before, 20, "a picture of its own")
+            await wait_until(lambda: seen.count, 20, "a picture at the viewer")
+        await wait_until(lambda: not talker.watched, 60, "rest again")
+
+
+def _hear(room: rtc.Room) -> None:
+    """Subscribe to sound alone."""
+
+    def published(publication: rtc.RemoteTrackPublication, _: rtc.RemoteParticipant) -> None:
+        if publication.kind == rtc.TrackKind.KIND_AUDIO:
+            publication.set_subscribed(True)
+
+    room.on("track_published", published)
+
+
+@asynccontextmanager
+async def _performing(server: LocalServer, name: str, talker: TalkingFace) -> AsyncIterator[None]:
+    """The worker's part in a room, in this process."""
+    room = rtc.Room()
+    options = rtc.RoomOptions(auto_subscribe=False, dynacast=True)
+    await room.connect(server.url, token(server, name, AVATAR, kind="agent"), options)
+    performing = asyncio.create_task(worker._perform(room, SENDER, talker))
+    try:
+        yield
+    finally:
+        performing.cancel()
+        await asyncio.gather(performing, return_exceptions=True)
+        await room.disconnect()
