@@ -47,7 +47,7 @@ FPS, RATE = 25, 16_000
 _AVATAR, _SENDER, _ROOM = "avatar-demo", "external-audio-sender", "bench"
 _SETTLED_S = 2.0
 _UNWATCHED_S = 12.0
-"""Until the server has told the encoder that nobody watches."""
+"""Until the server has told the encoder that nobody watches; the face rests before that."""
 _SOURCES = Path(__file__).resolve().parents[1]
 _WORKERS = {
     "face": ("the demo's avatar", ("micstream.local.avatar",)),

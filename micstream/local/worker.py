@@ -81,17 +81,20 @@ async def _hear(receiver: DataStreamAudioReceiver) -> None:
 async def _mind_viewers(runner: AvatarRunner, face: TalkingFace) -> None:
     """Tell the face, for ever, whether its picture is asked for.
 
-    The server says so to the encoder alone, some seconds after the last viewer has gone and at once
-    when one comes; the encoder's figures are where it can be read.
+    The first viewer is told of. After that the server says it to the encoder alone, some seconds
+    after the last one has gone and at once when one comes; the encoder's figures are where it can
+    be read.
     """
+    face.watched = False
     try:
-        while True:
+        while runner._video_publication is None:  # noqa: ASYNC110 - the runner tells nobody
             await asyncio.sleep(VIEWERS_EVERY_S)
-            if runner._video_publication is None:
-                continue
+        await runner._video_publication.wait_for_subscription()
+        while True:
             for each in await runner._video_publication.track.get_stats():
                 if each.WhichOneof("stats") == "outbound_rtp":
                     face.watched = each.outbound_rtp.outbound.active
+            await asyncio.sleep(VIEWERS_EVERY_S)
     finally:
         face.watched = True  # what cannot be known must not freeze it
 
