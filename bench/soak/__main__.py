@@ -93,7 +93,7 @@ async def soak(records: Sequence[Record]) -> None:
         tell(f"soak {record.part}: {record.sound_s / 60:g} minutes of speech and pauses")
         try:
             await PARTS[record.part](record)
-        except AssertionError as error:  # what is around it, or itself, did not get that far
+        except (AssertionError, MicstreamError) as error:  # what was found until then is told
             tell(f"soak {record.part}: {error}")
 
 
