@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final, Self
 
 from micstream import calibration, events
-from micstream.avatar import address
+from micstream.avatar import address, notices
 from micstream.avatar.room import AvatarRoom
 from micstream.avatar.speaker import Speaker
 from micstream.avatar.state import AvatarState
@@ -197,8 +197,7 @@ class Performance:
         seconds an utterance waits for an avatar that listens; then it is dropped, and counted.
         """
         cutter = make_cutter(self._settings) if cut else Whole()
-        path = make_path(source, cutter, self._settings)
-        reason = EndReason.SHUTDOWN
+        path, reason = make_path(source, cutter, self._settings), EndReason.SHUTDOWN
         try:
             async for block in source.blocks():
                 for event, at in path.push(block):
@@ -323,20 +322,14 @@ class Performance:
             self._monitor.emit(events.Dropped(seconds=lost, why="this machine is too slow"))
         if source.overflows:
             source.overflows = 0
-            self._monitor.emit(
-                events.Warned(
-                    code="overflow",
-                    message="PortAudio lost sound: this machine is too slow",
-                    hint="end other programs",
-                )
-            )
+            self._monitor.emit(notices.overflow())
 
     def _tell_ready(self) -> None:
         if not self._awaits_microphone:
             self._monitor.emit(events.Ready())
 
     def _warn(self, error: MicstreamError) -> None:
-        self._monitor.emit(events.Warned(code=error.code, message=error.message, hint=error.hint))
+        self._monitor.emit(notices.trouble(error))
 
     async def _watch_backlog(self) -> None:
         told = 0.0

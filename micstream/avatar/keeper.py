@@ -13,7 +13,7 @@ import time
 from typing import Final
 
 from micstream import events
-from micstream.avatar import admin, presence, start
+from micstream.avatar import admin, notices, presence, start
 from micstream.avatar.start import Progress
 from micstream.errors import AvatarUnavailable, ConnectionFailed, MicstreamError, UsageError
 from micstream.monitor import Monitor
@@ -160,4 +160,4 @@ class Keeper:
         return Progress(self._wanted.identity, self._monitor.emit)
 
     def _warn(self, error: MicstreamError) -> None:
-        self._monitor.emit(events.Warned(code=error.code, message=error.message, hint=error.hint))
+        self._monitor.emit(notices.trouble(error))

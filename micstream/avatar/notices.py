@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from micstream.errors import ConnectionFailed
+from micstream.errors import ConnectionFailed, MicstreamError
 from micstream.events import Warned
+
+
+def trouble(error: MicstreamError) -> Warned:
+    """An error that ends nothing."""
+    return Warned(code=error.code, message=error.message, hint=error.hint)
 
 
 def several_avatars(identities: Sequence[str]) -> Warned:
@@ -93,4 +98,13 @@ def identity_in_use(identity: str) -> ConnectionFailed:
         f"someone else joined as {identity!r} and put us out",
         hint="end the other one, or take another --identity",
         code="identity_in_use",
+    )
+
+
+def overflow() -> Warned:
+    """The microphone's sound was lost before it reached us."""
+    return Warned(
+        code="overflow",
+        message="PortAudio lost sound: this machine is too slow",
+        hint="end other programs",
     )

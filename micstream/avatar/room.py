@@ -75,6 +75,9 @@ class AvatarRoom:
         self._open: Utterance | None = None
         self._number = 0
         self._others = Others(monitor)
+        self._reconnecting = False  # the SDK then tells of avatars that have left since
+        self._answering: set[str] = set()
+        """Those that have answered once are not taken again for their picture alone."""
         self.on_ready: Callable[[], None] = lambda: None
         """Called each time the avatar has become ready."""
 
@@ -263,7 +266,7 @@ class AvatarRoom:
         await connect(room, self._settings)
         # No await between the connection and this: the avatar may call at any moment.
         self._playback.register(room)
-        self._room = room
+        self._room, self._reconnecting = room, False
         self._monitor.emit(events.Connection(state="connected", attempt=attempt))
         self._network.watch(room)
         for participant in tuple(room.remote_participants.values()):
@@ -290,17 +293,17 @@ class AvatarRoom:
                     await self._join(attempt)
                     break
                 except ConnectionFailed as error:
-                    self._monitor.emit(
-                        events.Warned(code=error.code, message=error.message, hint=error.hint)
-                    )
+                    self._monitor.emit(notices.trouble(error))
 
     def _on_reconnecting(self) -> None:
         self._monitor.emit(events.Connection(state="reconnecting", attempt=1))
         self._network.stop()
+        self._reconnecting = True
         self._drop_avatar()
 
     def _on_reconnected(self) -> None:
         self._monitor.emit(events.Connection(state="connected", attempt=1))
+        self._reconnecting = False
         if self._room is not None:
             self._network.watch(self._room)
         self._look_for_avatar()
@@ -336,23 +339,22 @@ class AvatarRoom:
             self._look_for_avatar()
 
     def _look_for_avatar(self) -> None:
-        """Take the first of those that can be meant, once data reaches it."""
-        if self._avatar is not None or self._room is None:
+        """Take the first that can be meant, once data reaches it and the SDK is connected."""
+        if self._avatar is not None or self._room is None or self._reconnecting:
             return
         found = presence.candidates(self._room, self._settings.avatar)
         self._others.avatars(found)
         if found and presence.is_active(found[0]):
-            self._take(self._room, found[0], self._settings.ready_timeout)
+            self._take(self._room, found[0])
 
-    def _take(self, room: rtc.Room, avatar: rtc.RemoteParticipant, timeout: float) -> None:
-        """Speak through it, once it answers or after `timeout`."""
+    def _take(self, room: rtc.Room, avatar: rtc.RemoteParticipant) -> None:
+        """Speak through it, once it listens."""
         self._avatar = avatar
-        self._readying = asyncio.create_task(self._make_ready(room, avatar, timeout))
+        self._readying = asyncio.create_task(self._make_ready(room, avatar))
 
-    async def _make_ready(
-        self, room: rtc.Room, avatar: rtc.RemoteParticipant, timeout: float
-    ) -> None:
+    async def _make_ready(self, room: rtc.Room, avatar: rtc.RemoteParticipant) -> None:
         identity = avatar.identity
+        timeout = math.inf if identity in self._answering else self._settings.ready_timeout
         told = False
 
         def bound_to_another() -> None:
@@ -367,19 +369,20 @@ class AvatarRoom:
         if how != "probe":
             self._monitor.emit(notices.unproven(identity, how))
         else:
+            self._answering.add(identity)
             self._playback.arrivals.does_answer()
         self._monitor.emit(events.AvatarReady(identity=identity, how=how))
         self._others.warn_unwatched(room)
         self._ready.set()
         self.on_ready()
         await until_silent(room, identity, self._playback)
-        # What is open ends with its next write. It is asked to clear until it answers: one that
-        # reported and answered once is not taken again for its picture alone.
+        # What is open ends with its next write. It is asked to clear until it answers.
+        self._answering.add(identity)
         self._readying = None
         self._drop_avatar()
         self._monitor.emit(events.AvatarSilent(identity=identity))
         self._monitor.emit(notices.silent(identity))
-        self._take(room, avatar, timeout=math.inf)
+        self._take(room, avatar)
 
     def _drop_avatar(self) -> None:
         self._ready.clear()
@@ -392,5 +395,6 @@ class AvatarRoom:
     # ---- words ---------------------------------------------------------------------------------
 
     def _no_avatar(self, waited: float | None) -> AvatarUnavailable:
-        here = self._avatar is not None
-        return presence.explain_absence(self._settings, here=here, waited=waited)
+        return presence.explain_absence(
+            self._settings, here=self._avatar is not None, waited=waited
+        )

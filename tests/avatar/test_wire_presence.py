@@ -36,6 +36,22 @@ async def test_an_avatar_that_never_answers_is_taken_as_it_is(
         assert avatar.streams[0].payload == samples(HELLO).tobytes()
 
 
+async def test_one_that_answered_once_is_not_taken_again_for_its_picture_alone(
+    server: LocalServer, room_name: str
+) -> None:
+    """What the SDK shows after a reconnection may be an avatar that has left since."""
+    async with voice(server, room_name, ready=False, ready_timeout=0.5) as ours:
+        async with wire_avatar(server, room_name):
+            assert (await ours.until("avatar_ready")).how == "probe"
+        await ours.until("avatar_left")
+        async with wire_avatar(server, room_name, clear_answer=None, publish_tracks=True) as again:
+            await wait_until(lambda: len(ours.named("avatar_joined")) == 2, 5, "its return")
+            with pytest.raises(AvatarUnavailable):
+                await ours.sender.wait_ready(3)
+            again.answer_clear("ok")
+            await wait_until(lambda: len(ours.named("avatar_ready")) == 2, 5, "its answer")
+
+
 async def test_an_avatar_bound_to_another_gets_nothing_until_it_is_free(
     server: LocalServer, room_name: str
 ) -> None:
