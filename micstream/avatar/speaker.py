@@ -128,6 +128,8 @@ class Speaker:
         """Act on the next event; whether there was one that may go now."""
         now = time.monotonic()
         free_s = self._room.free_s
+        if self._utterance is not None:
+            free_s -= self._utterance.gathered_s
         if self._utterance is None and not self._may_begin(free_s):
             self._waiting.expire(now)
             self._lose_patience(now)

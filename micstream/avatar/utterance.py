@@ -94,6 +94,11 @@ class Utterance:
         """Seconds of sound written to the avatar so far."""
         return self._format.seconds(self._sent)
 
+    @property
+    def gathered_s(self) -> float:
+        """Seconds of sound that wait for the next write to be whole."""
+        return self._format.seconds(len(self._waiting))
+
     async def write(self, pcm: bytes) -> None:
         """Send more speech: mono 16-bit PCM.
 
