@@ -7,7 +7,8 @@ The runner of livekit-agents takes frames from here one by one and pushes them o
   while they are shown: what is handed on but not yet heard tells what the mouth is about to do.
 - `push_audio` returns only when what it brought has gone through. The runner notes "is playing"
   when it *reads* a frame; were it to read ahead, a short segment would end without a report.
-- A segment's end goes on when its last sound is heard, so that the report tells the truth.
+- A segment's end goes on when its last sound is heard, so that the report tells the truth; before
+  any picture, which may be due all the time where the runner takes them a little too slowly.
 """
 
 from __future__ import annotations
@@ -89,13 +90,13 @@ class TalkingFace(VideoGenerator):  # type: ignore[misc] # livekit.agents is not
             if self._pieces and self._heard_until - now < AHEAD_S:
                 yield self._sound(now)
                 self._gone_on()
-            elif now >= next_picture:
-                yield self._picture(now, now - start)
-                next_picture = max(next_picture + 1 / FPS, clock() - CATCH_UP_S)
             elif self._ending and not self._pieces and self._heard_until - now < END_EARLY_S:
                 self._ending = False
                 yield AudioSegmentEnd()
                 self._gone_on()
+            elif now >= next_picture:
+                yield self._picture(now, now - start)
+                next_picture = max(next_picture + 1 / FPS, clock() - CATCH_UP_S)
             else:
                 await self._wait(until=self._next_turn(next_picture), now=now)
 
