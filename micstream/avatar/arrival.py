@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 
 from livekit import rtc
 
-from micstream.avatar import presence
+from micstream.avatar import hearing, presence
 from micstream.avatar.connect import visit
 from micstream.avatar.start import Order, Progress
 from micstream.errors import AvatarUnavailable
@@ -128,8 +128,7 @@ async def watching(settings: Settings, wanted: Order) -> AsyncIterator[Arrival]:
     def look(*_: object) -> None:
         avatar = room.remote_participants.get(wanted.identity)
         for publication in tuple(avatar.track_publications.values()) if avatar else ():
-            if publication.kind == rtc.TrackKind.KIND_AUDIO and not publication.subscribed:
-                publication.set_subscribed(True)
+            hearing.begin(publication)
         seen.set()
 
     for name in (

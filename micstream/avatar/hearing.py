@@ -7,7 +7,7 @@ from livekit import rtc
 
 def begin(publication: rtc.RemoteTrackPublication) -> None:
     """Subscribe to a sound: a stock avatar plays nothing until somebody has."""
-    if publication.kind == rtc.TrackKind.KIND_AUDIO:
+    if publication.kind == rtc.TrackKind.KIND_AUDIO and not publication.subscribed:
         publication.set_subscribed(True)
 
 

@@ -17,7 +17,6 @@ import contextlib
 import hmac
 import os
 import secrets
-import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -30,6 +29,7 @@ from aiohttp import web
 from micstream.avatar import wire
 from micstream.avatar.token import read
 from micstream.errors import MicstreamError, UsageError
+from micstream.local import process
 from micstream.local.avatar import AvatarProcess, spare_avatar
 
 LOOPBACK: Final = "127.0.0.1"
@@ -248,9 +248,7 @@ async def _serve() -> None:
     if not key or not port.isdecimal():
         raise UsageError("set AVALUMA_LICENSE_KEY; MICSTREAM_AVATAR_SERVER is HOST:PORT")
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError):  # Windows: KeyboardInterrupt ends it
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    process.stop_on_signals(stop)
     async with avatar_server(
         key, avatars, host=host.strip("[]"), port=int(port), keeps_spare=True
     ) as (_, address):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import signal
 import sys
 from collections.abc import Coroutine
 from typing import Any, TypeAlias
@@ -18,6 +17,7 @@ from typing import Any, TypeAlias
 from livekit import rtc
 from livekit.agents.voice.avatar import AvatarOptions, AvatarRunner, DataStreamAudioReceiver
 
+from micstream.local import process
 from micstream.local.face import HEIGHT, WIDTH, Face, character
 from micstream.local.face.pen import Colour
 from micstream.local.motion import Performer
@@ -105,11 +105,7 @@ async def run(*, url: str, token: str, sender: str, stock: bool = False) -> str 
     `stock`: with livekit-agents' runner and receiver as they are, which others build on.
     """
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        try:
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        except NotImplementedError:  # Windows: there it is ended without being asked
-            break
+    process.stop_on_signals(stop)
     try:
         background = colour(os.environ.get(BACKGROUND, ""))
     except ValueError as error:
