@@ -297,7 +297,7 @@ def test_fuzz_calls(calls: list[tuple[str, str, str]], segments: int, there: boo
     playback = Playback(
         monitor,
         speaks_through=lambda: AVATAR if there else None,
-        on_played=lambda: None,
+        on_playing=lambda: None,
         lead_ms=100,
     )
     answer = registered(playback)

@@ -36,7 +36,7 @@ class Playback:
         monitor: Monitor,
         *,
         speaks_through: Callable[[], str | None],
-        on_played: Callable[[], None],
+        on_playing: Callable[[], None],
         lead_ms: int,
     ) -> None:
         self.ledger = Ledger()
@@ -44,7 +44,7 @@ class Playback:
         self.lead = Lead(lead_ms)
         self._monitor = monitor
         self._speaks_through = speaks_through
-        self._on_played = on_played
+        self._on_playing = on_playing
         self._changed = asyncio.Event()
 
     def register(self, room: rtc.Room) -> None:
@@ -111,6 +111,7 @@ class Playback:
         now = time.monotonic()
         segment = self.ledger.started(now)
         self._changed.set()
+        self._on_playing()
         if segment is not None:
             delay = round((now - segment.captured_at) * 1000)
             self._monitor.emit(events.PlaybackStarted(id=segment.id, delay_ms=delay))
@@ -122,7 +123,7 @@ class Playback:
             return wire.REJECT
         matched = self.ledger.finished(report, time.monotonic())
         self._changed.set()
-        self._on_played()
+        self._on_playing()
         if matched is not None:
             segment, stutter_ms = matched
             if stutter_ms is not None and not report.interrupted:

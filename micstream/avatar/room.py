@@ -67,7 +67,7 @@ class AvatarRoom:
         self._playback = Playback(
             monitor,
             speaks_through=lambda: self._avatar.identity if self._avatar else None,
-            on_played=lambda: hearing.end(self._avatar),
+            on_playing=lambda: hearing.end(self._avatar),
             lead_ms=settings.lead_ms,
         )
         self._line = Line()
