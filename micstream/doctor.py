@@ -271,7 +271,9 @@ def _judge_room(settings: Settings, room: rtc.Room) -> list[Check]:
         )
     else:
         checks.append(Check("other agents", "ok", "none"))
-    checks.append(_judge_avatar(settings, avatars))
+    for pattern in settings.avatar:
+        matching = presence.candidates(room, (pattern,))
+        checks.append(_judge_avatar(settings.room, pattern, matching))
     checks.append(_judge_viewers(room))
     return checks
 
@@ -289,13 +291,12 @@ def _judge_viewers(room: rtc.Room) -> Check:
     )
 
 
-def _judge_avatar(settings: Settings, avatars: list[rtc.RemoteParticipant]) -> Check:
-    wanted = " or ".join(settings.avatar)
+def _judge_avatar(room: str, wanted: str, avatars: list[rtc.RemoteParticipant]) -> Check:
     if not avatars:
         return Check(
             "avatar",
             "failed",
-            f"no {wanted} in the room {settings.room!r}",
+            f"no {wanted} in the room {room!r}",
             "the avatar in the room",
             "start the avatar, or name it with --avatar and its room with --room",
             AvatarUnavailable.exit_code,

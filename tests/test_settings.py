@@ -252,6 +252,12 @@ class TestRefused:
         assert "--max-length-ms must be longer" in refused(**flags)
         load(**{**flags, "pre_roll_ms": 490})
 
+    def test_a_voice_for_an_avatar_that_is_not_there(self) -> None:
+        assert "--voice 3: there is no such avatar; expected 0 (all) to 2" in refused(
+            voice=3, avatar=["a", "b"]
+        )
+        assert load(voice=2, avatar=["a", "b", "a"]).avatar == ("a", "b"), "each once"
+
     def test_bytes_that_are_no_text(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("room", "device", "url", "api_key", "avatar"):
             assert "not text in UTF-8" in refused(**{name: "a\udcff"})

@@ -61,7 +61,8 @@ async def listen(performance: Performance, settings: Settings, monitor: Monitor)
         tasks.append(asyncio.create_task(Keeper(settings, monitor).run()))
     tasks.append(asyncio.create_task(performance.listen()))
     if settings.wait_avatar is not None:
-        tasks.append(asyncio.create_task(performance.room.wait_ready(settings.wait_avatar)))
+        waiting = performance.room.wait_ready(settings.wait_avatar, least=1)
+        tasks.append(asyncio.create_task(waiting))
     try:
         await asyncio.gather(*tasks)
     finally:
