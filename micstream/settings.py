@@ -176,11 +176,6 @@ class Settings(BaseSettings):
             raise ValueError(
                 "--max-length-ms must be longer than --onset-window-ms and --pre-roll-ms together"
             )
-        if self.voice > len(self.avatar):
-            raise ValueError(
-                f"--voice {self.voice}: there is no such avatar; expected 0 (all) to "
-                f"{len(self.avatar)}, in the order of --avatar"
-            )
         if self.max_backlog * 1000 <= self.lead_ms:
             raise ValueError("--max-backlog must be longer than --lead-ms")
         return self

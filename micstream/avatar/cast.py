@@ -9,6 +9,7 @@ from typing import Any
 from micstream.avatar.room import AvatarRoom
 from micstream.avatar.speaker import Speaker
 from micstream.avatar.state import AvatarState
+from micstream.errors import UsageError
 from micstream.events import Voice
 from micstream.monitor import Monitor
 from micstream.settings import Settings
@@ -20,6 +21,9 @@ class Cast:
 
     What is said goes to those that have the voice: all, or one. Who got an utterance's onset gets
     all of that utterance.
+
+    Raises:
+        UsageError: the voice is to be with one that is not there.
     """
 
     def __init__(self, room: AvatarRoom, monitor: Monitor, settings: Settings) -> None:
@@ -30,7 +34,14 @@ class Cast:
         for speaker, state in zip(self._speakers, self._states, strict=True):
             speaker.on_event = state.heard
             monitor.listen(state.note)
-        self._voice = self._chosen(settings.voice)
+        try:
+            self._voice = self._chosen(settings.voice)
+        except ValueError as error:
+            raise UsageError(
+                f"--voice {settings.voice}: {error}",
+                hint=f"expected 0 (all of them) to {len(self._roles)}, in the order of --avatar",
+                code="no_such_avatar",
+            ) from None
         self._hearing = self._voice
         """Who gets what is left of the utterance."""
 
@@ -76,7 +87,7 @@ class Cast:
 
     def _chosen(self, number: int) -> tuple[Speaker, ...]:
         if not 0 <= number <= len(self._speakers):
-            raise ValueError(f"there are {len(self._speakers)} avatars, and no {number}")
+            raise ValueError(f"avatars: {len(self._speakers)}; there is no {number}")
         return self._speakers[number - 1 : number] if number else self._speakers
 
     # ---- what is said --------------------------------------------------------------------------

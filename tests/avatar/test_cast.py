@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from micstream import AvatarUnavailable, FileSource
+from micstream import AvatarUnavailable, FileSource, Sender, UsageError
 from micstream.local.server import LocalServer
 from micstream.speech.events import End, EndReason, Onset, Speech
 from tests.conftest import AvatarFactory
@@ -62,9 +62,15 @@ async def test_the_voice_is_with_one_and_then_the_other(
         await ours.sender.speak(FileSource(HELLO, pace="fast"))
         assert (await heard(a, 2), await heard(b, 2)) == ([SAID] * 2, [SAID] * 2)
         had = [event.avatars for event in ours.named("voice")]
-        assert had == [("avatar-a",), ("avatar-a", "avatar-b")]
-        with pytest.raises(ValueError, match="2 avatars"):
+        assert had == [("avatar-b",), ("avatar-a",), ("avatar-a", "avatar-b")]
+        with pytest.raises(ValueError, match="avatars: 2; there is no 3"):
             ours.sender.give_voice(3)
+
+
+def test_a_voice_for_one_that_is_not_meant_is_refused() -> None:
+    with pytest.raises(UsageError, match="--voice 3: avatars: 2") as refused:
+        Sender(avatar=BOTH, voice=3)
+    assert "0 (all of them) to 2" in refused.value.hint
 
 
 async def test_whoever_got_the_onset_gets_all_of_the_utterance(
