@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,7 +50,7 @@ class Running:
 
     service: Service
     stage: Stage
-    environment: Mapping[str, str]
+    environment: dict[str, str]
     log: Path
     process: subprocess.Popen[bytes] | None = None
 
@@ -64,11 +64,13 @@ class Running:
         )
         if self.service.check is None:
             raise SystemExit(f"compose-check: {self.service.name} has no health check")
-        while not await self._is_healthy(self.service.check):
-            if self.process.poll() is not None:
-                raise SystemExit(f"compose-check: {self.service.name} has ended\n{self.said}")
+        healthy = False
+        while not healthy:
+            healthy = await self._is_healthy(self.service.check)
+            if self.process.poll() is not None:  # whose health it was then, who knows
+                raise SystemExit(f"compose-check: {self.service.name} has ended")
             if time.monotonic() - begun > HEALTHY_S:
-                raise SystemExit(f"compose-check: {self.service.name} is not healthy\n{self.said}")
+                raise SystemExit(f"compose-check: {self.service.name} is not healthy")
         say(f"{self.service.name} is healthy after {time.monotonic() - begun:.1f} s")
 
     async def _is_healthy(self, check: list[str]) -> bool:

@@ -53,8 +53,8 @@ class Agent:
 async def agent(folder: Path, env: Mapping[str, str]) -> AsyncIterator[Agent]:
     """Started as its README says, and ready for the next room that is made."""
     log = folder / "agent.log"
-    command = [sys.executable, AGENT, "start"]
-    ours = Agent(process.start(command, environment=env, log=log), log)
+    words = [sys.executable, str(AGENT), "start"]
+    ours = Agent(process.start(words, environment=env, log=log), log)
     try:
         await wait_until(
             lambda: "registered worker" in ours.said or ours.running.poll() is not None, 60, "it"
