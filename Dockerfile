@@ -3,6 +3,8 @@
 #   docker build -t micstream .
 #   docker build -t micstream --build-arg EXTRAS=demo .      with the demo's avatar and the plots
 #
+# compose.yaml has services of it: a demo, the microphone, an agent.
+#
 # Credentials come by the environment, never into the image: --env-file .env
 #
 # The microphone of a desktop, by the socket of PulseAudio or PipeWire. The sound server lets in
@@ -54,5 +56,6 @@ COPY --from=build /opt/micstream /opt/micstream
 ENV PATH=/opt/micstream/bin:$PATH PYTHONUNBUFFERED=1
 USER 1000
 WORKDIR /home/micstream
+COPY assets/hello_world_16kHz.wav assets/
 ENTRYPOINT ["micstream"]
 CMD ["--help"]

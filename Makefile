@@ -10,7 +10,7 @@ bin := .venv/bin
 sources := micstream tests bench chaos examples tools
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: ## Everything on this machine: a server, an avatar, your microphone or bundled speech
 	@tools/setup demo
@@ -65,8 +65,12 @@ image-check: ## Play the Dockerfile through without docker (Debian, root)
 	@tools/setup demo
 	@$(bin)/python -m tools.image_check $(ARGS)
 
+compose-check: ## Run compose.yaml's demo without docker (Debian, root)
+	@tools/setup demo
+	@$(bin)/python -m tools.compose_check $(ARGS)
+
 clean: ## Remove the virtual environment, caches and build results
 	rm -rf .venv build dist out page/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help demo test fuzz check format-check lint types docs format bench chaos page setup lock assets image-check clean
+.PHONY: help demo test fuzz check format-check lint types docs format bench chaos page setup lock assets image-check compose-check clean

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from micstream import events
+    from micstream.avatar.start import start_avatar
     from micstream.avatar.utterance import AvatarGone, Utterance, UtteranceClosed
     from micstream.errors import (
         AudioDeviceError,
@@ -46,6 +47,7 @@ _HOME = {
     "UsageError": "errors",
     "Utterance": "avatar.utterance",
     "UtteranceClosed": "avatar.utterance",
+    "start_avatar": "avatar.start",
 }
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "Utterance",
     "UtteranceClosed",
     "events",
+    "start_avatar",
 ]
 
 

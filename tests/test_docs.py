@@ -17,7 +17,12 @@ from micstream.cli import app
 from micstream.speech.presets import TUNINGS
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / "GUARANTEES.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "GUARANTEES.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "examples").glob("*/README.md")),
+]
 
 GROUP = typer.main.get_command(app)
 assert isinstance(GROUP, TyperGroup)
@@ -55,7 +60,7 @@ def test_the_examples_in_the_help_are_real(name: str) -> None:
     assert_real(EACH[name].help or "")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_commands_and_options_of_a_page_are_real(page: Path) -> None:
     assert_real(page.read_text(encoding="utf-8"))
 

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,15 +53,10 @@ class Stage:
         passed = {name: value for name, value in os.environ.items() if NETWORK.fullmatch(name)}
         environment = (self.arguments | passed if building else {}) | self.environment
         identity = ["--userspec", self.user] if self.user else []
-        inner = shlex.join(
-            ["chroot", *identity, str(self.root), "/usr/bin/env", "-i", "-C", self.workdir]
-            + [f"{name}={value}" for name, value in environment.items()]
-            + command
-        )
-        mounts = f"mount -t proc proc {self.root}/proc && mount --rbind /dev {self.root}/dev"
+        inner = ["chroot", *identity, str(self.root), *self.clean(command, environment)]
         namespace = ["unshare", "--mount", "--pid", "--fork"]
         done = subprocess.run(
-            [*namespace, "sh", "-c", f"{mounts} && exec {inner}"],
+            [*namespace, "sh", "-c", f"{self.mounts} && exec {shlex.join(inner)}"],
             stdout=subprocess.PIPE if building else None,
             stderr=subprocess.STDOUT if building else None,
             text=True,
@@ -69,6 +65,16 @@ class Stage:
         if done.returncode:
             sys.stderr.write(done.stdout or "")
             raise SystemExit(f"image-check: {shlex.join(command)} ended with {done.returncode}")
+
+    @property
+    def mounts(self) -> str:
+        """What every process in the root finds there, as a shell's command."""
+        return f"mount -t proc proc {self.root}/proc && mount --rbind /dev {self.root}/dev"
+
+    def clean(self, command: list[str], environment: Mapping[str, str]) -> list[str]:
+        """`command` in the working directory, with this environment and no other."""
+        assignments = [f"{name}={value}" for name, value in environment.items()]
+        return ["/usr/bin/env", "-i", "-C", self.workdir, *assignments, *command]
 
     def inside(self, path: str) -> Path:
         """Where `path`, as the instructions see it, is on this machine."""
@@ -108,19 +114,22 @@ def bare_root(target: Path) -> None:
         shutil.copyfile(name, target / name.lstrip("/"))
 
 
-def build(directory: Path, arguments: dict[str, str]) -> Stage:
-    """Carry out all instructions; the last stage."""
+def build(directory: Path, arguments: dict[str, str], *, anew: bool = True) -> Stage:
+    """Carry out all instructions; the last stage. Not `anew`: they have been, in `directory`."""
     bare = directory / "bare"
-    say("debootstrap: a bare root")
-    bare_root(bare)
+    if anew:
+        say("debootstrap: a bare root")
+        bare_root(bare)
     stages: dict[str, Stage] = {}
     stage: Stage | None = None
     for name, rest in instructions():
-        say(f"{name} {' '.join(rest.split())}")
+        if anew:
+            say(f"{name} {' '.join(rest.split())}")
         if name == "FROM":
             label = rest.split(" AS ")[1] if " AS " in rest else "final"
             root = directory / label
-            subprocess.run(["cp", "--archive", str(bare), str(root)], check=True)
+            if anew:
+                subprocess.run(["cp", "--archive", str(bare), str(root)], check=True)
             stage = stages[label] = Stage(root, {})
             continue
         if stage is None:
@@ -136,6 +145,8 @@ def build(directory: Path, arguments: dict[str, str]) -> Stage:
             case "WORKDIR":
                 stage.workdir = rest
                 stage.inside(".").mkdir(parents=True, exist_ok=True)
+            case "RUN" | "COPY" if not anew:
+                pass
             case "RUN":
                 stage.run(["/bin/sh", "-c", rest], building=True)
             case "COPY":
@@ -157,6 +168,11 @@ def build(directory: Path, arguments: dict[str, str]) -> Stage:
     return stage
 
 
+def need_debootstrap() -> None:
+    if os.geteuid() != 0 or not shutil.which("debootstrap"):
+        raise SystemExit("image-check: needs root and debootstrap: apt-get install debootstrap")
+
+
 def say(text: str) -> None:
     print(f"image-check: {text}", file=sys.stderr)
 
@@ -167,8 +183,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, metavar="DIR", help="build there, and leave it there")
     parser.add_argument("arguments", nargs="*", help="of the entry point at the end (default: CMD)")
     options = parser.parse_args()
-    if os.geteuid() != 0 or not shutil.which("debootstrap"):
-        raise SystemExit("image-check: needs root and debootstrap: apt-get install debootstrap")
+    need_debootstrap()
     with contextlib.ExitStack() as stack:
         if options.keep:
             directory: Path = options.keep.resolve()

@@ -26,7 +26,7 @@ from micstream.avatar.redact import redact
 from micstream.avatar.token import mint_avatar
 from micstream.errors import AvatarUnavailable, ConnectionFailed, UsageError
 from micstream.events import AvatarStarting, Event, Warned
-from micstream.settings import Settings
+from micstream.settings import Settings, load
 
 WAIT_S: Final = 30.0
 """How long the avatar may take to be there, from the first step on, unless told otherwise."""
@@ -120,6 +120,23 @@ def order(settings: Settings) -> Order:
 def doubts(settings: Settings) -> list[Warned]:
     """What is unsafe about the avatar's server and not refused, or cannot work."""
     return server_doubts(settings.chosen("avatar_server"), settings)
+
+
+async def start_avatar(settings: Settings | None = None, /, **changes: Any) -> str:
+    """Have its server bring the avatar in, unless it is in the room; returns its identity there.
+
+    Settings as for `Sender`: it listens to their `identity` alone, so a `Sender` of the same
+    settings speaks through it. Returns as soon as the server has agreed: it may not be there yet.
+
+    Raises:
+        UsageError: the settings do not suffice.
+        ConnectionFailed: the server, or LiveKit's, is not reached or refuses.
+        AvatarUnavailable: it is there and listens to somebody else.
+    """
+    settings = settings if settings is not None else load(**changes)
+    identity = order(settings).identity
+    await bring(settings, Progress(identity, lambda _: None), on_trouble=lambda _: None)
+    return identity
 
 
 async def bring(

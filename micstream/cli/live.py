@@ -54,12 +54,13 @@ def live(flags: Flags, output: Output) -> None:
 
 async def listen(performance: Performance, settings: Settings, monitor: Monitor) -> None:
     """The microphone, until cancelled; or until no avatar came in the time given."""
-    from micstream.avatar.keeper import Keeper
+    from micstream.cli.perform import with_avatar
 
-    tasks: list[asyncio.Task[None]] = []
-    if settings.start_avatar or settings.keep_avatar:
-        tasks.append(asyncio.create_task(Keeper(settings, monitor).run()))
-    tasks.append(asyncio.create_task(performance.listen()))
+    await with_avatar(_hear(performance, settings), settings, monitor)
+
+
+async def _hear(performance: Performance, settings: Settings) -> None:
+    tasks = [asyncio.create_task(performance.listen())]
     if settings.wait_avatar is not None:
         waiting = performance.room.wait_ready(settings.wait_avatar, least=1)
         tasks.append(asyncio.create_task(waiting))

@@ -65,6 +65,34 @@ async def perform_with(
         monitor.emit(monitor.summary())
 
 
+async def with_avatar(
+    work: Coroutine[Any, Any, None], settings: Settings, monitor: Monitor
+) -> None:
+    """Do `work`; beside it the avatar is brought in, and kept, where the settings say so.
+
+    Ends with the work, or where the avatar cannot be had.
+    """
+    bringing = asyncio.create_task(_bring(settings, monitor))
+    working = asyncio.create_task(work)
+    tasks = {bringing, working}
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if bringing in done:
+            bringing.result()
+        await working
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+async def _bring(settings: Settings, monitor: Monitor) -> None:
+    if settings.start_avatar or settings.keep_avatar:
+        from micstream.avatar.keeper import Keeper
+
+        await Keeper(settings, monitor).run()
+
+
 def _keys(
     performance: Performance, stop: asyncio.Event, output: Output
 ) -> contextlib.AbstractContextManager[object]:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from micstream.cli.options import CLEAN, CONNECTION, SEGMENTATION, TRANSPORT, Flags, Output, takes
+from micstream.cli.options import (
+    CLEAN,
+    CONNECTION,
+    SEGMENTATION,
+    START,
+    TRANSPORT,
+    Flags,
+    Output,
+    takes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +32,7 @@ def register(app: typer.Typer) -> None:
     app.command("play")(play)
 
 
-@takes(CONNECTION, CLEAN, TRANSPORT, SEGMENTATION)
+@takes(CONNECTION, START, CLEAN, TRANSPORT, SEGMENTATION)
 def play(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="WAV, FLAC, MP3 or OGG.")],
     flags: Flags,
@@ -58,8 +67,10 @@ def play(
       micstream play assets/hello_world_16kHz.wav --every 5
 
       micstream play assets/sentences.flac --cut --pace fast
+
+      micstream play assets/hello_world_16kHz.wav --every 5 --avatar-id anna --keep-avatar
     """
-    from micstream.cli.perform import perform
+    from micstream.cli.perform import perform, with_avatar
     from micstream.sources.files import FileSource
 
     for file in files:  # what cannot be played is told before anything is joined
@@ -67,9 +78,10 @@ def play(
     times = loop if loop is not None else (0 if every is not None else 1)
 
     async def work(performance: Performance, settings: Settings, monitor: Monitor) -> None:
-        await play_files(
+        playing = play_files(
             performance, settings, monitor, files, every=every, times=times, cut=cut, pace=pace
         )
+        await with_avatar(playing, settings, monitor)
 
     perform(work, flags, output)
 

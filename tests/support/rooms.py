@@ -8,12 +8,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from livekit import api, rtc
-
-from micstream.local.server import LocalServer
 
 TOPIC = "lk.audio_stream"
 CLEAR_BUFFER = "lk.clear_buffer"
@@ -25,12 +24,23 @@ METHODS = (CLEAR_BUFFER, STARTED, FINISHED, "user_state_changed", "agent_state_c
 Samples = npt.NDArray[np.int16]
 
 
+class Server(Protocol):
+    """A LiveKit server, by its address and key."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def api_key(self) -> str: ...
+    @property
+    def api_secret(self) -> str: ...
+
+
 def _peak(block: Samples) -> int:
     return int(np.abs(block.astype(np.int32)).max())
 
 
 def token(
-    server: LocalServer,
+    server: Server,
     room: str,
     identity: str,
     *,
@@ -50,7 +60,7 @@ def token(
 
 @asynccontextmanager
 async def joined(
-    server: LocalServer,
+    server: Server,
     room: str,
     identity: str,
     *,
@@ -171,7 +181,7 @@ class Bystander:
 
 @asynccontextmanager
 async def bystander(
-    server: LocalServer, room: str, *, avatar: str = "avatar-test", identity: str = "viewer"
+    server: Server, room: str, *, avatar: str = "avatar-test", identity: str = "viewer"
 ) -> AsyncIterator[Bystander]:
     """A viewer in the room, of kind standard, subscribed to the sound of `avatar` alone."""
     viewer = Bystander(avatar)
@@ -217,7 +227,7 @@ class WireAvatar:
 
     def __init__(
         self,
-        server: LocalServer,
+        server: Server,
         room: str,
         *,
         identity: str = "avatar-wire",
@@ -359,7 +369,7 @@ class WireAvatar:
 
 @asynccontextmanager
 async def wire_avatar(
-    server: LocalServer,
+    server: Server,
     room: str,
     *,
     identity: str = "avatar-wire",
