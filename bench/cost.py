@@ -1,10 +1,10 @@
 """What the sender costs while a person speaks, and how soon it is there.
 
-CPU and memory: micstream, the same with webrtcvad alone, and livekit-agents' parts, in turns, each on a fresh stage (see
-bench.latency), while a monologue without pauses is spoken into the virtual microphone. CPU is the
-process's user and system time between two moments within it, as a share of one core; memory is the
-most it ever had (VmHWM). Both hold all of the sender: capture, detection, the room, and receiving
-the avatar's sound.
+CPU and memory: micstream, the same with webrtcvad alone, and livekit-agents' parts, in turns, each
+on a fresh stage (see bench.latency), while a monologue without pauses is spoken into the virtual
+microphone. CPU is the process's user and system time between two moments within it, as a share of
+one core; memory is the most it ever had (VmHWM). Both hold all of the sender: capture, detection,
+the room, and receiving the avatar's sound until it plays.
 
 Start: the wall time of `micstream --help`, and from starting `micstream live` to its event
 `capturing`, with a microphone that delivers at once (another program already listens to it) and
