@@ -272,8 +272,9 @@ def _judge_room(settings: Settings, room: rtc.Room) -> list[Check]:
     else:
         checks.append(Check("other agents", "ok", "none"))
     for pattern in settings.avatar:
+        name = "avatar" if len(settings.avatar) == 1 else f"avatar {pattern}"
         matching = presence.candidates(room, (pattern,))
-        checks.append(_judge_avatar(settings.room, pattern, matching))
+        checks.append(_judge_avatar(name, settings.room, pattern, matching))
     checks.append(_judge_viewers(room))
     return checks
 
@@ -291,10 +292,10 @@ def _judge_viewers(room: rtc.Room) -> Check:
     )
 
 
-def _judge_avatar(room: str, wanted: str, avatars: list[rtc.RemoteParticipant]) -> Check:
+def _judge_avatar(name: str, room: str, wanted: str, avatars: list[rtc.RemoteParticipant]) -> Check:
     if not avatars:
         return Check(
-            "avatar",
+            name,
             "failed",
             f"no {wanted} in the room {room!r}",
             "the avatar in the room",
@@ -304,7 +305,7 @@ def _judge_avatar(room: str, wanted: str, avatars: list[rtc.RemoteParticipant]) 
     first = avatars[0]
     if not presence.is_active(first):
         return Check(
-            "avatar",
+            name,
             "failed",
             f"{first.identity} is joining and not active yet",
             "active",
@@ -314,7 +315,7 @@ def _judge_avatar(room: str, wanted: str, avatars: list[rtc.RemoteParticipant]) 
     also = f"; also here: {', '.join(a.identity for a in avatars[1:])}" if avatars[1:] else ""
     picture = "shows a picture" if presence.has_video(first) else "no picture yet"
     return Check(
-        "avatar",
+        name,
         "warning" if also else "ok",
         f"{first.identity} is active, {picture}{also}",
         "one avatar",

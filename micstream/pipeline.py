@@ -16,10 +16,7 @@ from micstream.avatar import address, notices
 from micstream.avatar.cast import Cast
 from micstream.avatar.room import AvatarRoom
 from micstream.cleaning import Cleaner
-from micstream.errors import (
-    AudioDeviceError,
-    MicstreamError,
-)
+from micstream.errors import AudioDeviceError, MicstreamError
 from micstream.monitor import Monitor
 from micstream.settings import Settings
 from micstream.sound_path import SoundPath
@@ -285,16 +282,16 @@ class Performance:
         Raises:
             ValueError: there are not so many.
         """
-        gate = self.gate
-        if self._path is not None:
-            for event, at in self._path.set_gate(Gate.SHUT):
+        if not self.cast.would_change(number):
+            return
+        path, gate = self._path, self.gate
+        if path is not None:
+            for event, at in path.set_gate(Gate.SHUT):
                 self.cast.put(event, at)
-        try:
-            self.cast.give_voice(number)
-        finally:
-            if self._path is not None:
-                for event, at in self._path.set_gate(gate):
-                    self.cast.put(event, at)
+        self.cast.give_voice(number)
+        if path is not None:
+            for event, at in path.set_gate(gate):
+                self.cast.put(event, at)
 
     async def interrupt(self) -> None:
         """Stop sending, close the segment, and have the avatar drop what it holds.

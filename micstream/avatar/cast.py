@@ -75,6 +75,10 @@ class Cast:
         self._voice = self._chosen(number)
         self.tell_voice()
 
+    def would_change(self, number: int) -> bool:
+        """Whether that gives it to others than those who have it; raises as `give_voice`."""
+        return self._chosen(number) != self._voice
+
     def tell_voice(self) -> None:
         """Say who has it, where that is a question."""
         if len(self._roles) > 1:

@@ -45,6 +45,8 @@ def live(flags: Flags, output: Output) -> None:
 
       micstream live --room show --avatar-id anna --keep-avatar
 
+      micstream live --avatar avatar-anna --avatar avatar-ben --voice 1
+
       micstream live --json | jq 'select(.event == "playback_started").delay_ms'
     """
     from micstream.cli.perform import perform

@@ -104,7 +104,7 @@ async def test_a_number_gives_that_avatar_the_voice_in_mid_utterance(
             await ours.until("ready")
             speaking = asyncio.create_task(microphone.speak(HELLO))
             await ours.until("utterance_started")
-            os.write(keyboard, b"9")  # there is no such one: nothing
+            os.write(keyboard, b"19")  # it has the voice; there is no such one
             os.write(keyboard, b"2")
             await ours.until("utterance_started", count=2)
             await speaking
