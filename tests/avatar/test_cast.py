@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ from micstream.local.server import LocalServer
 from micstream.speech.events import End, EndReason, Onset, Speech
 from tests.conftest import AvatarFactory
 from tests.support.rooms import WireAvatar, bystander, wire_avatar
-from tests.support.senders import voice
+from tests.support.senders import Voice, voice
 from tests.support.speech import HELLO, SENTENCES, samples
 from tests.support.waiting import stays, wait_until
 
@@ -29,12 +31,21 @@ async def heard(avatar: WireAvatar, streams: int = 1) -> list[bytes]:
     return [stream.payload for stream in avatar.streams]
 
 
-async def test_what_is_said_is_said_by_all(server: LocalServer, room_name: str) -> None:
+@asynccontextmanager
+async def two(
+    server: LocalServer, room: str, *, plays: bool = True, **changes: Any
+) -> AsyncIterator[tuple[WireAvatar, WireAvatar, Voice]]:
+    """Two avatars, and who speaks through both."""
     async with (
-        wire_avatar(server, room_name, identity="avatar-a", plays=True) as a,
-        wire_avatar(server, room_name, identity="avatar-b", plays=True) as b,
-        voice(server, room_name, avatar=BOTH) as ours,
+        wire_avatar(server, room, identity="avatar-a", plays=plays) as a,
+        wire_avatar(server, room, identity="avatar-b", plays=plays) as b,
+        voice(server, room, avatar=BOTH, **changes) as ours,
     ):
+        yield a, b, ours
+
+
+async def test_what_is_said_is_said_by_all(server: LocalServer, room_name: str) -> None:
+    async with two(server, room_name) as (a, b, ours):
         await ours.sender.speak(FileSource(HELLO, pace="fast"))
         assert await heard(a) == await heard(b) == [SAID]
         for name in ("utterance_started", "utterance_ended", "playback_finished"):
@@ -48,11 +59,7 @@ async def test_what_is_said_is_said_by_all(server: LocalServer, room_name: str) 
 async def test_the_voice_is_with_one_and_then_the_other(
     server: LocalServer, room_name: str
 ) -> None:
-    async with (
-        wire_avatar(server, room_name, identity="avatar-a", plays=True) as a,
-        wire_avatar(server, room_name, identity="avatar-b", plays=True) as b,
-        voice(server, room_name, avatar=BOTH, voice=2) as ours,
-    ):
+    async with two(server, room_name, voice=2) as (a, b, ours):
         await ours.sender.speak(FileSource(HELLO, pace="fast"))
         assert (await heard(b), a.streams) == ([SAID], [])
         ours.sender.give_voice(1)
@@ -77,11 +84,7 @@ async def test_whoever_got_the_onset_gets_all_of_the_utterance(
     server: LocalServer, room_name: str
 ) -> None:
     """A source that cannot be cut where the voice changes goes on to its end."""
-    async with (
-        wire_avatar(server, room_name, identity="avatar-a", plays=True) as a,
-        wire_avatar(server, room_name, identity="avatar-b", plays=True) as b,
-        voice(server, room_name, avatar=BOTH, voice=1) as ours,
-    ):
+    async with two(server, room_name, voice=1) as (a, b, ours):
         cast = ours.sender._performance.cast
         cast.put(Onset(0, 0, 0), 0.0)
         cast.put(Speech(0, SAID[:6_400]), 0.0)
@@ -113,11 +116,7 @@ async def test_one_that_is_not_there_holds_up_no_other(server: LocalServer, room
 
 
 async def test_one_that_hangs_holds_up_no_other(server: LocalServer, room_name: str) -> None:
-    async with (
-        wire_avatar(server, room_name, identity="avatar-a", plays=True) as a,
-        wire_avatar(server, room_name, identity="avatar-b", plays=True) as b,
-        voice(server, room_name, avatar=BOTH) as ours,
-    ):
+    async with two(server, room_name) as (a, b, ours):
         b.freeze()
         for _ in range(2):
             cast = ours.sender._performance.cast
@@ -130,11 +129,7 @@ async def test_one_that_hangs_holds_up_no_other(server: LocalServer, room_name: 
 
 
 async def test_an_interrupt_is_for_all(server: LocalServer, room_name: str) -> None:
-    async with (
-        wire_avatar(server, room_name, identity="avatar-a") as a,
-        wire_avatar(server, room_name, identity="avatar-b") as b,
-        voice(server, room_name, avatar=BOTH, voice=1) as ours,
-    ):
+    async with two(server, room_name, voice=1, plays=False) as (a, b, ours):
         before = a.clears, b.clears
         await ours.sender.interrupt()
         assert (a.clears, b.clears) == (before[0] + 1, before[1] + 1)
@@ -159,11 +154,7 @@ async def test_nobody_plays_two_roles(server: LocalServer, room_name: str) -> No
 
 
 async def test_one_that_leaves_leaves_the_other_alone(server: LocalServer, room_name: str) -> None:
-    async with (
-        wire_avatar(server, room_name, identity="avatar-a", plays=True) as a,
-        wire_avatar(server, room_name, identity="avatar-b", plays=True) as b,
-        voice(server, room_name, avatar=BOTH) as ours,
-    ):
+    async with two(server, room_name) as (a, b, ours):
         async with ours.sender.utterance(avatar="avatar-a") as utterance:
             await utterance.write(SAID[:6_400])
             await b.leave()
