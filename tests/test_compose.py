@@ -125,7 +125,7 @@ def test_each_waits_for_the_health_of_what_is_there(profile: str) -> None:
         for name, how in each.needs.items():
             assert how["condition"] == "service_healthy"
             assert SERVICES[name].check
-            assert name in PROFILES[profile] or how["required"] is False
+            assert name in PROFILES[profile]
 
 
 def test_what_is_mounted_is_there() -> None:

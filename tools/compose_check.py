@@ -39,6 +39,7 @@ from tools.compose import Service, in_order, services
 from tools.image_check import Stage
 
 HEALTHY_S = 120.0
+CHECK_EVERY_S = 0.5
 HEARD_S = 120.0
 PAUSE_S = 1.5  # longer than any within the file, shorter than those between
 ROOM, AVATAR = "micstream", "avatar-demo"
@@ -71,6 +72,7 @@ class Running:
                 raise SystemExit(f"compose-check: {self.service.name} has ended")
             if time.monotonic() - begun > HEALTHY_S:
                 raise SystemExit(f"compose-check: {self.service.name} is not healthy")
+            await asyncio.sleep(CHECK_EVERY_S)
         say(f"{self.service.name} is healthy after {time.monotonic() - begun:.1f} s")
 
     async def _is_healthy(self, check: list[str]) -> bool:

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import math
 import os
+import time
 from pathlib import Path
 
 from dotenv import load_dotenv
@@ -39,6 +40,7 @@ SILENT = RoomOptions(
 )
 
 logger = logging.getLogger("agent2")
+asking: set[asyncio.Task[None]] = set()
 
 
 async def speak(ctx: JobContext) -> None:
@@ -81,6 +83,29 @@ async def agent2(ctx: JobContext) -> None:
     ctx.add_shutdown_callback(leave)
 
 
+async def ask_for_work(registered_ms: float) -> None:
+    """LiveKit calls agents in when a room is made: into one that is older we have ourselves called.
+
+    So neither who comes first matters, nor that the agent is started anew.
+    """
+    room = os.environ.get("LIVEKIT_ROOM") or "micstream"
+    if any(job.job.room.name == room for job in server.active_jobs):
+        return  # our connection was lost, and the job goes on
+    async with api.LiveKitAPI() as client:
+        found = await client.room.list_rooms(api.ListRoomsRequest(names=[room]))
+        if any(each.creation_time_ms < registered_ms for each in found.rooms):
+            name = os.environ.get("LIVEKIT_AGENT_NAME", "")
+            call = api.CreateAgentDispatchRequest(room=room, agent_name=name)
+            await client.agent_dispatch.create_dispatch(call)
+
+
+def registered(*_: object) -> None:
+    """From now on LiveKit calls us."""
+    task = asyncio.create_task(ask_for_work(time.time() * 1000))
+    asking.add(task)
+    task.add_done_callback(asking.discard)
+
+
 def give_up(ctx: JobContext, error: MicstreamError) -> None:
     """Say what is wrong and what to do, and end this room's job."""
     logger.error("%s (%s)", error.message, error.hint)
@@ -95,6 +120,7 @@ server = AgentServer(
     drain_timeout=1,  # SIGTERM ends the show, it does not wait until the room is empty
 )
 server.rtc_session(agent2)
+server.on("worker_registered", registered)
 
 if __name__ == "__main__":
     cli.run_app(server)
