@@ -104,12 +104,11 @@ class Cast:
     async def put_in_turn(
         self, event: SegmentEvent, captured_at: float, *, patience: float
     ) -> None:
-        """As `Speaker.put_in_turn`; while one listens, no other is waited for."""
+        """As `Speaker.put_in_turn`; while another listens, none is waited for."""
         hearing = self._hears(event)
-        if any(speaker.is_heard for speaker in hearing):
-            patience = 0.0
         for speaker in hearing:
-            await speaker.put_in_turn(event, captured_at, patience=patience)
+            alone = not any(other.is_heard for other in hearing if other is not speaker)
+            await speaker.put_in_turn(event, captured_at, patience=patience if alone else 0.0)
 
     def mute(self, muted: bool) -> None:
         """The microphone's line was closed or opened by hand."""
