@@ -38,6 +38,9 @@ _REPORT_LATE_S: Final = 5.0
 """How much later than its sound a report may come at the natural end."""
 _HAND_OVER_S: Final = 0.3
 """How long the speaker may take to send what it still holds, once in a hurry."""
+_REST_S: Final = 2.0
+_REST_HURRY_S: Final = 0.2
+"""How long the avatars may take to hear that nobody speaks any more."""
 _REOPEN_S: Final = 1.0
 
 
@@ -128,10 +131,11 @@ class Performance:
             ended = await asyncio.gather(*self._tasks, return_exceptions=True)
             backlog_s = self.room.backlog
             # In a hurry, what cannot be played in time is not waited for.
-            stop_s = _STOP_S if backlog_s < _STOP_S else 0.0
+            in_time = backlog_s < _STOP_S and not self.room.is_cut_off
+            stop_s = _STOP_S if in_time else 0.0
             await self._wait(self.room.drain(), backlog_s + _REPORT_LATE_S, stop_s)
             await self.room.settle(hurry=self.hurry.is_set())
-            await self.cast.rest()
+            await self._wait(self.cast.rest(), _REST_S, _REST_HURRY_S)
         finally:
             await self.room.__aexit__()
         for error in ended:

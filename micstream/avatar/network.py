@@ -40,6 +40,11 @@ class Network:
         self._gone = False
         self._asked = 0
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing comes any more, as was told."""
+        return self._gone
+
     def watch(self, room: rtc.Room) -> None:
         """Tell from now on whenever nothing comes any more, and whenever something does again."""
         self.stop()
