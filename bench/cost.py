@@ -1,10 +1,10 @@
 """What the sender costs while a person speaks, and how soon it is there.
 
-CPU and memory: micstream and livekit-agents' parts, in turns, each on a fresh stage (see
-bench.latency), while a monologue without pauses is spoken into the virtual microphone. CPU is the
-process's user and system time between two moments within it, as a share of one core; memory is the
-most it ever had (VmHWM). Both hold all of the sender: capture, detection, the room, and receiving
-the avatar's sound.
+CPU and memory: micstream, the same with webrtcvad alone, and livekit-agents' parts, in turns, each
+on a fresh stage (see bench.latency), while a monologue without pauses is spoken into the virtual
+microphone. CPU is the process's user and system time between two moments within it, as a share of
+one core; memory is the most it ever had (VmHWM). Both hold all of the sender: capture, detection,
+the room, and receiving the avatar's sound until it plays.
 
 Start: the wall time of `micstream --help`, and from starting `micstream live` to its event
 `capturing`, with a microphone that delivers at once (another program already listens to it) and
@@ -25,12 +25,13 @@ import psutil
 
 from bench.recording import ears
 from bench.report import Figures, dump, parser, show
-from bench.senders import AGENTS, MICSTREAM, OURS, Sender, running, stage, tell
+from bench.senders import AGENTS, MICSTREAM, OURS, WEBRTC, Sender, running, stage, tell
 from bench.spoken import bundled_speech
 from micstream.local.server import find_server, local_server
 from tests.support.sound import virtual_microphone
 from tests.support.waiting import wait_until
 
+COMPARED = (OURS, WEBRTC, AGENTS)
 ROUNDS, QUICK_ROUNDS = 3, 1
 WINDOW_S, QUICK_WINDOW_S = 45.0, 12.0
 STARTS, QUICK_STARTS = 10, 3
@@ -95,9 +96,9 @@ async def bench(rounds: int, window_s: float, starts: int) -> Figures:
     tell("cost: start")
     helped = await asyncio.to_thread(helping, starts)
     captured = await starting(starts)
-    done: dict[str, list[Figures]] = {OURS.name: [], AGENTS.name: []}
+    done: dict[str, list[Figures]] = {sender.name: [] for sender in COMPARED}
     for number in range(rounds):
-        for sender in (OURS, AGENTS):
+        for sender in COMPARED:
             tell(f"cost: round {number + 1} of {rounds}, {sender.what}")
             done[sender.name].append(await speaking(sender, window_s))
     return {
@@ -117,14 +118,15 @@ async def bench(rounds: int, window_s: float, starts: int) -> Figures:
 
 
 def _print(figures: Figures) -> None:
-    ours, theirs = (figures["senders"][each.name] for each in (OURS, AGENTS))
+    each = [figures["senders"][sender.name] for sender in COMPARED]
+    none = [None] * (len(COMPARED) - 1)
     rows = [
-        ("CPU while speaking, % of a core", *(f"{x['cpu_percent']:.1f}" for x in (ours, theirs))),
-        ("peak memory, MiB", *(f"{x['peak_mib']:.0f}" for x in (ours, theirs))),
-        ("micstream --help, s", f"{figures['help_s']:.2f}", None),
-        ("start to capturing, s", f"{figures['capturing_s']:.2f}", None),
+        ("CPU while speaking, % of a core", *(f"{one['cpu_percent']:.1f}" for one in each)),
+        ("peak memory, MiB", *(f"{one['peak_mib']:.0f}" for one in each)),
+        ("micstream --help, s", f"{figures['help_s']:.2f}", *none),
+        ("start to capturing, s", f"{figures['capturing_s']:.2f}", *none),
     ]
-    show("Cost", ("what a sender takes", OURS.what, AGENTS.what), rows)
+    show("Cost", ("what a sender takes", *(sender.what for sender in COMPARED)), rows)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -271,7 +271,10 @@ def _judge_room(settings: Settings, room: rtc.Room) -> list[Check]:
         )
     else:
         checks.append(Check("other agents", "ok", "none"))
-    checks.append(_judge_avatar(settings, avatars))
+    for pattern in settings.avatar:
+        name = "avatar" if len(settings.avatar) == 1 else f"avatar {pattern}"
+        matching = presence.candidates(room, (pattern,))
+        checks.append(_judge_avatar(name, settings.room, pattern, matching))
     checks.append(_judge_viewers(room))
     return checks
 
@@ -289,13 +292,12 @@ def _judge_viewers(room: rtc.Room) -> Check:
     )
 
 
-def _judge_avatar(settings: Settings, avatars: list[rtc.RemoteParticipant]) -> Check:
-    wanted = " or ".join(settings.avatar)
+def _judge_avatar(name: str, room: str, wanted: str, avatars: list[rtc.RemoteParticipant]) -> Check:
     if not avatars:
         return Check(
-            "avatar",
+            name,
             "failed",
-            f"no {wanted} in the room {settings.room!r}",
+            f"no {wanted} in the room {room!r}",
             "the avatar in the room",
             "start the avatar, or name it with --avatar and its room with --room",
             AvatarUnavailable.exit_code,
@@ -303,7 +305,7 @@ def _judge_avatar(settings: Settings, avatars: list[rtc.RemoteParticipant]) -> C
     first = avatars[0]
     if not presence.is_active(first):
         return Check(
-            "avatar",
+            name,
             "failed",
             f"{first.identity} is joining and not active yet",
             "active",
@@ -313,7 +315,7 @@ def _judge_avatar(settings: Settings, avatars: list[rtc.RemoteParticipant]) -> C
     also = f"; also here: {', '.join(a.identity for a in avatars[1:])}" if avatars[1:] else ""
     picture = "shows a picture" if presence.has_video(first) else "no picture yet"
     return Check(
-        "avatar",
+        name,
         "warning" if also else "ok",
         f"{first.identity} is active, {picture}{also}",
         "one avatar",

@@ -34,6 +34,14 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AvatarEvent(Event):
+    """One that concerns one avatar, where we speak through several."""
+
+    avatar: str | None = None
+    """Its identity; None where there is but one."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Capturing(Event):
     """The first block of sound has come."""
 
@@ -121,7 +129,7 @@ class Ready(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UtteranceStarted(Event):
+class UtteranceStarted(AvatarEvent):
     """The stream of an utterance was opened and its lead written."""
 
     EVENT = "utterance_started"
@@ -135,7 +143,7 @@ class UtteranceStarted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UtteranceEnded(Event):
+class UtteranceEnded(AvatarEvent):
     """The stream of an utterance was closed: the avatar plays it to its end."""
 
     EVENT = "utterance_ended"
@@ -147,7 +155,7 @@ class UtteranceEnded(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlaybackStarted(Event):
+class PlaybackStarted(AvatarEvent):
     """The avatar reports that the utterance is heard."""
 
     EVENT = "playback_started"
@@ -157,7 +165,7 @@ class PlaybackStarted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlaybackFinished(Event):
+class PlaybackFinished(AvatarEvent):
     """The avatar reports that the utterance is over, or was cut off."""
 
     EVENT = "playback_finished"
@@ -169,7 +177,7 @@ class PlaybackFinished(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dropped(Event):
+class Dropped(AvatarEvent):
     """Sound that nobody will hear."""
 
     EVENT = "dropped"
@@ -193,11 +201,20 @@ class Microphone(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Backlog(Event):
+class Backlog(AvatarEvent):
     """Estimated sound that was sent and has not been played."""
 
     EVENT = "backlog"
     seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Voice(Event):
+    """Who speaks what is said from now on; told where there are several avatars."""
+
+    EVENT = "voice"
+    avatars: tuple[str, ...]
+    """As `--avatar` names them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,7 +236,7 @@ class StagePage(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Warned(Event):
+class Warned(AvatarEvent):
     """Something is not as it should be, and it goes on."""
 
     EVENT = "warning"

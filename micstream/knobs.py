@@ -92,8 +92,8 @@ KNOBS: Final = (
     ),
     Knob(
         "avatar",
-        "The avatar's identity, or a prefix ending in *. May be given several times: "
-        "the first of them to have joined is spoken through.",
+        "The avatar's identity, or a prefix ending in *: the first of those to have joined. May be "
+        "given several times, to speak through several avatars.",
         ROOM,
         ("avatar-*",),
         several=True,
@@ -260,6 +260,15 @@ KNOBS: Final = (
         1,
         600,
         unit="s",
+    ),
+    Knob(
+        "voice",
+        "Which of several avatars speaks at first, by the order of --avatar; 0: all of them.",
+        SENDING,
+        0,
+        int,
+        0,
+        99,
     ),
     Knob(
         "avatar_state",

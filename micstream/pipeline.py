@@ -13,16 +13,10 @@ from typing import Any, Final, Self
 
 from micstream import calibration, events
 from micstream.avatar import address, notices
+from micstream.avatar.cast import Cast
 from micstream.avatar.room import AvatarRoom
-from micstream.avatar.speaker import Speaker
-from micstream.avatar.state import AvatarState
 from micstream.cleaning import Cleaner
-from micstream.errors import (
-    AudioDeviceError,
-    AvatarUnavailable,
-    ConnectionFailed,
-    MicstreamError,
-)
+from micstream.errors import AudioDeviceError, MicstreamError
 from micstream.monitor import Monitor
 from micstream.settings import Settings
 from micstream.sound_path import SoundPath
@@ -44,9 +38,6 @@ _REPORT_LATE_S: Final = 5.0
 """How much later than its sound a report may come at the natural end."""
 _HAND_OVER_S: Final = 0.3
 """How long the speaker may take to send what it still holds, once in a hurry."""
-_BACKLOG_STEP_S: Final = 0.5
-_TICK_S: Final = 0.25
-_ABSENT_S: Final = 10.0
 _REOPEN_S: Final = 1.0
 
 
@@ -103,31 +94,25 @@ class Performance:
         self._settings = settings
         self._monitor = monitor
         self.room = AvatarRoom(settings, monitor)
-        self.room.on_ready = self._tell_ready
         self.gate = Gate.SHUT if settings.talk == "push" else Gate.VOICE
         """Who decides what is sent: see `set_gate`."""
         self.hurry = asyncio.Event()
         """Set it to leave within two seconds; else what was sent is played first."""
-        self._speaker = Speaker(self.room, monitor, settings)
-        self._state = AvatarState(self.room, settings.avatar_state)
-        self._speaker.on_event = self._state.heard
-        monitor.listen(self._state.note)
+        self.cast = Cast(self.room, monitor, settings)
+        for role in self.room.roles:
+            role.on_ready = self._tell_ready
         self._path: SoundPath | None = None
         self._awaits_microphone = False
-        self._connected = False
-        monitor.listen(self._note_connection)
+        self._speaking: list[asyncio.Task[None]] = []
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         for doubt in address.doubts(self._settings):
             self._monitor.emit(doubt)
         await self.room.__aenter__()
-        self._tasks = [
-            asyncio.create_task(self._speaker.run()),
-            asyncio.create_task(self._state.run()),
-            asyncio.create_task(self._watch_backlog()),
-            asyncio.create_task(self._tell_absence()),
-        ]
+        self.cast.tell_voice()
+        self._speaking = [asyncio.create_task(work) for work in self.cast.work()]
+        self._tasks = [*self._speaking, *map(asyncio.create_task, self.cast.beside())]
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -135,8 +120,8 @@ class Performance:
             self.hurry.set()
         try:
             patience = _HAND_OVER_S
-            if self.room.is_ready:
-                patience = self._speaker.held_s + self.room.backlog + _REPORT_LATE_S
+            if any(role.is_ready for role in self.room.roles):
+                patience = self.cast.held_s + self.room.backlog + _REPORT_LATE_S
             await self._wait(self._handed_over(), patience, _HAND_OVER_S)
             for task in self._tasks:
                 task.cancel()
@@ -146,7 +131,7 @@ class Performance:
             stop_s = _STOP_S if backlog_s < _STOP_S else 0.0
             await self._wait(self.room.drain(), backlog_s + _REPORT_LATE_S, stop_s)
             await self.room.settle(hurry=self.hurry.is_set())
-            await self._state.rest()
+            await self.cast.rest()
         finally:
             await self.room.__aexit__()
         for error in ended:
@@ -169,10 +154,10 @@ class Performance:
             hurrying.cancel()
 
     async def _handed_over(self) -> None:
-        """Until all is sent or dropped, or the speaker has failed."""
-        joining = asyncio.create_task(self._speaker.join())
+        """Until all is sent or dropped, or a speaker has failed."""
+        joining = asyncio.create_task(self.cast.join())
         try:
-            await asyncio.wait({joining, self._tasks[0]}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({joining, *self._speaking}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             joining.cancel()
 
@@ -201,12 +186,12 @@ class Performance:
         try:
             async for block in source.blocks():
                 for event, at in path.push(block):
-                    await self._speaker.put_in_turn(event, at, patience=patience)
+                    await self.cast.put_in_turn(event, at, patience=patience)
             reason = EndReason.SOURCE_ENDED
         finally:
             for event, at in path.finish(reason):
-                self._speaker.put(event, at, ages=False)
-        await self._speaker.join()
+                self.cast.put(event, at, ages=False)
+        await self.cast.join()
 
     async def listen(self) -> None:
         """Speak what the microphone hears, until cancelled; reopen it whenever it was lost.
@@ -246,14 +231,14 @@ class Performance:
                     self._tell_capturing(source, settings)
                 self._tell_lost(source)
                 for event, at in path.push(block):
-                    self._speaker.put(event, at)
+                    self.cast.put(event, at)
         except AudioDeviceError:
             reason = EndReason.DEVICE
             raise
         finally:
             self._path = None
             for event, at in path.finish(reason):
-                self._speaker.put(event, at)
+                self.cast.put(event, at)
 
     def _for_device(self, source: Microphone) -> Settings:
         """The settings, with the preset calibrated for this device where none is given."""
@@ -284,10 +269,29 @@ class Performance:
     def set_gate(self, gate: Gate) -> None:
         """Mute (SHUT), hold the line open (OPEN), or leave it to the detector (VOICE)."""
         self.gate = gate
-        self._state.mute(gate is Gate.SHUT and self._settings.talk == "voice")
+        self.cast.mute(gate is Gate.SHUT and self._settings.talk == "voice")
         if self._path is not None:
             for event, at in self._path.set_gate(gate):
-                self._speaker.put(event, at)
+                self.cast.put(event, at)
+
+    def give_voice(self, number: int) -> None:
+        """Have one of several avatars speak, by its place from 1 up, or all of them (0).
+
+        The utterance that is being spoken ends here, and goes on as another where the voice is now.
+
+        Raises:
+            ValueError: there are not so many.
+        """
+        if not self.cast.would_change(number):
+            return
+        path, gate = self._path, self.gate
+        if path is not None:
+            for event, at in path.set_gate(Gate.SHUT):
+                self.cast.put(event, at)
+        self.cast.give_voice(number)
+        if path is not None:
+            for event, at in path.set_gate(gate):
+                self.cast.put(event, at)
 
     async def interrupt(self) -> None:
         """Stop sending, close the segment, and have the avatar drop what it holds.
@@ -299,7 +303,7 @@ class Performance:
             self.set_gate(Gate.SHUT)
         if self._path is not None:
             self._path.cutter.end(EndReason.INTERRUPT)
-        await self._speaker.interrupt()
+        await self.cast.interrupt()
 
     # ---- telling -------------------------------------------------------------------------------
 
@@ -313,8 +317,7 @@ class Performance:
                 preset=settings.preset if self._settings.preset is None else None,
             )
         )
-        if self.room.is_ready:
-            self._tell_ready()
+        self._tell_ready()
 
     def _tell_lost(self, source: Microphone) -> None:
         if source.dropped_s:
@@ -325,38 +328,11 @@ class Performance:
             self._monitor.emit(notices.overflow())
 
     def _tell_ready(self) -> None:
-        if not self._awaits_microphone:
+        if self.room.is_ready and not self._awaits_microphone:
             self._monitor.emit(events.Ready())
 
     def _warn(self, error: MicstreamError) -> None:
         self._monitor.emit(notices.trouble(error))
-
-    async def _watch_backlog(self) -> None:
-        told = 0.0
-        while True:
-            await asyncio.sleep(_TICK_S)
-            backlog = self.room.backlog
-            if abs(backlog - told) > _BACKLOG_STEP_S:
-                told = backlog
-                self._monitor.emit(events.Backlog(seconds=backlog))
-
-    async def _tell_absence(self) -> None:
-        """Say so, once each time, where we are in the room and no avatar listens for a while."""
-        while True:
-            await asyncio.sleep(_TICK_S)
-            if not self._connected or self.room.is_ready:
-                continue
-            with contextlib.suppress(ConnectionFailed):  # whoever waits for the room has it told
-                try:
-                    await self.room.wait_ready(_ABSENT_S)
-                except AvatarUnavailable as absent:
-                    if self._connected:
-                        self._warn(absent)
-                        await self.room.wait_ready()
-
-    def _note_connection(self, event: events.Event) -> None:
-        if isinstance(event, events.Connection):
-            self._connected = event.state == "connected"
 
 
 async def conduct(

@@ -74,17 +74,23 @@ class Sender:
         """
         await self._performance.room.wait_ready(timeout)
 
-    def utterance(self, *, rate: int = 16_000) -> AbstractAsyncContextManager[Utterance]:
+    def utterance(
+        self, *, rate: int = 16_000, avatar: str | None = None
+    ) -> AbstractAsyncContextManager[Utterance]:
         """An open segment: `await utterance.write(pcm)`, mono 16-bit at `rate` Hz.
 
+        To one avatar: the one that `avatar` names as the settings do, or by its identity; else the
+        first of them.
+
         It is closed at the end of the block, whatever happens in it; an interrupt closes it too,
-        and the next write raises UtteranceClosed. One at a time. Writing waits while the avatar
-        has more than `max_backlog` seconds to play.
+        and the next write raises UtteranceClosed. One at a time to an avatar. Writing waits while
+        the avatar has more than `max_backlog` seconds to play.
 
         Raises:
             AvatarUnavailable: no avatar listens just now.
+            KeyError: no such avatar is spoken through.
         """
-        return self._performance.room.utterance(rate=rate)
+        return self._performance.room.utterance(rate=rate, avatar=avatar)
 
     async def speak(self, source: Source, *, cut: bool = False) -> None:
         """Speak a source to its end: a `FileSource`, or anything else that yields blocks.
@@ -111,6 +117,16 @@ class Sender:
     def mute(self, muted: bool = True) -> None:
         """Close the microphone's line, ending the open utterance; or leave it to the voice."""
         self._performance.set_gate(Gate.SHUT if muted else Gate.VOICE)
+
+    def give_voice(self, number: int) -> None:
+        """Have one of several avatars speak what sources say, from 1 up, or all of them (0).
+
+        A source that is no microphone changes with its next utterance.
+
+        Raises:
+            ValueError: there are not so many.
+        """
+        self._performance.give_voice(number)
 
     def events(self) -> AsyncIterator[Event]:
         """What happens from now on; ends after `Bye`. The newest are lost to a slow reader."""

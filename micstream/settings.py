@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     late_after: float = _knob("late_after")
     late_bound: float = _knob("late_bound")
     max_backlog: float = _knob("max_backlog")
+    voice: int = _knob("voice")
     avatar_state: Literal["on", "user", "agent", "off"] = _knob("avatar_state")
     preset: Place | None = _knob("preset")
     vad: Vad = _knob("vad")
@@ -125,7 +126,7 @@ class Settings(BaseSettings):
         for pattern in value:
             if "*" in pattern[:-1]:
                 raise ValueError(f"{pattern!r}: a * may stand at the end only")
-        return value
+        return tuple(dict.fromkeys(value))
 
     @field_validator("room", "identity")
     @classmethod

@@ -24,16 +24,17 @@ PUBLISHED = {
     "avatar_left": {"identity"},
     "avatar_silent": {"identity"},
     "ready": set(),
-    "utterance_started": {"id", "onset_s", "decided_s", "lead_ms"},
-    "utterance_ended": {"id", "duration_s", "bytes", "reason"},
-    "playback_started": {"id", "delay_ms"},
-    "playback_finished": {"id", "position_s", "interrupted", "stutter_ms"},
-    "dropped": {"seconds", "why"},
+    "utterance_started": {"avatar", "id", "onset_s", "decided_s", "lead_ms"},
+    "utterance_ended": {"avatar", "id", "duration_s", "bytes", "reason"},
+    "playback_started": {"avatar", "id", "delay_ms"},
+    "playback_finished": {"avatar", "id", "position_s", "interrupted", "stutter_ms"},
+    "dropped": {"avatar", "seconds", "why"},
     "microphone": {"state", "device", "level_db"},
-    "backlog": {"seconds"},
+    "backlog": {"avatar", "seconds"},
+    "voice": {"avatars"},
     "stage_open": {"link", "room"},
     "stage_page": {"address"},
-    "warning": {"code", "message", "hint"},
+    "warning": {"avatar", "code", "message", "hint"},
     "error": {"code", "message", "hint"},
     "bye": {
         "utterances",
@@ -56,7 +57,9 @@ REASONS = {
     "shutdown",
 }
 
-CLASSES: list[type[Event]] = Event.__subclasses__()
+ABOUT_ONE: list[type[events.AvatarEvent]] = events.AvatarEvent.__subclasses__()
+CLASSES: list[type[Event]] = [cls for cls in (*Event.__subclasses__(), *ABOUT_ONE) if cls.EVENT]
+ANNA = "avatar-anna"
 
 EXAMPLES: dict[str, Event] = {
     example.EVENT: example
@@ -70,16 +73,21 @@ EXAMPLES: dict[str, Event] = {
         events.AvatarLeft(identity="avatar-a"),
         events.AvatarSilent(identity="avatar-a"),
         events.Ready(),
-        events.UtteranceStarted(id="u1", onset_s=1.23456, decided_s=1.3, lead_ms=160),
-        events.UtteranceEnded(id="u1", duration_s=2.5, bytes=80_000, reason=EndReason.SILENCE),
-        events.PlaybackStarted(id="u1", delay_ms=212),
-        events.PlaybackFinished(id="u1", position_s=2.5, interrupted=False, stutter_ms=0),
-        events.Dropped(seconds=0.4, why="no avatar"),
+        events.UtteranceStarted(avatar=ANNA, id="u1", onset_s=1.23456, decided_s=1.3, lead_ms=160),
+        events.UtteranceEnded(
+            avatar=ANNA, id="u1", duration_s=2.5, bytes=80_000, reason=EndReason.SILENCE
+        ),
+        events.PlaybackStarted(avatar=ANNA, id="u1", delay_ms=212),
+        events.PlaybackFinished(
+            avatar=ANNA, id="u1", position_s=2.5, interrupted=False, stutter_ms=0
+        ),
+        events.Dropped(avatar=ANNA, seconds=0.4, why="no avatar"),
         events.Microphone(state="quiet", device="Kühn USB", level_db=-51.5),
-        events.Backlog(seconds=1.75),
+        events.Backlog(avatar=ANNA, seconds=1.75),
+        events.Voice(avatars=(ANNA, "avatar-ben")),
         events.StageOpen(link="http://127.0.0.1:8420/", room="show"),
         events.StagePage(address="192.168.7.20"),
-        events.Warned(code="stdin", message="odd", hint="even"),
+        events.Warned(avatar=ANNA, code="stdin", message="odd", hint="even"),
         events.Failed(code="no_avatar", message="none came", hint="start one"),
         events.Bye(
             utterances=2,
@@ -128,6 +136,7 @@ def test_the_time_is_the_moment_of_its_making() -> None:
 def test_what_is_not_known_is_left_out() -> None:
     said = events.PlaybackFinished(id="u1", position_s=2.0, interrupted=True).as_dict()
     assert "stutter_ms" not in said
+    assert "avatar" not in said
     quiet = events.Bye(
         utterances=0, seconds=0.0, dropped=0.0, delay_median_ms=None, delay_p95_ms=None, faults=0
     )

@@ -295,12 +295,12 @@ def test_fuzz_calls(calls: list[tuple[str, str, str]], segments: int, there: boo
     monitor = Monitor()
     monitor.listen(told.append)
     playback = Playback(
-        monitor,
+        monitor.emit,
         speaks_through=lambda: AVATAR if there else None,
-        on_played=lambda: None,
+        on_playing=lambda: None,
         lead_ms=100,
     )
-    answer = registered(playback)
+    answer = {"started": playback.started, "finished": playback.finished}
     for number in range(segments):
         segment = playback.ledger.opened(f"u{number}", 0.0)
         playback.ledger.sent(segment, 1.0, 1.0)
@@ -308,7 +308,7 @@ def test_fuzz_calls(calls: list[tuple[str, str, str]], segments: int, there: boo
         playback.ledger.started(1.5)
     for method, caller, payload in calls:
         before = (len(told), playback.ledger.outstanding)
-        said = answer[f"lk.playback_{method}"](
+        said = answer[method](
             rtc.RpcInvocationData(
                 request_id="1", caller_identity=caller, payload=payload, response_timeout=1.0
             )
@@ -321,15 +321,3 @@ def test_fuzz_calls(calls: list[tuple[str, str, str]], segments: int, there: boo
     for event in told:
         assert json.loads(event.as_json())["event"].startswith("playback_")
     assert len(told) <= 2 * segments
-
-
-def registered(playback: Playback) -> dict[str, Callable[[rtc.RpcInvocationData], str]]:
-    """What a room would call, by the methods' names."""
-    methods: dict[str, Callable[[rtc.RpcInvocationData], str]] = {}
-
-    class Room:
-        class local_participant:  # noqa: N801 - as the SDK calls it
-            register_rpc_method = staticmethod(methods.__setitem__)
-
-    playback.register(Room())  # type: ignore[arg-type] # all of a room that it uses
-    return methods

@@ -252,6 +252,9 @@ class TestRefused:
         assert "--max-length-ms must be longer" in refused(**flags)
         load(**{**flags, "pre_roll_ms": 490})
 
+    def test_an_avatar_given_twice_is_one(self) -> None:
+        assert load(avatar=["a", "b", "a"]).avatar == ("a", "b")
+
     def test_bytes_that_are_no_text(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("room", "device", "url", "api_key", "avatar"):
             assert "not text in UTF-8" in refused(**{name: "a\udcff"})

@@ -1,4 +1,4 @@
-"""What we hear of the avatar: its sound, and that only until it has played."""
+"""What we hear of the avatar: its sound, and that only until it plays."""
 
 from __future__ import annotations
 

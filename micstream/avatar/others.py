@@ -11,7 +11,7 @@ from micstream.monitor import Monitor
 
 
 class Others:
-    """Tells of them: of each sender once, and once that several avatars fit."""
+    """Tells of them: of each sender once, and once that several avatars fit a pattern."""
 
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
@@ -22,9 +22,9 @@ class Others:
         if presence.is_second_sender(participant) and self._first_time(participant.identity):
             self._monitor.emit(notices.second_sender(participant.identity))
 
-    def avatars(self, found: Sequence[rtc.RemoteParticipant]) -> None:
+    def avatars(self, pattern: str, found: Sequence[rtc.RemoteParticipant]) -> None:
         """So many fit what is wanted; the first is taken."""
-        if len(found) > 1 and self._first_time("several avatars"):
+        if len(found) > 1 and self._first_time(f"several {pattern}"):
             self._monitor.emit(notices.several_avatars([each.identity for each in found]))
 
     def warn_unwatched(self, room: rtc.Room) -> None:

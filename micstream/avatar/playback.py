@@ -15,7 +15,6 @@ from micstream.avatar import presence, wire
 from micstream.avatar.arrivals import Arrivals
 from micstream.avatar.lead import Lead
 from micstream.avatar.ledger import Ledger
-from micstream.monitor import Monitor
 
 CLEAR_ANSWER_S: Final = 1.0
 """How long an avatar may take to answer that it was told to clear."""
@@ -33,25 +32,19 @@ class Playback:
 
     def __init__(
         self,
-        monitor: Monitor,
+        emit: Callable[[events.Event], None],
         *,
         speaks_through: Callable[[], str | None],
-        on_played: Callable[[], None],
+        on_playing: Callable[[], None],
         lead_ms: int,
     ) -> None:
         self.ledger = Ledger()
         self.arrivals = Arrivals()
         self.lead = Lead(lead_ms)
-        self._monitor = monitor
+        self._emit = emit
         self._speaks_through = speaks_through
-        self._on_played = on_played
+        self._on_playing = on_playing
         self._changed = asyncio.Event()
-
-    def register(self, room: rtc.Room) -> None:
-        """Answer the avatar's calls: one that cannot report its first segment ends."""
-        me = room.local_participant
-        me.register_rpc_method(wire.PLAYBACK_STARTED, self._started)
-        me.register_rpc_method(wire.PLAYBACK_FINISHED, self._finished)
 
     @property
     def backlog(self) -> float:
@@ -105,29 +98,32 @@ class Playback:
         least, most = _STRAY_S  # longer where the avatar is slow: as long as its report took
         await asyncio.sleep(min(max(least, time.monotonic() - began), most))
 
-    def _started(self, call: rtc.RpcInvocationData) -> str:
+    def started(self, call: rtc.RpcInvocationData) -> str:
+        """Answer `lk.playback_started`."""
         if call.caller_identity != self._speaks_through():
             return wire.REJECT
         now = time.monotonic()
         segment = self.ledger.started(now)
         self._changed.set()
+        self._on_playing()
         if segment is not None:
             delay = round((now - segment.captured_at) * 1000)
-            self._monitor.emit(events.PlaybackStarted(id=segment.id, delay_ms=delay))
+            self._emit(events.PlaybackStarted(id=segment.id, delay_ms=delay))
         return wire.OK
 
-    def _finished(self, call: rtc.RpcInvocationData) -> str:
+    def finished(self, call: rtc.RpcInvocationData) -> str:
+        """Answer `lk.playback_finished`."""
         report = wire.parse_finished(call.payload)
         if report is None or call.caller_identity != self._speaks_through():
             return wire.REJECT
         matched = self.ledger.finished(report, time.monotonic())
         self._changed.set()
-        self._on_played()
+        self._on_playing()
         if matched is not None:
             segment, stutter_ms = matched
             if stutter_ms is not None and not report.interrupted:
                 self.lead.played(round(segment.lead_s * 1000), stutter_ms)
-            self._monitor.emit(
+            self._emit(
                 events.PlaybackFinished(
                     id=segment.id,
                     position_s=report.position_s,

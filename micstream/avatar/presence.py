@@ -12,7 +12,6 @@ from livekit import rtc
 from micstream.audio.format import AudioFormat
 from micstream.avatar import wire
 from micstream.errors import AvatarUnavailable
-from micstream.settings import Settings
 
 How = Literal["probe", "video", "active"]
 
@@ -187,9 +186,10 @@ async def until_it_listens(
         await asyncio.sleep(_PROBE_EVERY_S)
 
 
-def explain_absence(settings: Settings, *, here: bool, waited: float | None) -> AvatarUnavailable:
+def explain_absence(
+    wanted: str, room: str, *, here: bool, waited: float | None
+) -> AvatarUnavailable:
     """That no avatar listens, after `waited` seconds: is there one at all, and what to do."""
-    wanted = " or ".join(settings.avatar)
     within = f" within {waited:g} s" if waited is not None else ""
     hint = "start the avatar, or name it with --avatar and its room with --room"
     if here:
@@ -197,7 +197,7 @@ def explain_absence(settings: Settings, *, here: bool, waited: float | None) -> 
             f"the avatar {wanted} does not listen{within}", hint=hint, code="avatar_not_listening"
         )
     return AvatarUnavailable(
-        f"no avatar: {wanted} is not in the room {settings.room!r}{within}",
+        f"no avatar: {wanted} is not in the room {room!r}{within}",
         hint=hint,
         code="no_avatar",
     )

@@ -17,11 +17,10 @@ from micstream.audio.format import SPEECH
 from micstream.avatar import notices
 from micstream.avatar.gather import Gather
 from micstream.avatar.late import Waiting
-from micstream.avatar.room import AvatarRoom
+from micstream.avatar.role import Role
 from micstream.avatar.utterance import AvatarGone, Utterance
 from micstream.errors import AvatarUnavailable
 from micstream.events import Dropped
-from micstream.monitor import Monitor
 from micstream.settings import Settings
 from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech
 
@@ -39,9 +38,8 @@ _NOBODY: Final = "no avatar listens"
 class Speaker:
     """What waits to be sent, and the one utterance that is being spoken."""
 
-    def __init__(self, room: AvatarRoom, monitor: Monitor, settings: Settings) -> None:
-        self._room = room
-        self._monitor = monitor
+    def __init__(self, role: Role, settings: Settings) -> None:
+        self._role = role
         self._most_s = settings.max_backlog
         # Past the backlog a live speaker loses what gets late; others can wait for it.
         self._loses = settings.mode == "live" and settings.late == "drop"
@@ -67,6 +65,11 @@ class Speaker:
     def held_s(self) -> float:
         """Seconds of sound that wait to be sent."""
         return self._waiting.held_s
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether its avatar listens."""
+        return self._role.is_ready
 
     # ---- from the sound's side -----------------------------------------------------------------
 
@@ -122,12 +125,12 @@ class Speaker:
         self._waiting.clear("interrupted")
         await self._close(EndReason.INTERRUPT)
         self._tell_dropped()
-        await self._room.interrupt()
+        await self._role.interrupt()
 
     async def _step(self) -> bool:
         """Act on the next event; whether there was one that may go now."""
         now = time.monotonic()
-        free_s = self._room.free_s
+        free_s = self._role.free_s
         if self._utterance is not None:
             free_s -= self._utterance.gathered_s
         if self._utterance is None and not self._may_begin(free_s):
@@ -163,13 +166,13 @@ class Speaker:
         self._changed.clear()
 
     def _may_begin(self, free_s: float) -> bool:
-        if self._behind and free_s > _LEAST_S and self._room.backlog <= self._most_s / 2:
+        if self._behind and free_s > _LEAST_S and self._role.backlog <= self._most_s / 2:
             self._behind = False
-        return self._room.is_ready and not self._behind
+        return self._role.is_ready and not self._behind
 
     def _lose_patience(self, now: float) -> None:
         """A source that waits does not do so for ever where no avatar is."""
-        if self._room.is_ready:
+        if self._role.is_ready:
             self._missing_since = None
             return
         if self._missing_since is None:
@@ -180,10 +183,10 @@ class Speaker:
     async def _fall_behind(self) -> None:
         """The avatar has more than it can play: nothing more until half of that is played."""
         self._behind = True
-        backlog_s = self._room.backlog
+        backlog_s = self._role.backlog
         self._waiting.give_up("the avatar is too far behind")
         await self._close(EndReason.AVATAR)
-        self._monitor.emit(notices.backlog(backlog_s, self._most_s))
+        self._role.emit(notices.backlog(backlog_s, self._most_s))
 
     async def _speak(self, event: SegmentEvent, captured_at: float) -> None:
         match event:
@@ -198,7 +201,7 @@ class Speaker:
     async def _open(self, onset: Onset, captured_at: float) -> None:
         interrupts = self._interrupts
         try:
-            utterance = await self._room.open_utterance(
+            utterance = await self._role.open_utterance(
                 captured_at=captured_at,
                 onset_s=onset.onset / SPEECH.rate,
                 decided_s=onset.decided / SPEECH.rate,
@@ -226,4 +229,4 @@ class Speaker:
     def _tell_dropped(self) -> None:
         self._told_at = time.monotonic()
         for seconds, why in self._waiting.take_dropped():
-            self._monitor.emit(Dropped(seconds=seconds, why=why))
+            self._role.emit(Dropped(seconds=seconds, why=why))

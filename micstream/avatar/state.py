@@ -16,7 +16,7 @@ from livekit import rtc
 
 from micstream import events
 from micstream.avatar import wire
-from micstream.avatar.room import AvatarRoom
+from micstream.avatar.role import Role
 from micstream.speech.events import End, EndReason, Onset, SegmentEvent
 
 _TICK_S: Final = 0.1
@@ -26,8 +26,8 @@ _TICK_S: Final = 0.1
 class AvatarState:
     """The newest state of each kind, told by a task of its own; what is old is never told."""
 
-    def __init__(self, room: AvatarRoom, which: Literal["on", "user", "agent", "off"]) -> None:
-        self._room = room
+    def __init__(self, role: Role, which: Literal["on", "user", "agent", "off"]) -> None:
+        self._role = role
         self._states: dict[str, str] = {}
         if which in ("on", "user"):
             self._states[wire.USER_STATE] = "listening"
@@ -58,14 +58,14 @@ class AvatarState:
     def note(self, event: events.Event) -> None:
         """What the monitor says."""
         match event:
-            case events.AvatarReady():
+            case events.AvatarReady(identity=who) if who == self._role.identity:
                 self._told.clear()
                 self._unknown.clear()
                 self._changed.set()
-            case events.UtteranceStarted():
+            case events.UtteranceStarted() if self._is_its(event):
                 self._open = True
                 self._set(wire.AGENT_STATE, "speaking")
-            case events.UtteranceEnded(reason=reason):
+            case events.UtteranceEnded(reason=reason) if self._is_its(event):
                 self._open = False
                 if reason == EndReason.INTERRUPT:  # the segmenter is silent about it
                     self._speaking = False
@@ -73,6 +73,9 @@ class AvatarState:
                 self._changed.set()
             case _:
                 pass
+
+    def _is_its(self, event: events.AvatarEvent) -> bool:
+        return event.avatar is None or event.avatar == self._role.identity
 
     async def run(self) -> None:
         """Tell, until cancelled."""
@@ -82,7 +85,7 @@ class AvatarState:
                 async with asyncio.timeout(_TICK_S if ending else None):
                     await self._changed.wait()
             self._changed.clear()
-            if ending and not self._open and self._room.backlog <= 0:
+            if ending and not self._open and self._role.backlog <= 0:
                 self._states[wire.AGENT_STATE] = "listening"
             for method in self._states:
                 await self._tell(method)
@@ -104,12 +107,12 @@ class AvatarState:
 
     async def _tell(self, method: str) -> None:
         state = self._states[method]
-        ready = self._room.is_ready and method not in self._unknown
+        ready = self._role.is_ready and method not in self._unknown
         if not ready or self._told.get(method) == state:
             return
         self._told[method] = state
         try:
-            await self._room.call(method, state)
+            await self._role.call(method, state)
         except rtc.RpcError as error:
             if error.code == rtc.RpcError.ErrorCode.UNSUPPORTED_METHOD:
                 self._unknown.add(method)

@@ -18,6 +18,13 @@ class Keys:
 
     HELP = "keys: m mute   t talk (hold the line open)   v by voice   i interrupt   q quit"
 
+    @classmethod
+    def help(cls, avatars: int) -> str:
+        """What there is to press, with so many avatars."""
+        if avatars == 1:
+            return cls.HELP
+        return f"{cls.HELP}\n      1 to {min(avatars, 9)}: that avatar speaks   0: all of them"
+
     def __init__(self, performance: Performance, stop: asyncio.Event) -> None:
         self._performance = performance
         self._stop = stop
@@ -87,6 +94,9 @@ class Keys:
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
                 sys.stderr.write("interrupted\n")
+            case "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9":
+                with contextlib.suppress(ValueError):  # there are not so many
+                    performance.give_voice(int(key))
             case "q":
                 self._stop.set()
             case _:

@@ -45,6 +45,8 @@ def live(flags: Flags, output: Output) -> None:
 
       micstream live --room show --avatar-id anna --keep-avatar
 
+      micstream live --avatar avatar-anna --avatar avatar-ben --voice 1
+
       micstream live --json | jq 'select(.event == "playback_started").delay_ms'
     """
     from micstream.cli.perform import perform
@@ -62,7 +64,8 @@ async def listen(performance: Performance, settings: Settings, monitor: Monitor)
 async def _hear(performance: Performance, settings: Settings) -> None:
     tasks = [asyncio.create_task(performance.listen())]
     if settings.wait_avatar is not None:
-        tasks.append(asyncio.create_task(performance.room.wait_ready(settings.wait_avatar)))
+        waiting = performance.room.wait_ready(settings.wait_avatar, least=1)
+        tasks.append(asyncio.create_task(waiting))
     try:
         await asyncio.gather(*tasks)
     finally:

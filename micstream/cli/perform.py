@@ -102,7 +102,7 @@ def _keys(
     from micstream.cli.keys import Keys
 
     if not output.json:
-        sys.stderr.write(f"{Keys.HELP}\n")
+        sys.stderr.write(f"{Keys.help(len(performance.cast))}\n")
     return Keys(performance, stop)
 
 

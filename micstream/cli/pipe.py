@@ -57,7 +57,7 @@ def pipe(
 
         source = await StdinSource.open(rate=rate, channels=channels)
         wait = patience(settings)
-        await performance.room.wait_ready(wait)
+        await performance.room.wait_ready(wait, least=1)
         try:
             await performance.speak(source, cut=cut, patience=wait)
         finally:

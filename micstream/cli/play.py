@@ -104,7 +104,7 @@ async def play_files(
 
     clock = asyncio.get_running_loop()
     wait = patience(settings)
-    await performance.room.wait_ready(wait)
+    await performance.room.wait_ready(wait, least=1)
     due, round_ = clock.time(), 0
     while times == 0 or round_ < times:
         for file in files:
@@ -113,6 +113,7 @@ async def play_files(
             source = FileSource(file, pace=pace)
             if source.warning and round_ == 0:
                 monitor.emit(Warned(code="short_file", message=source.warning))
-            await performance.room.wait_ready(wait)
+            if not any(role.is_ready for role in performance.room.roles):
+                await performance.room.wait_ready(wait, least=1)
             await performance.speak(source, cut=cut, patience=wait)
         round_ += 1

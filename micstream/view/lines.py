@@ -17,6 +17,7 @@ _STYLES = {
     "utterance_started": "cyan",
     "playback_started": "bold",
     "avatar_left": "yellow",
+    "voice": "bold",
     "avatar_silent": "bold red",
     "dropped": "yellow",
     "warning": "yellow",
@@ -57,8 +58,14 @@ class Lines:
         clock = time.strftime("%H:%M:%S", time.localtime(event.t))
         style = _STYLES.get(event.EVENT, "")
         self._console.print(
-            Text(f"{clock}  ", "dim"), Text(printable(words(event)), style), sep="", soft_wrap=True
+            Text(f"{clock}  ", "dim"), Text(printable(line(event)), style), sep="", soft_wrap=True
         )
+
+
+def line(event: Event) -> str:
+    """The event in words, with the avatar's name where there are several."""
+    whose = event.avatar if isinstance(event, events.AvatarEvent) else None
+    return f"{words(event)}   ({whose})" if whose else words(event)
 
 
 def words(event: Event) -> str:
@@ -108,6 +115,10 @@ def words(event: Event) -> str:
             return f"microphone {event.device}: {_trouble(event)}"
         case events.Backlog():
             return f"backlog {event.seconds:.1f} s"
+        case events.Voice(avatars=[one]):
+            return f"the voice is with {one}"
+        case events.Voice():
+            return f"the voice is with all: {', '.join(event.avatars)}"
         case events.StageOpen():
             return f"the stage of the room {event.room!r}: {event.link}"
         case events.StagePage():

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 import pytest
 from livekit import rtc
 
-from micstream.avatar.room import AvatarRoom
+from micstream.avatar.role import Role
 from micstream.events import Event
 from micstream.local.server import LocalServer
 from micstream.monitor import Monitor
@@ -46,11 +46,11 @@ async def performing(
 
 def speak(performance: Performance, seconds: float = 0.5, *, end: bool = True) -> None:
     """As the segmenter would have it."""
-    speaker = performance._speaker
-    speaker.put(Onset(0, 0, 0), 0.0)
-    speaker.put(Speech(0, bytes(round(32_000 * seconds))), 0.0)
+    cast = performance.cast
+    cast.put(Onset(0, 0, 0), 0.0)
+    cast.put(Speech(0, bytes(round(32_000 * seconds))), 0.0)
     if end:
-        speaker.put(END, 0.0)
+        cast.put(END, 0.0)
 
 
 def told(avatar: WireAvatar, *methods: str) -> list[str]:
@@ -87,7 +87,7 @@ async def test_an_utterance_from_onset_to_the_end_of_its_playing(
             await wait_until(lambda: told(avatar, USER)[1:] == ["speaking"], 5, "the onset")
             await wait_until(lambda: told(avatar, AGENT)[1:] == ["speaking"], 5, "the sound")
             await stays(lambda: len(told(avatar)) == 4, 0.7, "nothing new, and it was told")
-            performance._speaker.put(END, 0.0)
+            performance.cast.put(END, 0.0)
             await wait_until(lambda: len(told(avatar)) == 6, 5, "the end")
             assert told(avatar, USER)[2:] == told(avatar, AGENT)[2:] == ["listening"]
         assert told(avatar, USER)[3:] == ["away"], "we have left"
@@ -160,13 +160,13 @@ async def test_one_that_does_not_know_them_is_asked_once_each_time_it_joins(
     server: LocalServer, room_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: Counter[str] = Counter()
-    call = AvatarRoom.call
+    call = Role.call
 
-    async def counted(room: AvatarRoom, method: str, payload: str) -> str | None:
+    async def counted(role: Role, method: str, payload: str) -> str | None:
         asked[method] += 1
-        return await call(room, method, payload)
+        return await call(role, method, payload)
 
-    monkeypatch.setattr(AvatarRoom, "call", counted)
+    monkeypatch.setattr(Role, "call", counted)
     async with (
         wire_avatar(server, room_name, plays=True) as avatar,
         performing(server, room_name) as (performance, happened),

@@ -101,6 +101,21 @@ async def test_a_server_that_cannot_be_used(
     assert code == 4, "the first that failed"
 
 
+async def test_each_of_several_avatars_is_looked_for(
+    server: LocalServer, room_name: str, tmp_path: Path
+) -> None:
+    env = environment(
+        server,
+        LIVEKIT_ROOM=room_name,
+        MICSTREAM_DEVICE="nowhere",
+        MICSTREAM_AVATAR="avatar-a,avatar-b",
+    )
+    async with wire_avatar(server, room_name, identity="avatar-a"):
+        _, checks, failed = await diagnosis(tmp_path, env=env)
+    assert failed == ["device", "avatar avatar-b"]
+    assert checks["avatar avatar-a"]["state"] == "ok"
+
+
 async def test_what_is_in_the_room_is_seen_for_what_it_is(
     server: LocalServer, room_name: str, tmp_path: Path
 ) -> None:

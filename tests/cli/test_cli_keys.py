@@ -6,10 +6,13 @@ import asyncio
 import os
 import pty
 import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from micstream.cli.keys import Keys
 from micstream.local.server import LocalServer
 from tests.support.program import environment, program
 from tests.support.rooms import wire_avatar
@@ -23,12 +26,9 @@ pytestmark = [pytest.mark.room, pytest.mark.sound, pytest.mark.slow]
 async def test_each_key_does_what_it_says(
     server: LocalServer, room_name: str, microphone: VirtualMicrophone, tmp_path: Path
 ) -> None:
-    env = microphone.env | {
-        name: value for name, value in environment(server).items() if name.startswith("LIVEKIT_")
-    }
-    keyboard, terminal = pty.openpty()
-    before = termios.tcgetattr(terminal)
-    try:
+    env = credentials(server, microphone)
+    with pressed() as (keyboard, terminal):
+        before = termios.tcgetattr(terminal)
         options = ("--device", microphone.DEVICE, "--room", room_name, "--json")
         async with (
             wire_avatar(server, room_name, plays=True) as avatar,
@@ -86,6 +86,54 @@ async def test_each_key_does_what_it_says(
             assert len(avatar.streams) == 4
             assert all(stream.closed for stream in avatar.streams)
         assert termios.tcgetattr(terminal) == before, "the terminal is as it was"
+
+
+async def test_a_number_gives_that_avatar_the_voice_in_mid_utterance(
+    server: LocalServer, room_name: str, microphone: VirtualMicrophone, tmp_path: Path
+) -> None:
+    env = credentials(server, microphone)
+    avatars = ("--avatar", "avatar-a", "--avatar", "avatar-b", "--voice", "1")
+    options = ("--device", microphone.DEVICE, "--room", room_name, "--json", *avatars)
+    with pressed() as (keyboard, terminal):
+        async with (
+            wire_avatar(server, room_name, identity="avatar-a", plays=True) as a,
+            wire_avatar(server, room_name, identity="avatar-b", plays=True) as b,
+            program(tmp_path, "live", *options, env=env, stdin=terminal) as ours,
+        ):
+            await ours.until("capturing")
+            await ours.until("ready")
+            speaking = asyncio.create_task(microphone.speak(HELLO))
+            await ours.until("utterance_started")
+            os.write(keyboard, b"19")  # it has the voice; there is no such one
+            os.write(keyboard, b"2")
+            await ours.until("utterance_started", count=2)
+            await speaking
+            await ours.until("utterance_ended", count=2)
+            ended = [(each["avatar"], each["reason"]) for each in ours.named("utterance_ended")]
+            assert ended == [("avatar-a", "mute"), ("avatar-b", "silence")]
+            had = [each["avatars"] for each in ours.named("voice")]
+            assert had == [["avatar-a"], ["avatar-b"]]
+            first, second = ours.named("utterance_started")
+            assert second["onset_s"] >= first["decided_s"], "nothing is said twice"
+            os.write(keyboard, b"q")
+            assert await ours.ended() == 0
+            assert (len(a.streams), len(b.streams)) == (1, 1)
+    assert "1 to 2: that avatar speaks   0: all of them" in Keys.help(2)
+
+
+def credentials(server: LocalServer, microphone: VirtualMicrophone) -> dict[str, str]:
+    """The microphone's environment, and the server's."""
+    return microphone.env | {
+        name: value for name, value in environment(server).items() if name.startswith("LIVEKIT_")
+    }
+
+
+@contextmanager
+def pressed() -> Iterator[tuple[int, int]]:
+    """A keyboard to write to, and the terminal that it belongs to."""
+    keyboard, terminal = pty.openpty()
+    try:
+        yield keyboard, terminal
     finally:
         os.close(keyboard)
         os.close(terminal)

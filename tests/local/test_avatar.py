@@ -230,20 +230,6 @@ async def test_ends_when_it_is_put_out_of_the_room(
         assert worker.reason == "the room is gone"
 
 
-async def test_costs_little_while_it_speaks(
-    server: LocalServer, room_name: str, avatar: AvatarFactory
-) -> None:
-    async with avatar(room_name) as worker, sender(server, room_name) as voice:
-        await voice.ready("avatar-test")
-        await voice.say("avatar-test", tone(4.0))
-        await wait_until(lambda: voice.started, 10, "its start")
-        running = psutil.Process(worker.pid)
-        before, begun = sum(running.cpu_times()[:2]), time.time()
-        await wait_until(lambda: voice.reports, 10, "its end")
-        used = (sum(running.cpu_times()[:2]) - before) / (time.time() - begun)
-        assert used < 0.5, f"{used:.0%} of a core, encoding included"
-
-
 async def test_its_secrets_are_shown_nowhere(
     server: LocalServer, room_name: str, avatar: AvatarFactory
 ) -> None:

@@ -84,7 +84,7 @@ async def live(server: LocalServer, room: str, **changes: Any) -> AsyncIterator[
     )
     monitor = Monitor()
     async with AvatarRoom(settings, monitor) as ours:
-        speaker = Speaker(ours, monitor, settings)
+        speaker = Speaker(ours.roles[0], settings)
         speaking = Live(ours, speaker)
         monitor.listen(speaking.events.append)
         task = asyncio.create_task(speaker.run())

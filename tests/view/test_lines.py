@@ -15,7 +15,7 @@ from micstream.events import Event
 from micstream.speech.events import EndReason
 from micstream.view.console import printable
 from micstream.view.json_lines import JsonLines
-from micstream.view.lines import Lines, words
+from micstream.view.lines import Lines, line, words
 
 SHOWN: list[tuple[Event, str]] = [
     (
@@ -46,6 +46,8 @@ SHOWN: list[tuple[Event, str]] = [
         events.AvatarStopped(identity="avatar-a", found=False),
         "avatar avatar-a is not in the room: nothing to stop",
     ),
+    (events.Voice(avatars=("avatar-a",)), "the voice is with avatar-a"),
+    (events.Voice(avatars=("avatar-a", "b*")), "the voice is with all: avatar-a, b*"),
     (events.AvatarJoined(identity="avatar-a"), "avatar avatar-a is here"),
     (events.AvatarReady(identity="avatar-a", how="probe"), "avatar avatar-a listens (it answered)"),
     (
@@ -135,13 +137,22 @@ SHOWN: list[tuple[Event, str]] = [
 ]
 
 
+def test_whose_it_is_where_there_are_several() -> None:
+    event = events.PlaybackStarted(avatar="avatar-a", id="u1", delay_ms=212)
+    assert line(event) == f"{words(event)}   (avatar-a)"
+    alone = events.PlaybackStarted(id="u1", delay_ms=212)
+    assert line(alone) == words(alone)
+
+
 @pytest.mark.parametrize(("event", "said"), SHOWN)
 def test_words(event: Event, said: str) -> None:
     assert words(event) == said
 
 
 def test_every_event_has_words_of_its_own() -> None:
-    assert {type(event) for event, _ in SHOWN} == set(Event.__subclasses__())
+    assert {type(event) for event, _ in SHOWN} == {
+        cls for cls in (*Event.__subclasses__(), *events.AvatarEvent.__subclasses__()) if cls.EVENT
+    }
 
 
 def shown(event: Event, *, quiet: bool = False) -> str:
