@@ -18,7 +18,8 @@ from tests.conftest import SENDER
 from tests.support.avatar_servers import KEY, Avatars
 from tests.support.program import environment, program
 from tests.support.rooms import Bystander, bystander
-from tests.support.speech import HELLO
+from tests.support.sound import VirtualMicrophone
+from tests.support.speech import HELLO, SENTENCES
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.room, pytest.mark.slow]
@@ -112,6 +113,28 @@ async def test_the_sender_as_a_task_in_the_agent(
         assert await ours.end() == 0, ours.said
         await until_taken_out(server, room_name, avatars)
         assert (await people(server, room_name)).keys() == {"viewer"}
+    assert_quiet(ours, server)
+
+
+@pytest.mark.sound
+async def test_the_microphone_as_a_task_in_the_agent(
+    server: LocalServer,
+    room_name: str,
+    avatars: Avatars,
+    microphone: VirtualMicrophone,
+    tmp_path: Path,
+) -> None:
+    heard_by = {"AGENT2_SOUND": "microphone", "MICSTREAM_DEVICE": microphone.DEVICE}
+    async with (
+        agent(tmp_path, microphone.env | env(server, avatars, **heard_by)) as ours,
+        bystander(server, room_name, avatar=AVATAR) as viewer,
+    ):
+        await microphone.heard_by_someone(90)
+        async with microphone.speaking(SENTENCES):
+            await until_spoken(viewer, ours, 2.0)
+        await assert_bound_to_the_sender(server, room_name)
+        assert await ours.end() == 0, ours.said
+        await until_taken_out(server, room_name, avatars)
     assert_quiet(ours, server)
 
 
