@@ -123,7 +123,7 @@ class Performance:
             self.hurry.set()
         try:
             patience = _HAND_OVER_S
-            if any(role.is_ready for role in self.room.roles):
+            if self.room.is_heard:
                 patience = self.cast.held_s + self.room.backlog + _REPORT_LATE_S
             await self._wait(self._handed_over(), patience, _HAND_OVER_S)
             for task in self._tasks:

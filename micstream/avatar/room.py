@@ -102,6 +102,11 @@ class AvatarRoom:
         return all(role.is_ready for role in self.roles)
 
     @property
+    def is_heard(self) -> bool:
+        """Whether any of them listens."""
+        return any(role.is_ready for role in self.roles)
+
+    @property
     def is_cut_off(self) -> bool:
         """Whether nothing comes from the server any more: waiting for a report is in vain."""
         return self._network.is_gone

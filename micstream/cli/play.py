@@ -113,7 +113,7 @@ async def play_files(
             source = FileSource(file, pace=pace)
             if source.warning and round_ == 0:
                 monitor.emit(Warned(code="short_file", message=source.warning))
-            if not any(role.is_ready for role in performance.room.roles):
+            if not performance.room.is_heard:
                 await performance.room.wait_ready(wait, least=1)
             await performance.speak(source, cut=cut, patience=wait)
         round_ += 1
