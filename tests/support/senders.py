@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -45,18 +44,9 @@ async def voice(
         **changes,
     )
     speaking = Voice(sender)
-    happens = sender.events()
-
-    async def note() -> None:
-        async for event in happens:
-            speaking.events.append(event)
-
-    noting = asyncio.create_task(note())
-    try:
-        async with sender:
-            if ready:
-                await sender.wait_ready(20)
-            yield speaking
-        await noting
-    finally:
-        noting.cancel()
+    # Not by `events()`: what has happened would stand here only once its reader had a turn.
+    sender._monitor.listen(speaking.events.append)
+    async with sender:
+        if ready:
+            await sender.wait_ready(20)
+        yield speaking
