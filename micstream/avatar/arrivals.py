@@ -9,16 +9,19 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from micstream.avatar import wire
+
 SLOW_S: Final = 1.0
 """An answer that takes longer means that sound queues up; less is a network as it should be."""
 STALLED_S: Final = 1.5
 """After so long without one no more should be sent: our answers to the avatar's own calls wait
 behind the same sound, and a stock one ends when three of its calls take seven seconds each."""
 
-TRY_S: Final = 10.0
+TRY_S: Final = STALLED_S + wire.RECEIVER_IDLE_S
 """After each so long without one a little more is sent all the same: only a second segment can
-prove that the avatar is silent. On a network that is merely slow no answer takes as long: what was
-sent before it was found out needs seven seconds at 64 kbit/s."""
+prove that the avatar is silent, and what comes later than a receiver waits for it is one. On a
+network that is merely slow no answer takes as long: what was sent before it was found out needs
+seven seconds at 64 kbit/s."""
 TRY_ROOM_S: Final = 1.0
 """Seconds of sound that are sent then."""
 

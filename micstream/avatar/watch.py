@@ -29,7 +29,7 @@ async def until_silent(room: rtc.Room, identity: str, playback: Playback) -> Non
     and one that answers has only lost its reports.
 
     Without an answer no more is sent, so the second segment is one that is let through on purpose
-    (`arrivals.TRY_S`). From the last report to the proof it takes some 20 s of somebody speaking.
+    (`arrivals.TRY_S`). From the last report to the proof it takes some 25 s of somebody speaking.
     """
     ledger, arrivals = playback.ledger, playback.arrivals
     failed = False

@@ -60,7 +60,7 @@ def test_nothing_may_follow_while_an_answer_is_missing() -> None:
     assert arrivals.room_s(9.0, now=18.2) == math.inf
 
 
-def test_after_ten_seconds_without_an_answer_a_little_more_may_go() -> None:
+def test_after_long_without_an_answer_a_little_more_may_go() -> None:
     arrivals = Arrivals()
     arrivals.does_answer()
     arrivals.asked(now=0.0)

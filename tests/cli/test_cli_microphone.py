@@ -31,7 +31,7 @@ def warned(ours: Program) -> list[dict[str, Any]]:
 
 async def until_told(ours: Program, state: str) -> None:
     """Until that is said of the microphone."""
-    await wait_until(lambda: state in states(ours), 25, f"{state}\n{ours}")
+    await wait_until(lambda: state in states(ours), 25, lambda: f"{state}\n{ours}")
 
 
 async def test_quiet_clipping_hum_and_zeros(
@@ -48,7 +48,7 @@ async def test_quiet_clipping_hum_and_zeros(
         await humming.enter_async_context(microphone.speaking(hums))
         ours = await stack.enter_async_context(program(tmp_path / "1", "live", *options, env=env))
         await ours.until("capturing")
-        await wait_until(lambda: warned(ours), 25, f"hum\n{ours}")
+        await wait_until(lambda: warned(ours), 25, lambda: f"hum\n{ours}")
         assert "50 Hz" in warned(ours)[0]["message"]
         async with microphone.speaking(quiet):
             await until_told(ours, "quiet")

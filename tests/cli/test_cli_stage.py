@@ -29,7 +29,9 @@ async def answered(address: str) -> int:
 
 async def link_in(ours: Program) -> str:
     """The link that a run without --json prints, waited for."""
-    await wait_until(lambda: "http://" in ours.stdout.rpartition("\n")[0], 20, f"the link\n{ours}")
+    await wait_until(
+        lambda: "http://" in ours.stdout.rpartition("\n")[0], 20, lambda: f"the link\n{ours}"
+    )
     return next(word for word in ours.stdout.split() if word.startswith("http://"))
 
 
@@ -149,7 +151,9 @@ async def test_the_demo_tells_where_the_avatar_is_to_be_seen(
     async def ended(*options: str) -> Program:
         folder = tmp_path / str(len(options))
         async with program(folder, "demo", "--play", *options, env=environment(server)) as ours:
-            await wait_until(lambda: "playing bundled speech" in ours.stderr, 60, f"speech\n{ours}")
+            await wait_until(
+                lambda: "playing bundled speech" in ours.stderr, 60, lambda: f"speech\n{ours}"
+            )
             if "--no-stage" not in options:
                 words = ours.stderr.split()
                 link = next(word for word in words if urlsplit(word).path == "/")

@@ -45,7 +45,9 @@ class Agent:
     async def end(self) -> int:
         """SIGTERM; its exit code."""
         self.running.send_signal(signal.SIGTERM)
-        await wait_until(lambda: self.running.poll() is not None, 30, f"its end\n{self.said}")
+        await wait_until(
+            lambda: self.running.poll() is not None, 30, lambda: f"its end\n{self.said}"
+        )
         assert self.running.returncode is not None
         return self.running.returncode
 
@@ -177,8 +179,10 @@ async def test_an_avatar_that_cannot_be_had_ends_the_job_and_says_why(
         bystander(server, room_name, avatar=AVATAR),
     ):
         said = "does not accept the license key"
-        await wait_until(lambda: said in ours.said, 60, f"{said}\n{ours.said}")
-        await wait_until(lambda: '"reason": "' in ours.said, 30, f"the job's end\n{ours.said}")
+        await wait_until(lambda: said in ours.said, 60, lambda: f"{said}\n{ours.said}")
+        await wait_until(
+            lambda: '"reason": "' in ours.said, 30, lambda: f"the job's end\n{ours.said}"
+        )
         assert await ours.end() == 0, ours.said
     assert not avatars.server.sessions
     assert_quiet(ours, server)

@@ -83,7 +83,9 @@ class Program:
 
     async def ended(self, timeout: float = 20.0) -> int:
         """Its exit code, waited for. However it ends, it shows nobody a traceback."""
-        await wait_until(lambda: self.running.poll() is not None, timeout, f"the end of\n{self}")
+        await wait_until(
+            lambda: self.running.poll() is not None, timeout, lambda: f"the end of\n{self}"
+        )
         assert "Traceback" not in self.stdout + self.stderr, str(self)
         assert self.running.returncode is not None
         return self.running.returncode

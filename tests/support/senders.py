@@ -26,7 +26,9 @@ class Voice:
     async def until(self, name: str, timeout: float = 15.0, *, count: int = 1) -> Any:
         """The `count`th event of this name, waited for."""
         await wait_until(
-            lambda: len(self.named(name)) >= count, timeout, f"{count} x {name} in {self.events}"
+            lambda: len(self.named(name)) >= count,
+            timeout,
+            lambda: f"{count} x {name} in {self.events}",
         )
         return self.named(name)[count - 1]
 

@@ -6,14 +6,20 @@ import asyncio
 from collections.abc import Callable
 
 
-async def wait_until(condition: Callable[[], object], timeout: float = 5.0, what: str = "") -> None:
-    """Until `condition()` is true; fails with `what` after `timeout` seconds."""
+async def wait_until(
+    condition: Callable[[], object], timeout: float = 5.0, what: str | Callable[[], str] = ""
+) -> None:
+    """Until `condition()` is true; fails with `what` after `timeout` seconds.
+
+    What there is to say only then, such as all that came instead, is handed in as a function.
+    """
     try:
         async with asyncio.timeout(timeout):
             while not condition():  # noqa: ASYNC110 - conditions of any kind have no event
                 await asyncio.sleep(0.01)
     except TimeoutError:
-        raise AssertionError(f"not within {timeout:g} s: {what or condition}") from None
+        said = what() if callable(what) else what
+        raise AssertionError(f"not within {timeout:g} s: {said or condition}") from None
 
 
 async def stays(condition: Callable[[], object], seconds: float, what: str) -> None:
