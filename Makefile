@@ -17,10 +17,10 @@ demo: ## Everything on this machine: a server, an avatar, your microphone or bun
 	@$(bin)/micstream demo $(ARGS)
 
 test: setup ## Run the tests, on a real livekit-server and a virtual microphone
-	@$(bin)/python -m pytest $(ARGS)
+	@$(bin)/python -m tests $(ARGS)
 
 fuzz: setup ## What comes from outside, spoilt in tens of thousands of ways
-	@$(bin)/python -m pytest -k fuzz --hypothesis-profile=fuzz --hypothesis-show-statistics $(ARGS)
+	@$(bin)/python -m tests -k fuzz --hypothesis-profile=fuzz --hypothesis-show-statistics $(ARGS)
 
 check: format-check lint types docs test ## All checks, the tests last
 

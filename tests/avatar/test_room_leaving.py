@@ -43,7 +43,7 @@ async def with_much_unplayed(server: LocalServer, room: str, _: Path) -> None:
     with pytest.raises(KeyError):
         async with voice(server, room) as ours:
             speaking = asyncio.create_task(ours.sender.speak(FileSource(MONOLOGUE, pace="fast")))
-            await wait_until(lambda: ours.sender.backlog > 9, 10, "as much as there may be")
+            await wait_until(lambda: ours.sender.backlog > 9, 30, "as much as there may be")
             await ours.until("playback_started")
             speaking.cancel()
             await asyncio.wait([speaking])
