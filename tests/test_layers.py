@@ -42,7 +42,7 @@ ORDER = (
 PURE = (
     "audio/**/*.py",
     "speech/**/*.py",
-    "avatar/arrivals.py",
+    "avatar/transit.py",
     "avatar/gather.py",
     "avatar/late.py",
     "avatar/lead.py",

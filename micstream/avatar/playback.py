@@ -12,9 +12,9 @@ from livekit import rtc
 
 from micstream import events
 from micstream.avatar import presence, wire
-from micstream.avatar.arrivals import Arrivals
 from micstream.avatar.lead import Lead
 from micstream.avatar.ledger import Ledger
+from micstream.avatar.transit import Transit
 
 CLEAR_ANSWER_S: Final = 1.0
 """How long an avatar may take to answer that it was told to clear."""
@@ -39,7 +39,7 @@ class Playback:
         lead_ms: int,
     ) -> None:
         self.ledger = Ledger()
-        self.arrivals = Arrivals()
+        self.transit = Transit()
         self.lead = Lead(lead_ms)
         self._emit = emit
         self._speaks_through = speaks_through
@@ -50,18 +50,18 @@ class Playback:
     def backlog(self) -> float:
         """Estimated seconds of sound sent and not yet played."""
         now = time.monotonic()
-        missing = self.arrivals.missing_s(self.ledger.sent_s, now)
+        missing = self.transit.missing_s(self.ledger.sent_s, now)
         return max(self.ledger.backlog(now), missing)
 
     @property
     def room_s(self) -> float:
         """Seconds of sound that the way to the avatar can take; endless where it is quick."""
-        return self.arrivals.room_s(self.ledger.sent_s, time.monotonic())
+        return self.transit.room_s(self.ledger.sent_s, time.monotonic())
 
     def forget(self) -> None:
         """The avatar is gone: nothing is outstanding, and nobody waits for it any more."""
         self.ledger.forget()
-        self.arrivals = Arrivals()
+        self.transit = Transit()
         self._changed.set()
 
     async def wait_played(self, limit: float) -> None:

@@ -300,7 +300,7 @@ class Role:
             self.emit(notices.unproven(identity, how))
         else:
             self._answering.add(identity)
-            self.playback.arrivals.does_answer()
+            self.playback.transit.does_answer()
         self._monitor.emit(events.AvatarReady(identity=identity, how=how))
         self._others.warn_unwatched(room)
         self._ready.set()

@@ -14,7 +14,7 @@ from micstream.avatar.playback import Playback
 _EVERY_S: Final = 0.5
 _ANSWER_S: Final = 14.0
 """A call without an answer for so long has failed: a slow network needs less for what was sent
-before `Arrivals` found it stalled (measured: seven seconds at 64 kbit/s)."""
+before `Transit` found it stalled (measured: seven seconds at 64 kbit/s)."""
 REPORT_S: Final = 5.0
 """A report that comes so much later than the sound should have ended is missing."""
 _SEGMENTS: Final = 2
@@ -29,19 +29,19 @@ async def until_silent(room: rtc.Room, identity: str, playback: Playback) -> Non
     and one that answers has only lost its reports.
 
     Without an answer no more is sent, so the second segment is one that is let through on purpose
-    (`arrivals.TRY_S`). From the last report to the proof it takes some 25 s of somebody speaking.
+    (`transit.TRY_S`). From the last report to the proof it takes some 25 s of somebody speaking.
     """
-    ledger, arrivals = playback.ledger, playback.arrivals
+    ledger, transit = playback.ledger, playback.transit
     failed = False
     while True:
         await asyncio.sleep(_EVERY_S)
         now = time.monotonic()
         overdue = ledger.overdue(now, REPORT_S) >= _SEGMENTS
-        if arrivals.all_arrived(ledger.sent_s) and not overdue:
+        if transit.all_arrived(ledger.sent_s) and not overdue:
             failed = False
             continue
         sent_s = ledger.sent_s
-        arrivals.asked(now)
+        transit.asked(now)
         call = asyncio.create_task(presence.answers(room, identity, timeout=_ANSWER_S))
         try:
             while not call.done():
@@ -52,6 +52,6 @@ async def until_silent(room: rtc.Room, identity: str, playback: Playback) -> Non
         finally:
             call.cancel()
         if not failed:
-            arrivals.answered(sent_s, time.monotonic())
+            transit.answered(sent_s, time.monotonic())
             if overdue:
                 ledger.excuse()

@@ -29,7 +29,7 @@ SLOW_ROOM_S: Final = 2.0
 """Sound that may be on its way over such a network: eight seconds of 64 kbit/s."""
 
 
-class Arrivals:
+class Transit:
     """Calls to one avatar, one at a time, and what their answers prove."""
 
     def __init__(self) -> None:
