@@ -11,7 +11,7 @@ import typer.main
 from typer.core import TyperGroup, TyperOption
 
 import micstream
-from micstream import knobs
+from micstream import events, knobs
 from micstream.avatar.lead import MOST_MS, STUTTER_MS
 from micstream.cli import app
 from micstream.speech.presets import TUNINGS
@@ -69,6 +69,14 @@ def test_the_readme_names_every_command() -> None:
     readme = PAGES[0].read_text(encoding="utf-8")
     missing = [name for name in EACH if f"micstream {name}" not in readme]
     assert not missing
+
+
+def test_the_readme_names_every_event() -> None:
+    readme = PAGES[0].read_text(encoding="utf-8")
+    kinds = [kind for kind in vars(events).values() if isinstance(kind, type)]
+    names = {kind.EVENT for kind in kinds if issubclass(kind, events.Event)} - {""}
+    assert "bye" in names
+    assert not [name for name in names if f"`{name}`" not in readme]
 
 
 def test_the_readme_tells_the_presets_as_they_are() -> None:
