@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -32,17 +33,30 @@ def rms_db(pcm: bytes) -> float:
 def band_db(samples: npt.NDArray[np.float32]) -> float:
     """RMS level above `BAND_FROM_HZ` in dBFS, of 16 kHz samples in -1..1; not below `FLOOR_DB`.
 
-    What lies below is hum, handling and wind: it says nothing of how loud a voice is.
+    What lies below is hum, handling and wind: it says nothing of how loud a voice is. By Parseval's
+    theorem it is the energy of all samples without that of the few lowest bins of their spectrum,
+    which costs a quarter of a transform. For frames: up to some tenths of a second.
     """
-    if samples.size == 0:
+    size = samples.size
+    if size == 0:
         return FLOOR_DB
-    spectrum = np.fft.rfft(samples)[_first_bin(samples.size) :]
-    power = 2 * float(np.vdot(spectrum, spectrum).real) / samples.size**2  # Parseval
+    exact = samples.astype(np.float64)  # a voice may lie far below the hum that is taken off here
+    low = _lowest_bins(size).dot(exact)
+    power = (size * float(exact.dot(exact)) - float(low.dot(low))) / size**2
     return max(FLOOR_DB, 10 * math.log10(power)) if power > 0 else FLOOR_DB
 
 
-def _first_bin(size: int) -> int:
-    return math.ceil(BAND_FROM_HZ * size / SPEECH.rate)
+@lru_cache(maxsize=8)
+def _lowest_bins(size: int) -> npt.NDArray[np.float64]:
+    """What makes of `size` samples the bins below the band: rows of cosines and sines.
+
+    Those but the first stand for two bins each, the second one at its negative frequency.
+    """
+    bins = np.arange(math.ceil(BAND_FROM_HZ * size / SPEECH.rate))
+    turns = 2 * math.pi / size * np.outer(bins, np.arange(size))
+    waves = np.concatenate([np.cos(turns), np.sin(turns[1:])])
+    waves[1:] *= math.sqrt(2)
+    return waves
 
 
 def quantile(values: npt.NDArray[np.float64], share: float) -> float:
