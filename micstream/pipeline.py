@@ -14,9 +14,10 @@ from typing import Any, Final, Self
 from micstream import calibration, events
 from micstream.avatar import address, notices
 from micstream.avatar.cast import Cast
+from micstream.avatar.role import LEAVE_S
 from micstream.avatar.room import AvatarRoom
 from micstream.cleaning import Cleaner
-from micstream.errors import AudioDeviceError, MicstreamError
+from micstream.errors import AudioDeviceError, MicstreamError, UsageError
 from micstream.monitor import Monitor
 from micstream.settings import Settings
 from micstream.sound_path import SoundPath
@@ -41,6 +42,8 @@ _HAND_OVER_S: Final = 0.3
 _REST_S: Final = 2.0
 _REST_HURRY_S: Final = 0.2
 """How long the avatars may take to hear that nobody speaks any more."""
+_ANSWER_HURRY_S: Final = 1.1
+_ANSWER_LEAST_S: Final = 0.5
 _REOPEN_S: Final = 1.0
 
 
@@ -106,6 +109,8 @@ class Performance:
             role.on_ready = self._tell_ready
         self._path: SoundPath | None = None
         self._awaits_microphone = False
+        self._turn = asyncio.Lock()  # of the sources: two at once would be one utterance
+        self._listening = False
         self._speaking: list[asyncio.Task[None]] = []
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -121,6 +126,16 @@ class Performance:
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self.hurry.set()
+        leaving = asyncio.create_task(self._leave())
+        try:
+            await asyncio.shield(leaving)
+        except asyncio.CancelledError:
+            # Whoever has no patience gets a hurried end, but an orderly one.
+            self.hurry.set()
+            await asyncio.wait({leaving})
+            raise
+
+    async def _leave(self) -> None:
         try:
             patience = _HAND_OVER_S
             if self.room.is_heard:
@@ -134,13 +149,23 @@ class Performance:
             in_time = backlog_s < _STOP_S and not self.room.is_cut_off
             stop_s = _STOP_S if in_time else 0.0
             await self._wait(self.room.drain(), backlog_s + _REPORT_LATE_S, stop_s)
-            await self.room.settle(hurry=self.hurry.is_set())
+            await self.room.settle(self._answer_s(stop_s))
             await self._wait(self.cast.rest(), _REST_S, _REST_HURRY_S)
         finally:
             await self.room.__aexit__()
         for error in ended:
             if isinstance(error, Exception):
                 raise error
+
+    def _answer_s(self, waited_s: float) -> float:
+        """How long an avatar may take to answer that it was told to clear.
+
+        In a hurry what two seconds leave for it; where nothing gets through it will not answer.
+        """
+        if not self.hurry.is_set():
+            return LEAVE_S
+        left_s = 0.0 if self.room.is_cut_off else _ANSWER_HURRY_S - waited_s
+        return max(_ANSWER_LEAST_S, left_s)
 
     async def _wait(self, work: Coroutine[Any, Any, None], most_s: float, hurry_s: float) -> None:
         """Wait for `work` at most so long; less as soon as somebody is in a hurry."""
@@ -184,7 +209,21 @@ class Performance:
 
         `cut`: let the segmenter find the utterances; else all of it is one. `patience`: so many
         seconds an utterance waits for an avatar that listens; then it is dropped, and counted.
+        One source at a time: this waits for the one before.
+
+        Raises:
+            UsageError: the microphone is listened to, which has no end.
         """
+        if self._listening:
+            raise UsageError(
+                "another source cannot be spoken while the microphone is listened to",
+                hint="end listen() first, or have a Sender of its own for it",
+                code="busy",
+            )
+        async with self._turn:
+            await self._speak(source, cut=cut, patience=patience)
+
+    async def _speak(self, source: Source, *, cut: bool, patience: float) -> None:
         cutter = make_cutter(self._settings) if cut else Whole()
         path, reason = make_path(source, cutter, self._settings), EndReason.SHUTDOWN
         try:
@@ -204,7 +243,22 @@ class Performance:
 
         Raises:
             AudioDeviceError: it cannot be opened the first time.
+            UsageError: it is listened to already.
         """
+        if self._listening:
+            raise UsageError(
+                "the microphone is listened to already",
+                hint="a Sender has one microphone: have another for another one",
+                code="busy",
+            )
+        self._listening = True
+        try:
+            async with self._turn:
+                await self._listen()
+        finally:
+            self._listening = False
+
+    async def _listen(self) -> None:
         self._awaits_microphone = True
         settings = self._settings
         source = await portaudio.aside(
@@ -337,39 +391,3 @@ class Performance:
 
     def _warn(self, error: MicstreamError) -> None:
         self._monitor.emit(notices.trouble(error))
-
-
-async def conduct(
-    performance: Performance,
-    work: Coroutine[Any, Any, None],
-    *,
-    stop: asyncio.Event,
-) -> None:
-    """Join, and do `work` until it ends or `stop` is set; then leave.
-
-    The work begins at once, so that a microphone is open by the time the room is.
-    """
-    performance.hurry = stop
-    working = asyncio.create_task(work)
-    stopping = asyncio.create_task(stop.wait())
-    try:
-        async with performance:
-            failing = asyncio.create_task(performance.wait_failed())
-            tasks: set[asyncio.Task[Any]] = {working, stopping, failing}
-            try:
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                if not working.done():
-                    stop.set()
-                await _cancel({working, failing})
-            for task in (working, failing):
-                if not task.cancelled():
-                    task.result()
-    finally:
-        await _cancel({working, stopping})
-
-
-async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Final, Self
@@ -97,18 +97,37 @@ class Sender:
 
         `cut`: let the segmenter find the utterances; else all of it is one. While no avatar listens
         they wait for `wait_avatar` seconds (0, where it is not set); then they are dropped, and
-        counted.
+        counted. One source at a time: this waits for the one before.
+
+        Raises:
+            ConnectionFailed: we were put out of the room for good.
+            UsageError: the microphone is listened to, which has no end.
         """
         patience = self._settings.wait_avatar or 0.0
-        await self._performance.speak(source, cut=cut, patience=patience)
+        await self._unless_failed(self._performance.speak(source, cut=cut, patience=patience))
 
     async def listen(self) -> None:
         """Speak what the microphone hears, until cancelled.
 
         Raises:
             AudioDeviceError: it cannot be opened.
+            ConnectionFailed: we were put out of the room for good.
+            UsageError: it is listened to already.
         """
-        await self._performance.listen()
+        await self._unless_failed(self._performance.listen())
+
+    async def _unless_failed(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work`, unless it is in vain."""
+        working = asyncio.create_task(work)
+        failing = asyncio.create_task(self._performance.wait_failed())
+        tasks = {working, failing}
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await (working if working.done() else failing)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
     async def interrupt(self) -> None:
         """Close whatever utterance is open, and have the avatar drop what it holds."""

@@ -24,6 +24,7 @@ ORDER = (
     "doctor",
     "calibrate",
     "cutting",
+    "conduct",
     "pipeline",
     "sound_path",
     "cleaning",

@@ -27,6 +27,8 @@ HELLO = Path(__file__).resolve().parents[2] / "assets/hello_world_16kHz.wav"
 SOUND = os.environ.get("AGENT2_SOUND") or str(HELLO)
 EVERY_S = 5.0
 WAIT_S = 60.0
+COMES_S = 20.0
+"""So long an avatar that was asked for may take until it is in the room."""
 
 # The session hears nothing and says nothing. One that has a voice keeps `audio_output=False` all
 # the same, or it would speak beside the avatar; and it must not be given the avatar as its output:
@@ -53,9 +55,24 @@ async def speak(ctx: JobContext) -> None:
             while True:
                 await sender.speak(FileSource(Path(SOUND)))
                 await asyncio.sleep(EVERY_S)
-                await sender.wait_ready(WAIT_S)
+                await sender.wait_ready()
     except MicstreamError as error:
         give_up(ctx, error)
+
+
+async def keep(ctx: JobContext, avatar: str) -> None:
+    """Bring the avatar back whenever it was lost, with its server for example."""
+    asked, came = time.monotonic(), False
+    while True:
+        await asyncio.sleep(1)
+        if avatar in ctx.room.remote_participants:
+            came = True
+        elif came or time.monotonic() - asked > COMES_S:
+            asked, came = time.monotonic(), False
+            try:
+                await start_avatar(room=ctx.room.name)
+            except MicstreamError as error:
+                logger.warning("%s (%s)", error.message, error.hint)
 
 
 async def agent2(ctx: JobContext) -> None:
@@ -66,13 +83,15 @@ async def agent2(ctx: JobContext) -> None:
     except MicstreamError as error:
         give_up(ctx, error)
         return
-    speaking = [] if SOUND == "elsewhere" else [asyncio.create_task(speak(ctx))]
+    tasks = [asyncio.create_task(keep(ctx, avatar))]
+    if SOUND != "elsewhere":
+        tasks.append(asyncio.create_task(speak(ctx)))
 
     async def leave() -> None:
         """First the sender, in order; then the avatar, which is this agent's affair."""
-        for task in speaking:
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*speaking, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         place = api.RoomParticipantIdentity(room=ctx.room.name, identity=avatar)
         try:
             await ctx.api.room.remove_participant(place)

@@ -104,11 +104,13 @@ class Cast:
     async def put_in_turn(
         self, event: SegmentEvent, captured_at: float, *, patience: float
     ) -> None:
-        """As `Speaker.put_in_turn`; while another listens, none is waited for."""
+        """As `Speaker.put_in_turn`; while another listens, none that gets nothing is waited for."""
         hearing = self._hears(event)
         for speaker in hearing:
             alone = not any(other.is_heard for other in hearing if other is not speaker)
-            await speaker.put_in_turn(event, captured_at, patience=patience if alone else 0.0)
+            await speaker.put_in_turn(
+                event, captured_at, patience=patience if alone else 0.0, alone=alone
+            )
 
     def mute(self, muted: bool) -> None:
         """The microphone's line was closed or opened by hand."""
@@ -121,6 +123,8 @@ class Cast:
 
     async def interrupt(self) -> None:
         """Have every avatar stop, also one that only plays what is left of it."""
+        for state in self._states:
+            state.interrupted()
         await asyncio.gather(*(speaker.interrupt() for speaker in self._speakers))
 
     async def rest(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import re
 import secrets
@@ -92,8 +93,7 @@ async def connect(room: rtc.Room, settings: Settings) -> None:
     url, pass_ = credentials(settings)
     options = rtc.RoomOptions(auto_subscribe=False, connect_timeout=_ATTEMPT_S)
     try:
-        async with asyncio.timeout(_CONNECT_S):
-            await room.connect(url, pass_, options)
+        await _join(room, url, pass_, options)
     except TimeoutError:
         raise ConnectionFailed(
             f"{shown(url)} does not answer within {_CONNECT_S:.0f} s",
@@ -127,11 +127,46 @@ async def visit(room: rtc.Room, settings: Settings, name: str) -> None:
         passing=True,
     )
     try:
-        async with asyncio.timeout(_CONNECT_S):
-            await room.connect(url, pass_, rtc.RoomOptions(auto_subscribe=False))
+        await _join(room, url, pass_, rtc.RoomOptions(auto_subscribe=False))
     except (rtc.ConnectError, TimeoutError) as error:
         said = error.message if isinstance(error, rtc.ConnectError) else "no answer"
         raise explain(url, said) from None
+
+
+async def _join(room: rtc.Room, url: str, pass_: str, options: rtc.RoomOptions) -> None:
+    """Join; one that nobody waits for any more is gone through with, and left again.
+
+    The SDK goes on where its caller is cancelled: it would stay in the room under our identity, and
+    end the program because nobody takes what has joined (livekit/python-sdks, issue 784). The next
+    one waits for that, or the two would put each other out.
+
+    Raises:
+        TimeoutError: it takes too long.
+        rtc.ConnectError: it fails.
+    """
+    loop = asyncio.get_running_loop()
+    if before := [stray for stray in _strays if stray.get_loop() is loop]:
+        await asyncio.wait(before)
+    joining = asyncio.ensure_future(room.connect(url, pass_, options))
+    try:
+        await asyncio.wait({joining}, timeout=_CONNECT_S)
+    finally:
+        if not joining.done():
+            stray = asyncio.create_task(_leave_again(room, joining))
+            _strays.add(stray)
+            stray.add_done_callback(_strays.discard)
+    if not joining.done():
+        raise TimeoutError
+    joining.result()
+
+
+_strays: Final[set[asyncio.Task[None]]] = set()
+
+
+async def _leave_again(room: rtc.Room, joining: asyncio.Future[None]) -> None:
+    with contextlib.suppress(rtc.ConnectError):
+        await joining
+        await room.disconnect()
 
 
 def explain(url: str, said: str, *, given: str | None = None) -> ConnectionFailed:

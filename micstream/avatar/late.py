@@ -112,6 +112,7 @@ class Waiting:
         self._bound = SPEECH.samples(1000 * bound_s)
         self._line: deque[_Utterance] = deque()
         self._open: _Utterance | None = None  # the one that speech is added to
+        self._begun: _Utterance | None = None  # the one that was begun last
         self._dropped: Counter[str] = Counter()
 
     @property
@@ -128,6 +129,11 @@ class Waiting:
     def speaking(self) -> bool:
         """Whether more is to come of the utterance that was put last."""
         return self._open is not None
+
+    @property
+    def has_lost_begun(self) -> bool:
+        """Whether what was left of the utterance begun last was dropped: its end will not come."""
+        return self._begun is not None and bool(self._begun.lost)
 
     def is_held_up(self, now: float) -> bool:
         """Whether what is next would be late, had its utterance not begun already."""
@@ -153,6 +159,7 @@ class Waiting:
         head = self._line[0]
         if not head.begun:
             head.begun = True
+            self._begun = head
             return head.onset, head.captured_at
         if head.parts:
             return _speech(head, limit), 0.0

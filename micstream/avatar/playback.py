@@ -88,11 +88,13 @@ class Playback:
         One that does not answer is not waited for: it will not report either.
         """
         reports = self.ledger.outstanding > 0 and self.ledger.has_reported
-        began = time.monotonic()
+        began, sent_s = time.monotonic(), self.ledger.sent_s
         self.ledger.cleared(began)
+        transit = self.transit
         answer = await presence.probe(room, identity, timeout=answer_s)
         if answer is presence.Answer.NONE:
             return
+        transit.arrived(sent_s)
         if reports:
             await self.wait_played(report_s)
         least, most = _STRAY_S  # longer where the avatar is slow: as long as its report took

@@ -33,10 +33,8 @@ from micstream.speech.events import EndReason
 _BACKLOG_STEP_S: Final = 0.5
 _TICK_S: Final = 0.25
 _ABSENT_S: Final = 10.0
-_LEAVE_S: Final = 3.0
+LEAVE_S: Final = 3.0
 """How long the last clearing may take, for its answer and again for its report."""
-_HURRY_S: Final = 0.5
-"""But for its answer no longer than this in a hurry: as a rule it comes within milliseconds."""
 _ANSWER_S: Final = 0.2
 """How long our answer to its last report takes to reach it."""
 
@@ -102,10 +100,18 @@ class Role:
         """Seconds of sound that may be sent now; none while nothing arrives."""
         return min(self._settings.max_backlog - self.backlog, self.playback.room_s)
 
+    @property
+    def is_stalled(self) -> bool:
+        """Whether nothing reaches it just now: then nothing is sent."""
+        return self.playback.room_s <= 0
+
     def emit(self, event: events.Event) -> None:
         """Tell of it; by the avatar's name where we speak through several."""
+        self._emit_of(self._name, event)
+
+    def _emit_of(self, name: str, event: events.Event) -> None:
         if self._several and isinstance(event, events.AvatarEvent):
-            event = replace(event, avatar=self._name)
+            event = replace(event, avatar=name)
         self._monitor.emit(event)
 
     # ---- speaking ------------------------------------------------------------------------------
@@ -155,22 +161,26 @@ class Role:
             else:
                 self._line.give_back()
 
-        self._open = Utterance(
-            id=self._next_id(),
-            captured_at=time.monotonic() if captured_at is None else captured_at,
-            onset_s=onset_s,
-            decided_s=decided_s,
-            open_stream=partial(presence.open_stream, room, avatar.identity),
-            still_there=still_there,
-            ledger=self.playback.ledger,
-            emit=self.emit,
-            on_closed=closed,
-            rate=rate,
-            avatar_rate=self._settings.avatar_rate,
-            lead_ms=self.playback.lead.ms,
-            chunk_ms=self._settings.chunk_ms,
-            has_room=has_room,
-        )
+        try:
+            self._open = Utterance(
+                id=self._next_id(),
+                captured_at=time.monotonic() if captured_at is None else captured_at,
+                onset_s=onset_s,
+                decided_s=decided_s,
+                open_stream=partial(presence.open_stream, room, avatar.identity),
+                still_there=still_there,
+                ledger=self.playback.ledger,
+                emit=partial(self._emit_of, self._name),  # another may play it when this one ends
+                on_closed=closed,
+                rate=rate,
+                avatar_rate=self._settings.avatar_rate,
+                lead_ms=self.playback.lead.ms,
+                chunk_ms=self._settings.chunk_ms,
+                has_room=has_room,
+            )
+        except ValueError:  # no such rate
+            self._line.give_back()
+            raise
         return self._open
 
     async def interrupt(self) -> None:
@@ -225,13 +235,13 @@ class Role:
         """Wait until all that was sent is reported as played; for ever, where that never comes."""
         await self.playback.wait_played(math.inf)
 
-    async def settle(self, *, hurry: bool) -> None:
+    async def settle(self, answer_s: float = LEAVE_S) -> None:
         """Leave nothing for the avatar to report: a report to nobody would end it.
 
-        In a hurry one that does not answer is soon left to itself; one that does is waited for.
+        One that does not answer within `answer_s` is left to itself; one that does is waited for.
         """
         if self.playback.ledger.outstanding and self.is_ready:
-            await self.clear(answer_s=_HURRY_S if hurry else _LEAVE_S, report_s=_LEAVE_S)
+            await self.clear(answer_s=answer_s, report_s=LEAVE_S)
         elif self.playback.ledger.has_reported:
             await asyncio.sleep(_ANSWER_S)
 

@@ -21,7 +21,7 @@ from micstream.avatar import hearing, notices, presence, wire
 from micstream.avatar.connect import connect
 from micstream.avatar.network import Network
 from micstream.avatar.others import Others
-from micstream.avatar.role import Role
+from micstream.avatar.role import LEAVE_S, Role
 from micstream.avatar.utterance import Utterance
 from micstream.errors import ConnectionFailed
 from micstream.monitor import Monitor
@@ -90,9 +90,9 @@ class AvatarRoom:
         """Wait until all that was sent is reported as played; for ever, where that never comes."""
         await asyncio.gather(*(role.drain() for role in self.roles))
 
-    async def settle(self, *, hurry: bool) -> None:
+    async def settle(self, answer_s: float = LEAVE_S) -> None:
         """Leave nothing for the avatars to report: see `Role.settle`."""
-        await asyncio.gather(*(role.settle(hurry=hurry) for role in self.roles))
+        await asyncio.gather(*(role.settle(answer_s) for role in self.roles))
 
     # ---- the avatars ---------------------------------------------------------------------------
 
@@ -168,7 +168,13 @@ class AvatarRoom:
     def utterance(
         self, *, rate: int = SPEECH.rate, avatar: str | None = None
     ) -> AbstractAsyncContextManager[Utterance]:
-        """As `Role.utterance`, for one avatar."""
+        """As `Role.utterance`, for one avatar.
+
+        Raises:
+            ConnectionFailed: we were put out of the room for good.
+        """
+        if self._failure:
+            raise self._failure
         return self.role(avatar).utterance(rate=rate)
 
     # ---- the room ------------------------------------------------------------------------------

@@ -58,6 +58,7 @@ class Speaker:
         self._patience = math.inf
         self._missing_since: float | None = None
         self._told_at = 0.0
+        self._ended = False
         self.on_event: Callable[[SegmentEvent], None] = lambda _: None
         """Called with each event as it comes."""
 
@@ -84,18 +85,22 @@ class Speaker:
             gathered = self._gather.push(event, captured_at)
         for each, at in gathered:
             self._waiting.put(each, at, time.monotonic(), ages=ages)
+        if self._ended:
+            self._drop_all()
+            return
         self._idle.clear()
         self._changed.set()
 
     async def put_in_turn(
-        self, event: SegmentEvent, captured_at: float, *, patience: float
+        self, event: SegmentEvent, captured_at: float, *, patience: float, alone: bool = True
     ) -> None:
         """As `put`, once there is room: for sources that can wait, and lose nothing.
 
-        But where no avatar listens for `patience` seconds the utterance is dropped.
+        But where no avatar listens for `patience` seconds the utterance is dropped; and while
+        nothing reaches this one, a source that is not for it `alone` does not wait.
         """
         self._patience = patience
-        while self._waiting.held_s > _IN_TURN_S:
+        while self._waiting.held_s > _IN_TURN_S and (alone or not self._role.is_stalled):
             self._taken.clear()
             await self._taken.wait()
         self.put(event, captured_at, ages=False)
@@ -113,9 +118,17 @@ class Speaker:
                 if not await self._step():
                     await self._rest()
         finally:
-            self._waiting.clear("it ended before")
+            self._ended = True
+            self._drop_all()
             await self._close(EndReason.SHUTDOWN)
             self._tell_dropped()
+
+    def _drop_all(self) -> None:
+        """It has ended: nobody waits for it any more."""
+        self._waiting.clear("it ended before")
+        self._taken.set()
+        self._idle.set()
+        self._tell_dropped()
 
     async def interrupt(self) -> None:
         """Drop what waits here, close the segment, and have the avatar drop the rest."""
@@ -130,6 +143,8 @@ class Speaker:
     async def _step(self) -> bool:
         """Act on the next event; whether there was one that may go now."""
         now = time.monotonic()
+        if self._utterance is not None and self._waiting.has_lost_begun:
+            await self._close(EndReason.AVATAR)
         free_s = self._role.free_s
         if self._utterance is not None:
             free_s -= self._utterance.gathered_s

@@ -17,7 +17,7 @@ from livekit import rtc
 from micstream import events
 from micstream.avatar import wire
 from micstream.avatar.role import Role
-from micstream.speech.events import End, EndReason, Onset, SegmentEvent
+from micstream.speech.events import End, Onset, SegmentEvent
 
 _TICK_S: Final = 0.1
 """How often it is looked whether all is played, once all is sent."""
@@ -37,7 +37,9 @@ class AvatarState:
         self._unknown: set[str] = set()
         """Calls that this avatar does not have; not tried again until one has joined anew."""
         self._changed = asyncio.Event()
-        self._muted = self._speaking = self._open = False
+        self._muted = self._speaking = False
+        self._open: str | None = None
+        """The id of the utterance that is being sent."""
 
     def heard(self, event: SegmentEvent) -> None:
         """What the segmenter says."""
@@ -48,6 +50,11 @@ class AvatarState:
                 self._speaking = False
             case _:
                 return
+        self._tell_user()
+
+    def interrupted(self) -> None:
+        """What was being said is over: the segmenter is silent about it."""
+        self._speaking = False
         self._tell_user()
 
     def mute(self, muted: bool) -> None:
@@ -62,20 +69,14 @@ class AvatarState:
                 self._told.clear()
                 self._unknown.clear()
                 self._changed.set()
-            case events.UtteranceStarted() if self._is_its(event):
-                self._open = True
+            case events.UtteranceStarted(id=id, avatar=who) if who in (None, self._role.identity):
+                self._open = id
                 self._set(wire.AGENT_STATE, "speaking")
-            case events.UtteranceEnded(reason=reason) if self._is_its(event):
-                self._open = False
-                if reason == EndReason.INTERRUPT:  # the segmenter is silent about it
-                    self._speaking = False
-                    self._tell_user()
+            case events.UtteranceEnded(id=id) if id == self._open:
+                self._open = None
                 self._changed.set()
             case _:
                 pass
-
-    def _is_its(self, event: events.AvatarEvent) -> bool:
-        return event.avatar is None or event.avatar == self._role.identity
 
     async def run(self) -> None:
         """Tell, until cancelled."""

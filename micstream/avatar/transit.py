@@ -57,7 +57,12 @@ class Transit:
         """It was answered; `sent_s` seconds of sound had been sent before it."""
         if self._waits_since is not None:
             self._took_s = now - self._waits_since
-        self._answers, self._arrived_s, self._waits_since = True, sent_s, None
+        self._answers, self._waits_since = True, None
+        self.arrived(sent_s)
+
+    def arrived(self, sent_s: float) -> None:
+        """Another call than ours, that went out after `sent_s` seconds of sound, was answered."""
+        self._arrived_s = max(self._arrived_s, sent_s)
 
     def room_s(self, sent_s: float, now: float) -> float:
         """Seconds of sound that may follow the `sent_s` sent.

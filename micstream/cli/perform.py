@@ -51,7 +51,8 @@ async def perform_with(
     try:
         if live and settings.vad != "webrtc":
             silero.load_early()
-        from micstream.pipeline import Performance, conduct
+        from micstream.conduct import conduct
+        from micstream.pipeline import Performance
 
         performance = Performance(settings, monitor)
         with _keys(performance, stop, output) if live else contextlib.nullcontext():
@@ -109,7 +110,8 @@ def _keys(
 def until_nobody_reads(view: Listener, stop: asyncio.Event) -> Listener:
     """A view whose reader goes away (`| head`, a closed terminal) ends the program, cleanly.
 
-    And not whatever part of it had something to tell.
+    And not whatever part of it had something to tell. One that cannot be written for another
+    reason is given up, and nothing ends.
     """
     reader_is_there = True
 
@@ -120,11 +122,14 @@ def until_nobody_reads(view: Listener, stop: asyncio.Event) -> Listener:
         try:
             view(event)
         except OSError as error:
-            if error.errno not in (errno.EPIPE, errno.EIO):  # EIO: its terminal was closed
-                raise
             reader_is_there = False
             drop_stdout()
-            stop.set()
+            if error.errno in (errno.EPIPE, errno.EIO):  # EIO: its terminal was closed
+                stop.set()
+                return
+            # A disk that is full, for example. It must not end the show.
+            with contextlib.suppress(OSError):
+                sys.stderr.write(f"micstream: nothing more is written: {error.strerror}\n")
 
     return show
 

@@ -155,7 +155,7 @@ async def _serve(
         until_nobody_reads,
     )
     from micstream.events import StageOpen, Warned
-    from micstream.stage.link import open_browser
+    from micstream.stage.link import is_known, open_browser
 
     quiet_libraries(verbose=output.verbose)
     stop = asyncio.Event()
@@ -175,6 +175,15 @@ async def _serve(
                         message=f"the page joins the room at {settings.url}: other machines take "
                         "that for themselves",
                         hint="give --url the LiveKit server's address as they know it",
+                    )
+                )
+            if host is not None and link_host is None and not is_known(host):
+                tell(
+                    Warned(
+                        code="address_unknown",
+                        message="this machine has no router to ask for its address on the network: "
+                        "the link leads others nowhere",
+                        hint="give --link-host its address or name there",
                     )
                 )
             tell(StageOpen(link=address, room=settings.room))
@@ -204,7 +213,7 @@ async def page(
     from micstream.stage.server import LOOPBACK, StageServer, serving
 
     place = LOOPBACK if host in (None, "localhost") else host
-    server = StageServer(settings, look, host=place, tell=tell)
+    server = StageServer(settings, look, host=place, tell=tell, link_host=link_host)
     async with serving(server, host=place, port=port) as taken:
         yield link(link_host or place, taken, server.path), not is_loopback(place)
 

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import ipaddress
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from micstream.avatar import token
@@ -37,10 +37,14 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def named_as_here(host: str) -> bool:
-    """Whether the `Host` of a request is a name of this machine's own, whatever the port."""
+def named_as_here(host: str, names: Iterable[str] = ()) -> bool:
+    """Whether the `Host` of a request is a name of this machine's own, whatever the port.
+
+    `names`: those that it was given besides.
+    """
     name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
-    return name.lower().removeprefix("[").removesuffix("]") in _LOOPBACK
+    known = {*_LOOPBACK, *(each.lower() for each in names)}
+    return name.lower().removeprefix("[").removesuffix("]") in known
 
 
 def key_for(settings: Settings) -> str:

@@ -8,8 +8,9 @@ import socket
 import sys
 from typing import Final
 
-_ANYWHERE: Final = ("192.0.2.1", 9)
-"""TEST-NET-1, RFC 5737: nothing is sent there, the system only says from where it would be."""
+_ANYWHERE: Final = {4: ("192.0.2.1", 9), 6: ("2001:db8::1", 9)}
+"""For documentation, RFC 5737 and 3849: nothing is sent there, the system only says from where it
+would be."""
 
 
 def link(host: str, port: int, path: str) -> str:
@@ -19,20 +20,35 @@ def link(host: str, port: int, path: str) -> str:
     except ValueError:
         return f"http://{host}:{port}{path}"
     if address.is_unspecified:
-        address = ipaddress.ip_address(own_address())
+        here = own_address(address.version)
+        address = ipaddress.ip_address(here or ("::1" if address.version == 6 else "127.0.0.1"))
     shown = f"[{address}]" if address.version == 6 else str(address)
     return f"http://{shown}:{port}{path}"
 
 
-def own_address() -> str:
-    """The address under which others of the network know this machine, as far as it can tell."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+def own_address(version: int = 4) -> str | None:
+    """The address under which others of the network know this machine; None if it cannot tell.
+
+    It can where there is a router, as this is asked for the way to one.
+    """
+    with socket.socket(
+        socket.AF_INET6 if version == 6 else socket.AF_INET, socket.SOCK_DGRAM
+    ) as out:
         try:
-            out.connect(_ANYWHERE)
-        except OSError:  # no network
-            return "127.0.0.1"
+            out.connect(_ANYWHERE[version])
+        except OSError:
+            return None
         address: str = out.getsockname()[0]
         return address
+
+
+def is_known(host: str) -> bool:
+    """Whether a link to a server that listens at `host` leads others there too."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return True
+    return not address.is_unspecified or own_address(address.version) is not None
 
 
 def qr(text: str) -> list[str]:

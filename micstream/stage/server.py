@@ -44,13 +44,23 @@ Tell = Callable[[Event], None]
 class StageServer:
     """Gives the page to whoever may see it. `tell` gets an event for each page that joins.
 
+    It listens at `host`; where others know that by another name, `link_host` is that name.
+
     Raises:
         UsageError: the settings do not suffice.
         InputError: the poster cannot be used.
         MicstreamError: the page has not been built (code "page_missing").
     """
 
-    def __init__(self, settings: Settings, look: Look, *, host: str, tell: Tell) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        look: Look,
+        *,
+        host: str,
+        tell: Tell,
+        link_host: str | None = None,
+    ) -> None:
         look.check()
         self._url = server_url(settings)
         self._pass = passes(settings)
@@ -59,6 +69,7 @@ class StageServer:
         self._files = _built()
         self._headers = _headers(self._url)
         self._loopback = is_loopback(host)
+        self._names = {name for name in (host, link_host) if name}
         self.path = "/" if self._loopback else f"/{key_for(settings)}/"
         """Where the page is: a secret, unless only this machine can come."""
 
@@ -81,7 +92,7 @@ class StageServer:
         if request.path == "/healthz":
             return await handler(request)
         if self._loopback:
-            if not named_as_here(request.headers.get("Host", "")):
+            if not named_as_here(request.headers.get("Host", ""), self._names):
                 return web.Response(status=403, text="not a name of this machine\n")
         elif not is_key(self.path.strip("/"), request.path.split("/")[1]):
             return web.Response(status=403, text=_REFUSED, content_type="text/html")
@@ -100,7 +111,8 @@ class StageServer:
         )
 
     async def _to_the_page(self, request: web.Request) -> web.Response:
-        query = f"?{request.query_string}" if request.query_string else ""
+        raw = request.rel_url.raw_query_string  # a colour's # stays %23
+        query = f"?{raw}" if raw else ""
         raise web.HTTPFound(f"{self.path}{query}")
 
     async def _poster(self, _: web.Request) -> web.StreamResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -93,13 +94,29 @@ async def assert_bound_to_the_sender(server: LocalServer, room: str) -> None:
 async def until_spoken(viewer: Bystander, agent: Agent, seconds: float) -> None:
     heard = viewer.heard_seconds() + seconds
     await wait_until(
-        lambda: viewer.heard_seconds() > heard, 90, f"{seconds} s of speech\n{agent.said}"
+        lambda: viewer.heard_seconds() > heard, 90, lambda: f"{seconds} s of speech\n{agent.said}"
     )
 
 
 async def until_taken_out(server: LocalServer, room: str, avatars: Avatars) -> None:
     await wait_until(lambda: not avatars.server.sessions, 15, "the avatar's end")
     assert AVATAR not in await people(server, room)
+
+
+async def lose_the_avatar(server: LocalServer, room: str) -> None:
+    """As one whose program has ended; until it has been brought back."""
+    lost = (await people(server, room))[AVATAR].sid
+    place = api.RoomParticipantIdentity(room=room, identity=AVATAR)
+    async with api.LiveKitAPI(server.url, server.api_key, server.api_secret) as client:
+        await client.room.remove_participant(place)
+
+    async def is_back() -> bool:
+        there = (await people(server, room)).get(AVATAR)
+        return there is not None and there.sid != lost
+
+    async with asyncio.timeout(45):
+        while not await is_back():  # noqa: ASYNC110 - the server is asked
+            await asyncio.sleep(0.2)
 
 
 async def test_the_sender_as_a_task_in_the_agent(
@@ -112,6 +129,9 @@ async def test_the_sender_as_a_task_in_the_agent(
         await until_spoken(viewer, ours, 1.0)
         await assert_bound_to_the_sender(server, room_name)
         await until_spoken(viewer, ours, 1.0)  # and again
+        await lose_the_avatar(server, room_name)
+        await until_spoken(viewer, ours, 1.0)
+        await assert_bound_to_the_sender(server, room_name)
         assert await ours.end() == 0, ours.said
         await until_taken_out(server, room_name, avatars)
         assert (await people(server, room_name)).keys() == {"viewer"}
