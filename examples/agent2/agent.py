@@ -135,6 +135,7 @@ server = AgentServer(
     host="127.0.0.1",  # its health check is this machine's affair
     port=int(os.environ.get("AGENT2_PORT", "8081")),
     num_idle_processes=1,
+    initialize_process_timeout=60,  # beside an avatar that begins, too
     load_threshold=math.inf,  # else it takes no room while this machine is busy with the avatar
     drain_timeout=1,  # SIGTERM ends the show, it does not wait until the room is empty
 )

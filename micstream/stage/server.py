@@ -154,6 +154,8 @@ def _headers(url: str) -> dict[str, str]:
         hosts.append("*.livekit.cloud")  # its regions
     schemes = ("wss", "https") if parts.scheme in ("wss", "https") else ("ws", "http")
     servers = " ".join(f"{scheme}://{host}" for host in hosts for scheme in schemes)
+    if ":" in (parts.hostname or ""):  # a policy knows no address of IPv6
+        servers = " ".join(f"{scheme}:" for scheme in schemes)
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
         f"media-src 'self' blob: mediastream:; connect-src 'self' {servers}; "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -125,6 +127,21 @@ async def test_one_that_hangs_holds_up_no_other(server: LocalServer, room_name: 
             end = len(SAID) // 2
             cast.put(End(end, end, end, end, True, EndReason.SILENCE), 0.0)
         assert await heard(a, 2) == [SAID] * 2
+        b.thaw()
+
+
+async def test_nor_does_a_source_that_can_wait_wait_for_it(
+    server: LocalServer, room_name: str
+) -> None:
+    async with two(server, room_name) as (a, b, ours):
+        b.freeze()
+        _, its = ours.sender._performance.room.roles
+        its.playback.transit.asked(time.monotonic() - 2)  # and nothing has been answered since
+        speaking = asyncio.create_task(ours.sender.speak(FileSource(HELLO, pace="fast")))
+        await wait_until(lambda: a.streams and a.streams[0].closed, 7, "all of it, to the other")
+        assert a.streams[0].payload == SAID
+        speaking.cancel()
+        await asyncio.wait([speaking])
         b.thaw()
 
 

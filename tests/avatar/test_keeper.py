@@ -71,7 +71,8 @@ async def test_one_that_was_killed_comes_back_and_the_next_word_is_heard(
         os.kill(worker.pid, signal.SIGTERM)
         await ours.until("ready", 90, count=2)
         assert steps(ours)[4:] == ["asked", "accepted", "joined", "ready"]
-        heard = viewer.heard_seconds()
+        heard, size = viewer.heard_seconds(), viewer.sound.size
+        await wait_until(lambda: viewer.sound.size > size, 10, "the viewer to hear the new one")
         await say(ours, count=2)
         await wait_until(lambda: viewer.heard_seconds() > heard + 0.3, 5, "its sound")
         (worker,) = avatars.server.sessions.values()

@@ -106,7 +106,7 @@ async def test_it_plays_with_no_viewer_but_us_and_stops_when_it_is_told_to(
             assert stopped.interrupted
             assert stopped.position_s < 20
             assert ours.sender.backlog < 0.5
-            await wait_until(lambda: viewer.silent_for() > 0.5, 3, "silence")
+            await wait_until(lambda: viewer.silent_for() > 0.5, 8, "silence")
             await ours.sender.speak(FileSource(HELLO))
             last = await ours.until("playback_finished", count=3)
             assert (last.id, last.interrupted) == ("u3", False)
@@ -123,4 +123,4 @@ def assert_played(ours: Voice, count: int) -> None:
     assert not any(event.interrupted for event in finished)
     assert [event.position_s for event in finished] == pytest.approx([LENGTH_S] * count, abs=0.05)
     for event in ours.named("playback_started"):
-        assert event.delay_ms < 1_000
+        assert event.delay_ms < 2_000

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import numpy as np
 import pytest
 
 from micstream import FileSource, UtteranceClosed
 from micstream.local.server import LocalServer
+from micstream.speech.events import End, EndReason, Speech
 from tests.conftest import SENDER
 from tests.support.live import RATE, Live, live
 from tests.support.rooms import WireAvatar, wire_avatar
@@ -110,8 +112,8 @@ async def test_past_the_backlog_nothing_is_sent_until_the_avatar_has_caught_up(
         await ours.until("avatar_ready")
         # Four times as fast as it is played: as if the avatar played that slowly.
         await ours.say(words(*[0.3] * 8), pace=0.25)
-        assert [event.code for event in ours.named("warning")] == ["backlog"]
-        (ended,) = ours.named("utterance_ended")
+        assert (await ours.until("warning")).code == "backlog"
+        ended = await ours.until("utterance_ended")
         assert ended.reason == "avatar"
         assert ended.duration_s < 2.0
         await until_accounted(ours)
@@ -210,7 +212,51 @@ async def test_the_lead_grows_with_a_stutter_and_goes_back(
         assert await lead_ms(0.4) == 100
         grown = await lead_ms(0.0)
         assert grown >= 500
+        most = grown  # a report that comes late on this machine is a stutter too
         for _ in range(30):
-            if (now := await lead_ms(0.0)) < grown:
+            if (now := await lead_ms(0.0)) < most:
                 break
-        assert 100 <= now <= grown / 2 + 100
+            most = now
+        assert 100 <= now <= most / 2 + 100
+
+
+async def test_what_gave_way_in_the_middle_is_closed_and_the_next_is_heard(
+    server: LocalServer, room_name: str
+) -> None:
+    """Nothing reaches the avatar while one talks on, beyond what may wait: its end never comes."""
+    async with (
+        wire_avatar(server, room_name) as avatar,
+        live(server, room_name, late="queue", late_bound=1.0) as ours,
+    ):
+        await ours.until("avatar_ready")
+        await ours.begin(words(0.3))
+        await ours.until("utterance_started")
+        transit = ours.room.roles[0].playback.transit
+        transit.asked(time.monotonic() - 5)
+        at = ours.said
+        for _ in range(40):
+            ours.speaker.put(Speech(ours.said, bytes(1_280)), 0.0)
+            ours.said += 640
+        assert at + 40 * 640 == ours.said
+        ended = await ours.until("utterance_ended")
+        assert ended.reason == "avatar"
+        transit.answered(ours.room.roles[0].playback.ledger.sent_s, time.monotonic())
+        ours.speaker.put(End(at, at, at, at, True, EndReason.SILENCE), 0.0)
+        await ours.say(words(0.3))
+        assert (await all_received(avatar, 2))[1] == words(0.3)
+        await until_accounted(ours)
+
+
+async def test_what_comes_after_the_end_is_told_as_dropped_and_nobody_waits(
+    server: LocalServer, room_name: str
+) -> None:
+    async with live(server, room_name) as ours:
+        await asyncio.sleep(0.1)
+    async with asyncio.timeout(5):
+        await ours.say(words(0.1), pace=0.0)
+        await ours.speaker.join()
+        for _ in range(200):
+            piece = Speech(ours.said, bytes(6_400))
+            await ours.speaker.put_in_turn(piece, 0.0, patience=1.0)
+            ours.said += 3_200
+    assert ours.accounted_s == pytest.approx(ours.said_s)

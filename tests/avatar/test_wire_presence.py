@@ -139,6 +139,11 @@ async def test_whoever_takes_our_identity_ends_us(server: LocalServer, room_name
             with pytest.raises(ConnectionFailed) as failed:
                 await ours.sender.wait_ready(5)
         assert failed.value.code == "identity_in_use"
+        # And so does whatever would be spoken into nothing.
+        with pytest.raises(ConnectionFailed):
+            await ours.sender.speak(FileSource(HELLO))
+        with pytest.raises(ConnectionFailed):
+            ours.sender.utterance()
 
 
 async def test_no_avatar_in_time(server: LocalServer, room_name: str) -> None:

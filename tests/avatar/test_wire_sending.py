@@ -13,8 +13,9 @@ import pytest
 import soxr
 from livekit import api, rtc
 
-from micstream import FileSource
+from micstream import FileSource, UsageError
 from micstream.local.server import LocalServer
+from micstream.pipeline import Performance
 from tests.conftest import SENDER
 from tests.support.rooms import bystander, wire_avatar
 from tests.support.senders import voice
@@ -145,7 +146,7 @@ async def test_lead_and_chunks_are_as_long_as_they_are_set(
         assert statistics.median(sizes[1:-1]) == chunk_ms, "as it is spoken"
         assert stream.closed_at is not None
         took = stream.closed_at - stream.opened_at
-        assert took == pytest.approx(sum(sizes) / 1000 - lead_ms / 1000, abs=0.3)
+        assert took == pytest.approx(sum(sizes) / 1000 - lead_ms / 1000, abs=0.8)
 
 
 async def test_a_collected_utterance_goes_out_at_once(server: LocalServer, room_name: str) -> None:
@@ -157,7 +158,7 @@ async def test_a_collected_utterance_goes_out_at_once(server: LocalServer, room_
         await wait_until(lambda: avatar.streams and avatar.streams[0].closed, 5, "its end")
         stream = avatar.streams[0]
         assert stream.closed_at is not None
-        assert stream.closed_at - stream.opened_at < 0.5
+        assert stream.closed_at - stream.opened_at < 1.0, "it lasts two"
         assert ours.named("utterance_started")[0].lead_ms == len(stream.payload) // 32
 
 
@@ -265,3 +266,75 @@ async def test_an_interrupt_closes_the_stream_then_clears(
         await ours.sender.speak(FileSource(HELLO, pace="fast"))
         await wait_until(lambda: len(avatar.streams) == 2 and avatar.streams[1].closed, 5, "next")
         assert avatar.streams[1].payload == samples(HELLO).tobytes()
+
+
+async def test_a_rate_that_is_none_holds_up_nothing(server: LocalServer, room_name: str) -> None:
+    async with (
+        wire_avatar(server, room_name, plays=True) as avatar,
+        voice(server, room_name) as ours,
+    ):
+        with pytest.raises(ValueError, match="rate"):
+            async with ours.sender.utterance(rate=0):
+                pass
+        async with asyncio.timeout(10):
+            await ours.sender.speak(FileSource(HELLO, pace="fast"))
+        await wait_until(lambda: avatar.streams and avatar.streams[0].closed, 5, "its end")
+        assert avatar.streams[0].payload == samples(HELLO).tobytes()
+
+
+async def test_sources_are_spoken_one_after_the_other(server: LocalServer, room_name: str) -> None:
+    async with (
+        wire_avatar(server, room_name, plays=True) as avatar,
+        voice(server, room_name) as ours,
+    ):
+        async with asyncio.timeout(20):
+            await asyncio.gather(
+                *(ours.sender.speak(FileSource(HELLO, pace="fast")) for _ in range(3))
+            )
+        await wait_until(lambda: sum(s.closed for s in avatar.streams) == 3, 5, "three")
+        assert [s.payload for s in avatar.streams] == [samples(HELLO).tobytes()] * 3
+
+
+async def test_nothing_else_is_spoken_while_the_microphone_is_listened_to(
+    server: LocalServer, room_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nobody_speaks(_: Performance) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Performance, "_listen", nobody_speaks)
+    async with wire_avatar(server, room_name), voice(server, room_name) as ours:
+        listening = asyncio.create_task(ours.sender.listen())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        for other in (ours.sender.speak(FileSource(HELLO)), ours.sender.listen()):
+            with pytest.raises(UsageError, match="listened to"):
+                await other
+        listening.cancel()
+        await asyncio.wait([listening])
+        await ours.sender.speak(FileSource(HELLO, pace="fast"))
+
+
+async def test_whoever_leaves_and_is_cancelled_leaves_in_order(
+    server: LocalServer, room_name: str
+) -> None:
+    """As by Ctrl-C in a program of one's own, while the rest of a file still plays."""
+    async with wire_avatar(server, room_name, plays=True) as avatar:
+        left = asyncio.Event()
+
+        async def program() -> None:
+            async with voice(server, room_name) as ours:
+                await ours.sender.speak(FileSource(HELLO, pace="fast"))
+                await ours.until("playback_finished")
+                avatar.plays = False
+                await ours.sender.speak(FileSource(HELLO, pace="fast"))
+                left.set()
+
+        running = asyncio.create_task(program())
+        await left.wait()
+        before = avatar.clears
+        await asyncio.sleep(0.1)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert avatar.clears == before + 1, "it was told to drop what it has"
+        assert all(stream.closed for stream in avatar.streams)

@@ -81,8 +81,8 @@ async def test_whatever_others_send_the_sender_goes_on(
     answers: set[str] = set()
     async with (
         wire_avatar(server, room_name, plays=False) as avatar,
-        voice(server, room_name) as ours,
         joined(server, room_name, "somebody", kind=kind) as stranger,
+        voice(server, room_name) as ours,
     ):
         before = (avatar.clears, len(ours.events))
         async with ours.sender.utterance() as utterance:

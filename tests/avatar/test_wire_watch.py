@@ -116,7 +116,7 @@ async def test_another_sender_is_told_once(server: LocalServer, room_name: str) 
     ):
         for _ in range(2):
             async with joined(server, room_name, "late", kind="agent"):
-                await wait_until(lambda: len(told(ours)) == 2, 5, "both")
+                await wait_until(lambda: len(told(ours)) == 2, 15, "both")
         async with joined(server, room_name, "viewer"):
             pass
         assert [event.code for event in told(ours)] == ["second_sender"] * 2

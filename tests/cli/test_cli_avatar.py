@@ -172,7 +172,7 @@ async def test_either_family_of_names_and_a_file(
     ):
         plugin = environment(server, LIVEKIT_ROOM=room_name, AVALUMA_API_URL=page.address)
         (tmp_path / ".env.local").write_text(f"AVALUMA_API_KEY={KEY}\nAVALUMA_AVATAR_ID=anna\n")
-        start = ("avatar", "start", "--json", "--wait-avatar", "0.5")
+        start = ("avatar", "start", "--json", "--wait-avatar", "3")
         assert (await run(tmp_path, *start, env=plugin))[0] == 6
         (_, headers, body) = page.asked[0]
         assert headers["api-secret"] == body["avaluma_key"] == KEY

@@ -33,6 +33,7 @@ async def test_raw_pcm_is_heard_before_its_writer_has_ended(
         async with program(
             tmp_path, *command, env=environment(server), stdin=subprocess.PIPE
         ) as ours:
+            await ours.until("ready")
             writer = ours.running.stdin
             assert writer is not None
             for at in range(0, len(spoken), 8_001):  # of odd length: samples are put together

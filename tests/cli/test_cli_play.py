@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 
@@ -29,7 +30,7 @@ async def test_a_file_as_it_is(server: LocalServer, room_name: str, tmp_path: Pa
     (stream,) = avatar.streams
     assert stream.closed
     assert stream.payload == samples(HELLO).tobytes()
-    names = [event["event"] for event in ours.events]
+    names = [event["event"] for event in ours.events if event["event"] != "backlog"]
     assert names == [
         *("connection", "connection", "avatar_joined", "avatar_ready", "ready"),
         *("utterance_started", "utterance_ended", "playback_started", "playback_finished", "bye"),
@@ -48,12 +49,12 @@ async def test_every_so_often_and_several_times(
     short = tmp_path / "short.wav"
     soundfile.write(short, samples(HELLO)[:8_000], RATE)
     async with wire_avatar(server, room_name, plays=True) as avatar:
-        options = ("--every", "0.8", "--loop", "3", "--room", room_name)
+        options = ("--every", "2", "--loop", "3", "--room", room_name)
         code, ours = await run(tmp_path, "play", short, *options, env=environment(server))
     assert code == 0, ours
     assert [s.payload for s in avatar.streams] == [samples(HELLO)[:8_000].tobytes()] * 3
     starts = [stream.opened_at for stream in avatar.streams]
-    assert np.diff(starts) == pytest.approx([0.8, 0.8], abs=0.25)
+    assert np.diff(starts) == pytest.approx([2.0, 2.0], abs=0.8)
 
 
 async def test_fast_is_faster_than_it_is_spoken(
@@ -143,7 +144,7 @@ async def test_an_avatar_bound_to_another_is_told_and_ends_with_6(
     server: LocalServer, room_name: str, tmp_path: Path
 ) -> None:
     async with wire_avatar(server, room_name, clear_answer="reject") as avatar:
-        options = ("--wait-avatar", "1.5", "--json", "--room", room_name)
+        options = ("--wait-avatar", "4", "--json", "--room", room_name)
         code, ours = await run(tmp_path, "play", HELLO, *options, env=environment(server))
     assert code == 6
     assert [event["code"] for event in ours.named("warning")] == ["avatar_bound"]
@@ -163,7 +164,20 @@ async def test_the_stock_avatar_is_heard_and_all_is_reported_before_the_end(
         finished = ours.named("playback_finished")
         assert [event["id"] for event in finished] == ["u1", "u2"]
         assert not any(event["interrupted"] for event in finished)
-        assert ours.events[-1]["delay_median_ms"] < 1_000
+        assert ours.events[-1]["delay_median_ms"] < 2_000
         await wait_until(lambda: viewer.silent_for() > 0.5, 5, "silence after it")
         assert viewer.heard_seconds() > samples(HELLO).size / RATE
         assert worker.alive
+
+
+async def test_a_disk_that_is_full_does_not_end_the_show(
+    server: LocalServer, room_name: str, tmp_path: Path
+) -> None:
+    async with wire_avatar(server, room_name, plays=True) as avatar:
+        command = ("play", HELLO, "--room", room_name, "--json")
+        full = os.open("/dev/full", os.O_WRONLY)
+        async with program(tmp_path, *command, env=environment(server), stdout=full) as ours:
+            os.close(full)
+            assert await ours.ended() == 0
+    assert [stream.payload for stream in avatar.streams] == [samples(HELLO).tobytes()]
+    assert ours.stderr == "micstream: nothing more is written: No space left on device\n"

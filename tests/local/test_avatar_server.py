@@ -76,7 +76,7 @@ async def test_an_avatar_joins_listens_and_ends_with_the_room(
             async with ours.sender.utterance() as utterance:
                 await utterance.write((b"\x00\x20" * 20 + b"\x00\xe0" * 20) * 400)
             await ours.until("playback_finished")
-        assert viewer.heard_seconds() > 0.5
+        await wait_until(lambda: viewer.heard_seconds() > 0.5, 5, "its sound")
         async with joined(server, room_name, "avatar-demo", kind="agent"):  # puts it out
             await wait_until(lambda: not avatars.server.sessions, 10, "its end")
 

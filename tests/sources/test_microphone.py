@@ -208,7 +208,7 @@ class TestLoss:
 
     async def test_a_device_that_falls_silent(self, monkeypatch: pytest.MonkeyPatch) -> None:
         installed(monkeypatch, FakeDevice("tired", blocks=[bytes(1_920)] * 2))
-        monkeypatch.setattr(microphone, "_SILENT_S", 0.05)
+        monkeypatch.setattr(microphone, "_SILENT_S", 0.5)
         pcm, error = await heard(Microphone())
         assert len(pcm) == 2 * 1_920
         assert "delivers nothing" in error.message

@@ -13,14 +13,17 @@ import jwt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from yarl import URL
 
 from micstream.avatar.token import mint
+from micstream.cli.stage import page
 from micstream.errors import InputError, MicstreamError, UsageError
 from micstream.events import StagePage
 from micstream.settings import Settings, load
+from micstream.stage import link as stage_link
 from micstream.stage import server as stage_server
 from micstream.stage.admission import is_key, key_for, named_as_here, passes
-from micstream.stage.link import link, qr
+from micstream.stage.link import is_known, link, qr
 from micstream.stage.look import Look
 from tests.support.staged import Staged, staged
 
@@ -157,6 +160,19 @@ def test_names_of_this_machine(host: str) -> None:
     assert named_as_here(host)
 
 
+async def test_and_the_names_that_it_was_given(client: aiohttp.ClientSession) -> None:
+    serving = page(
+        settings(), Look(), host="127.0.0.2", port=0, link_host="hall.test", tell=lambda _: None
+    )
+    async with serving as (address, _):
+        assert urlsplit(address).hostname == "hall.test"
+        port = urlsplit(address).port
+        for name, status in (("hall.test", 200), ("127.0.0.2", 200), ("127.0.0.3", 403)):
+            asked = client.get(f"http://127.0.0.2:{port}/", headers={"Host": f"{name}:{port}"})
+            async with asked as answer:
+                assert answer.status == status, name
+
+
 async def test_on_a_network_the_key_is_asked_for(
     lan: Staged, client: aiohttp.ClientSession
 ) -> None:
@@ -175,6 +191,9 @@ async def test_on_a_network_the_key_is_asked_for(
         assert answer.status == 200, "a slash left out"
         assert answer.url.path == f"/{key}/"
         assert answer.url.query_string == "fit=fill"
+    address = URL(f"{here(lan)}/{key}?background=%23204060", encoded=True)
+    async with client.get(address, allow_redirects=False) as answer:
+        assert answer.headers["Location"] == f"/{key}/?background=%23204060", "a colour stays one"
     async with client.post(f"{here(lan)}/{key}/session") as answer:
         assert answer.status == 200
 
@@ -285,9 +304,14 @@ async def test_a_page_that_is_not_built(tmp_path: Path, monkeypatch: pytest.Monk
     assert "make page" in caught.value.hint
 
 
-async def test_the_usual_port_or_else_a_free_one() -> None:
+async def test_the_usual_port_or_else_a_free_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert stage_server.PORT == 8420
+    async with staged(settings()) as any_free:
+        usual = urlsplit(any_free.address).port
+    monkeypatch.setattr(stage_server, "PORT", usual)
     async with staged(settings(), port=None) as one, staged(settings(), port=None) as two:
-        assert urlsplit(one.address).port != urlsplit(two.address).port
+        assert urlsplit(one.address).port == usual
+        assert urlsplit(two.address).port != usual
 
 
 async def test_a_port_that_is_taken() -> None:
@@ -312,6 +336,7 @@ async def test_a_host_that_is_not_ours(host: str) -> None:
             "wss://*.livekit.cloud https://*.livekit.cloud",
         ),
         ("https://h.example:7443/x", "wss://h.example:7443 https://h.example:7443"),
+        ("ws://[::1]:7880", "ws: http:"),
     ],
 )
 async def test_the_page_may_talk_to_its_own_servers_alone(
@@ -326,6 +351,19 @@ def test_links() -> None:
     assert link("::1", 80, "/") == "http://[::1]:80/"
     assert link("hall.local", 80, "/k/") == "http://hall.local:80/k/"
     assert "0.0.0.0" not in link(EVERYWHERE, 80, "/")
+    assert link("::", 80, "/").startswith("http://["), "who listens by IPv6 is reached by it"
+
+
+@pytest.mark.parametrize(("host", "known"), [("192.0.2.7", True), ("hall", True), ("::1", True)])
+def test_a_host_that_is_named_is_known(host: str, known: bool) -> None:
+    assert is_known(host) is known
+
+
+def test_where_no_router_is_the_link_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage_link, "own_address", lambda version=4: None)
+    assert not is_known(EVERYWHERE)
+    assert not is_known("::")
+    assert link(EVERYWHERE, 80, "/") == "http://127.0.0.1:80/"
 
 
 def test_the_code_is_square_and_made_of_blocks() -> None:

@@ -92,7 +92,10 @@ async def send_pattern(
     me = participant.local_participant
     await me.publish_track(rtc.LocalAudioTrack.create_audio_track("avatar_audio", sound))
     if picture:
-        await me.publish_track(rtc.LocalVideoTrack.create_video_track("avatar_video", shown))
+        # In one size: which is sent of several is the encoder's affair on a busy machine, and the
+        # number is to be read in the picture's own.
+        whole = rtc.TrackPublishOptions(simulcast=False)
+        await me.publish_track(rtc.LocalVideoTrack.create_video_track("avatar_video", shown), whole)
     plane = backdrop(*size, tint)
     begun = time.monotonic()
     piece = 0

@@ -110,9 +110,7 @@ class VirtualMicrophone:
         before = self.listed("sink-inputs").count("\n")
         task = asyncio.create_task(self.speak(wav))
         try:
-            await wait_until(
-                lambda: self.listed("sink-inputs").count("\n") > before, 10, "something that plays"
-            )
+            await self._until_listed("sink-inputs", 10, "something that plays", more_than=before)
             yield
         finally:
             task.cancel()
@@ -120,7 +118,18 @@ class VirtualMicrophone:
 
     async def heard_by_someone(self, timeout: float = 10.0) -> None:
         """Until a program records from it: what is said before that is lost to it."""
-        await wait_until(lambda: self.listed("source-outputs"), timeout, "a recording program")
+        await self._until_listed("source-outputs", timeout, "a recording program")
+
+    async def _until_listed(
+        self, kind: str, timeout: float, what: str, *, more_than: int = 0
+    ) -> None:
+        """Until there are more of a kind; the loop goes on meanwhile."""
+        try:
+            async with asyncio.timeout(timeout):
+                while (await asyncio.to_thread(self.listed, kind)).count("\n") <= more_than:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"not within {timeout:g} s: {what}") from None
 
     def _has_sink(self) -> bool:
         assert self._server is not None and self._server.poll() is None, "pulseaudio has ended"
