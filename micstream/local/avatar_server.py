@@ -57,9 +57,15 @@ class _Refused(Exception):
 
 
 class AvatarServer:
-    """Takes orders and keeps the avatars' processes, one of them spare where `keeps_spare`."""
+    """Takes orders and keeps the avatars' processes, one of them spare where `keeps_spare`.
 
-    def __init__(self, key: str, avatars: Sequence[str], *, keeps_spare: bool) -> None:
+    `stock`: livekit-agents' own, in place of the demo's, whose picture is there before its sender.
+    """
+
+    def __init__(
+        self, key: str, avatars: Sequence[str], *, keeps_spare: bool, stock: bool = False
+    ) -> None:
+        self._stock = stock
         self._key = key.encode()
         self._avatars = frozenset(avatars)
         self._keeps_spare = keeps_spare
@@ -87,7 +93,7 @@ class AvatarServer:
             await spent[0].aclose()
         if self._spare is None:
             stack = AsyncExitStack()
-            self._spare = stack, await stack.enter_async_context(spare_avatar())
+            self._spare = stack, await stack.enter_async_context(spare_avatar(stock=self._stock))
 
     async def aclose(self) -> None:
         """End every avatar."""
@@ -210,6 +216,7 @@ async def avatar_server(
     host: str = LOOPBACK,
     port: int = 0,
     keeps_spare: bool = False,
+    stock: bool = False,
 ) -> AsyncIterator[tuple[AvatarServer, str]]:
     """A running server and its address; all its avatars end with the context.
 
@@ -217,7 +224,7 @@ async def avatar_server(
 
     Raises MicstreamError: code "extra_missing", or "port_taken".
     """
-    server = AvatarServer(key, avatars, keeps_spare=keeps_spare)
+    server = AvatarServer(key, avatars, keeps_spare=keeps_spare, stock=stock)
     runner = web.AppRunner(
         server.app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from micstream.local.avatar_server import avatar_server
 from micstream.local.server import LocalServer
 from tests.cli.test_cli_secrets import assert_nowhere
 from tests.support.avatar_servers import KEY, Avatars, hangs, repeats_all, says, scripted
@@ -86,6 +87,28 @@ async def test_in_and_out_again(
     code, ours = await run(tmp_path / "gone", "avatar", "status", env=ours_env)
     assert code == 6
     assert f"avatar-demo is not in the room {room_name!r}" in ours.stdout
+
+
+@pytest.mark.slow
+async def test_a_stock_worker_waits_for_its_sender_and_then_speaks(
+    server: LocalServer, room_name: str, tmp_path: Path
+) -> None:
+    async with (
+        avatar_server(KEY, ["demo"], stock=True) as (running, address),
+        bystander(server, room_name, avatar="avatar-demo") as viewer,
+    ):
+        ours_env = env(server, room_name, address)
+        code, ours = await run(tmp_path / "start", "avatar", "start", "--json", env=ours_env)
+        assert code == 0, ours
+        assert [event["code"] for event in ours.named("warning")] == ["no_picture_yet"]
+        code, ours = await run(tmp_path / "play", "play", HELLO, "--json", env=ours_env)
+        assert code == 0, ours
+        (finished,) = ours.named("playback_finished")
+        assert finished["interrupted"] is False
+        await until_heard(viewer, 1.0)
+        code, ours = await run(tmp_path / "stop", "avatar", "stop", "--json", env=ours_env)
+        assert [event["found"] for event in ours.named("avatar_stopped")] == [True]
+        await wait_until(lambda: not running.sessions, 10, "its process is gone too")
 
 
 async def test_what_the_server_refuses(
