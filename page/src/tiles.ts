@@ -84,7 +84,8 @@ export class Tiles implements Shown {
       this.arrange();
     };
     if ("requestVideoFrameCallback" in tile.video) tile.video.requestVideoFrameCallback(show);
-    else (tile.video as HTMLVideoElement).addEventListener("playing", show, { once: true });
+    // Its size is known from the first picture on; it may have been playing sound before.
+    else (tile.video as HTMLVideoElement).addEventListener("resize", show, { once: true });
   }
 
   private forget(tile: Tile): void {
