@@ -13,7 +13,7 @@ from chaos.catalogue import BY_NAME, ROWS
 from chaos.row import Outcome, Row, Times, late
 from chaos.run import attempt
 
-AT_ONCE = 3
+AT_ONCE = 2
 PATIENCE = 4.0
 """The bounds are for a machine that does nothing else; the tests' has company."""
 
