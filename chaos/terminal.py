@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import subprocess
-import termios
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 
 class Terminal:
@@ -27,13 +27,12 @@ class Terminal:
     ) -> subprocess.Popen[bytes]:
         """Run `command` in it, as the leader of its session."""
         running = subprocess.Popen(
-            command,
+            [sys.executable, "-I", "-S", "-c", _TAKE_TERMINAL, *command],
             stdin=self._theirs,
             stdout=self._theirs,
             stderr=self._theirs,
             env=dict(environment),
             start_new_session=True,
-            preexec_fn=_take_terminal,  # noqa: PLW1509 - one system call
         )
         os.close(self._theirs)
         return running
@@ -61,5 +60,9 @@ class Terminal:
             log.write(said)
 
 
-def _take_terminal() -> None:
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+# Not as a `preexec_fn`: see micstream/local/process.py.
+_TAKE_TERMINAL: Final = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""

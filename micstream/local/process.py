@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 POLL_S = 0.02
-PR_SET_PDEATHSIG = 1
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
@@ -42,17 +43,22 @@ def start(
 
     It gets a session of its own, so that Ctrl-C in the terminal reaches only us and we end it in
     order. On Linux the kernel ends it should we be killed without a chance to; it does so too when
-    the thread ends that called this. Raises OSError.
+    the thread ends that called this.
+
+    Raises:
+        OSError: there is no such program.
     """
+    words = [str(part) for part in command]
+    if shutil.which(words[0], path=environment.get("PATH")) is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), words[0])
     with open(log, "ab", opener=_private) as output:
         return subprocess.Popen(
-            [str(part) for part in command],
+            [*_dies_with_us(), *words],
             stdin=stdin,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=dict(environment),
             start_new_session=os.name == "posix",
-            preexec_fn=_die_with_parent(),  # noqa: PLW1509 - all it needs is there before the fork
         )
 
 
@@ -89,18 +95,27 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _die_with_parent() -> Callable[[], None] | None:
+def _dies_with_us() -> list[str]:
+    """The begin of a command that asks the kernel for that, and then becomes the rest of it.
+
+    Not a `preexec_fn`: that runs in a copy of this process in which the SDK's threads are missing
+    with what they held, and now and then waits for that for ever, and we for it.
+    """
     if sys.platform != "linux":
-        return None
-    try:
-        libc = ctypes.CDLL(None)
-    except OSError:  # a static Python: then without
-        return None
-    parent = os.getpid()
+        return []
+    return [sys.executable, "-I", "-S", "-c", _ASK_KERNEL, str(os.getpid())]
 
-    def ask_kernel() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # the parent went before the kernel was asked
-            os._exit(1)
 
-    return ask_kernel
+_ASK_KERNEL: Final = """
+import ctypes, os, signal, sys
+try:
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+except OSError:  # a static Python: then without
+    pass
+if os.getppid() != int(sys.argv[1]):  # it went before the kernel was asked
+    os._exit(1)
+try:
+    os.execvp(sys.argv[2], sys.argv[2:])
+except OSError as error:
+    sys.exit(f"{sys.argv[2]}: {error.strerror}")
+"""
