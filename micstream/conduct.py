@@ -45,6 +45,18 @@ async def conduct(
         await _cancel({working, stopping})
 
 
+async def beside(work: Coroutine[Any, Any, None], guard: Coroutine[Any, Any, None]) -> None:
+    """Do `work`, and `guard` beside it, which ends it only where it fails."""
+    working, guarding = asyncio.create_task(work), asyncio.create_task(guard)
+    try:
+        done, _ = await asyncio.wait({working, guarding}, return_when=asyncio.FIRST_COMPLETED)
+        if guarding in done:
+            guarding.result()
+        await working
+    finally:
+        await _cancel({working, guarding})
+
+
 async def _enter(
     stack: AsyncExitStack,
     performance: Performance,

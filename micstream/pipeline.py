@@ -214,12 +214,7 @@ class Performance:
         Raises:
             UsageError: the microphone is listened to, which has no end.
         """
-        if self._listening:
-            raise UsageError(
-                "another source cannot be spoken while the microphone is listened to",
-                hint="end listen() first, or have a Sender of its own for it",
-                code="busy",
-            )
+        self._refuse_while_listening()
         async with self._turn:
             await self._speak(source, cut=cut, patience=patience)
 
@@ -245,18 +240,21 @@ class Performance:
             AudioDeviceError: it cannot be opened the first time.
             UsageError: it is listened to already.
         """
-        if self._listening:
-            raise UsageError(
-                "the microphone is listened to already",
-                hint="a Sender has one microphone: have another for another one",
-                code="busy",
-            )
+        self._refuse_while_listening()
         self._listening = True
         try:
             async with self._turn:
                 await self._listen()
         finally:
             self._listening = False
+
+    def _refuse_while_listening(self) -> None:
+        if self._listening:
+            raise UsageError(
+                "the microphone is listened to already, and that has no end",
+                hint="end listen() first, or have another Sender for another source",
+                code="busy",
+            )
 
     async def _listen(self) -> None:
         self._awaits_microphone = True

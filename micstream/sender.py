@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Final, Self
 
 from micstream.avatar.utterance import Utterance
+from micstream.conduct import beside
 from micstream.events import Bye, Event
 from micstream.monitor import Monitor
 from micstream.pipeline import Performance
@@ -104,7 +105,9 @@ class Sender:
             UsageError: the microphone is listened to, which has no end.
         """
         patience = self._settings.wait_avatar or 0.0
-        await self._unless_failed(self._performance.speak(source, cut=cut, patience=patience))
+        performance = self._performance
+        work = performance.speak(source, cut=cut, patience=patience)
+        await beside(work, performance.wait_failed())
 
     async def listen(self) -> None:
         """Speak what the microphone hears, until cancelled.
@@ -114,20 +117,7 @@ class Sender:
             ConnectionFailed: we were put out of the room for good.
             UsageError: it is listened to already.
         """
-        await self._unless_failed(self._performance.listen())
-
-    async def _unless_failed(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do `work`, unless it is in vain."""
-        working = asyncio.create_task(work)
-        failing = asyncio.create_task(self._performance.wait_failed())
-        tasks = {working, failing}
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            await (working if working.done() else failing)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+        await beside(self._performance.listen(), self._performance.wait_failed())
 
     async def interrupt(self) -> None:
         """Close whatever utterance is open, and have the avatar drop what it holds."""

@@ -73,18 +73,9 @@ async def with_avatar(
 
     Ends with the work, or where the avatar cannot be had.
     """
-    bringing = asyncio.create_task(_bring(settings, monitor))
-    working = asyncio.create_task(work)
-    tasks = {bringing, working}
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        if bringing in done:
-            bringing.result()
-        await working
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+    from micstream.conduct import beside
+
+    await beside(work, _bring(settings, monitor))
 
 
 async def _bring(settings: Settings, monitor: Monitor) -> None:

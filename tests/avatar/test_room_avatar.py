@@ -123,4 +123,4 @@ def assert_played(ours: Voice, count: int) -> None:
     assert not any(event.interrupted for event in finished)
     assert [event.position_s for event in finished] == pytest.approx([LENGTH_S] * count, abs=0.05)
     for event in ours.named("playback_started"):
-        assert event.delay_ms < 2_000
+        assert event.delay_ms < 1_000

@@ -113,7 +113,8 @@ async def test_past_the_backlog_nothing_is_sent_until_the_avatar_has_caught_up(
         # Four times as fast as it is played: as if the avatar played that slowly.
         await ours.say(words(*[0.3] * 8), pace=0.25)
         assert (await ours.until("warning")).code == "backlog"
-        ended = await ours.until("utterance_ended")
+        await ours.until("utterance_ended")
+        (ended,) = ours.named("utterance_ended")
         assert ended.reason == "avatar"
         assert ended.duration_s < 2.0
         await until_accounted(ours)

@@ -146,7 +146,7 @@ async def test_lead_and_chunks_are_as_long_as_they_are_set(
         assert statistics.median(sizes[1:-1]) == chunk_ms, "as it is spoken"
         assert stream.closed_at is not None
         took = stream.closed_at - stream.opened_at
-        assert took == pytest.approx(sum(sizes) / 1000 - lead_ms / 1000, abs=0.8)
+        assert took == pytest.approx(sum(sizes) / 1000 - lead_ms / 1000, abs=0.3)
 
 
 async def test_a_collected_utterance_goes_out_at_once(server: LocalServer, room_name: str) -> None:
@@ -158,7 +158,7 @@ async def test_a_collected_utterance_goes_out_at_once(server: LocalServer, room_
         await wait_until(lambda: avatar.streams and avatar.streams[0].closed, 5, "its end")
         stream = avatar.streams[0]
         assert stream.closed_at is not None
-        assert stream.closed_at - stream.opened_at < 1.0, "it lasts two"
+        assert stream.closed_at - stream.opened_at < 0.5
         assert ours.named("utterance_started")[0].lead_ms == len(stream.payload) // 32
 
 

@@ -50,7 +50,7 @@ async def test_the_bundled_speech_on_a_server_of_its_own(
     bye = ours.events[-1]
     assert (bye["event"], bye["utterances"], bye["faults"]) == ("bye", len(labels()), 0)
     assert bye["dropped"] == 0
-    assert bye["delay_median_ms"] < 2_000
+    assert bye["delay_median_ms"] < 1_000
     finished = ours.named("playback_finished")
     assert len(finished) == len(labels())
     assert not any(event["interrupted"] for event in finished)

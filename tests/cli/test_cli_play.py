@@ -30,7 +30,7 @@ async def test_a_file_as_it_is(server: LocalServer, room_name: str, tmp_path: Pa
     (stream,) = avatar.streams
     assert stream.closed
     assert stream.payload == samples(HELLO).tobytes()
-    names = [event["event"] for event in ours.events if event["event"] != "backlog"]
+    names = [event["event"] for event in ours.events]
     assert names == [
         *("connection", "connection", "avatar_joined", "avatar_ready", "ready"),
         *("utterance_started", "utterance_ended", "playback_started", "playback_finished", "bye"),
@@ -49,12 +49,12 @@ async def test_every_so_often_and_several_times(
     short = tmp_path / "short.wav"
     soundfile.write(short, samples(HELLO)[:8_000], RATE)
     async with wire_avatar(server, room_name, plays=True) as avatar:
-        options = ("--every", "2", "--loop", "3", "--room", room_name)
+        options = ("--every", "0.8", "--loop", "3", "--room", room_name)
         code, ours = await run(tmp_path, "play", short, *options, env=environment(server))
     assert code == 0, ours
     assert [s.payload for s in avatar.streams] == [samples(HELLO)[:8_000].tobytes()] * 3
     starts = [stream.opened_at for stream in avatar.streams]
-    assert np.diff(starts) == pytest.approx([2.0, 2.0], abs=0.8)
+    assert np.diff(starts) == pytest.approx([0.8, 0.8], abs=0.25)
 
 
 async def test_fast_is_faster_than_it_is_spoken(
@@ -164,7 +164,7 @@ async def test_the_stock_avatar_is_heard_and_all_is_reported_before_the_end(
         finished = ours.named("playback_finished")
         assert [event["id"] for event in finished] == ["u1", "u2"]
         assert not any(event["interrupted"] for event in finished)
-        assert ours.events[-1]["delay_median_ms"] < 2_000
+        assert ours.events[-1]["delay_median_ms"] < 1_000
         await wait_until(lambda: viewer.silent_for() > 0.5, 5, "silence after it")
         assert viewer.heard_seconds() > samples(HELLO).size / RATE
         assert worker.alive

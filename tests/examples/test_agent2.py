@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from tests.support.program import environment, program
 from tests.support.rooms import Bystander, bystander
 from tests.support.sound import VirtualMicrophone
 from tests.support.speech import HELLO, SENTENCES
-from tests.support.waiting import wait_until
+from tests.support.waiting import until, wait_until
 
 pytestmark = [pytest.mark.room, pytest.mark.slow]
 
@@ -114,9 +113,7 @@ async def lose_the_avatar(server: LocalServer, room: str) -> None:
         there = (await people(server, room)).get(AVATAR)
         return there is not None and there.sid != lost
 
-    async with asyncio.timeout(45):
-        while not await is_back():  # noqa: ASYNC110 - the server is asked
-            await asyncio.sleep(0.2)
+    await until(is_back, "another avatar", 45)
 
 
 async def test_the_sender_as_a_task_in_the_agent(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import shutil
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from PIL import Image
 from playwright.async_api import Browser, CDPSession, Page, async_playwright
 
 from tests.support.pictured import Pixels
+from tests.support.waiting import until
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SIZE = (1280, 720)
@@ -170,16 +170,6 @@ async def shown(
         yield view
     finally:
         await context.close()
-
-
-async def until(
-    condition: Callable[[], Coroutine[Any, Any, object]], what: str, timeout: float = 30.0
-) -> None:
-    """Until this comes true of the page."""
-    end = asyncio.get_running_loop().time() + timeout
-    while not await condition():
-        assert asyncio.get_running_loop().time() < end, f"not within {timeout:g} s: {what}"
-        await asyncio.sleep(0.05)
 
 
 async def until_seen(view: Shown, count: int = 1) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from micstream.local import process
-from tests.support.waiting import wait_until
+from tests.support.waiting import until, wait_until
 
 PROGRAMS = {"pulseaudio": "pulseaudio", "paplay": "pulseaudio-utils", "pactl": "pulseaudio-utils"}
 SINK = "vmic"
@@ -124,12 +124,11 @@ class VirtualMicrophone:
         self, kind: str, timeout: float, what: str, *, more_than: int = 0
     ) -> None:
         """Until there are more of a kind; the loop goes on meanwhile."""
-        try:
-            async with asyncio.timeout(timeout):
-                while (await asyncio.to_thread(self.listed, kind)).count("\n") <= more_than:  # noqa: ASYNC110
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            raise AssertionError(f"not within {timeout:g} s: {what}") from None
+
+        async def more() -> bool:
+            return (await asyncio.to_thread(self.listed, kind)).count("\n") > more_than
+
+        await until(more, what, timeout)
 
     def _has_sink(self) -> bool:
         assert self._server is not None and self._server.poll() is None, "pulseaudio has ended"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 
 async def wait_until(
@@ -20,6 +21,16 @@ async def wait_until(
     except TimeoutError:
         said = what() if callable(what) else what
         raise AssertionError(f"not within {timeout:g} s: {said or condition}") from None
+
+
+async def until(
+    condition: Callable[[], Coroutine[Any, Any, object]], what: str, timeout: float = 30.0
+) -> None:
+    """The same where it has to be asked for: of a page, of a server."""
+    end = asyncio.get_running_loop().time() + timeout
+    while not await condition():
+        assert asyncio.get_running_loop().time() < end, f"not within {timeout:g} s: {what}"
+        await asyncio.sleep(0.05)
 
 
 async def stays(condition: Callable[[], object], seconds: float, what: str) -> None:
