@@ -21,11 +21,11 @@ from livekit import rtc
 
 from bench.report import Figures, dump, parser, show
 from bench.senders import MICSTREAM, tell
-from micstream.local.avatar import local_avatar
-from micstream.local.avatar_server import avatar_server
-from micstream.local.server import LocalServer, find_server, local_server
-from tests.support.program import environment
-from tests.support.rooms import joined
+from micstream.demo.avatar import local_avatar
+from micstream.demo.avatar_server import avatar_server
+from micstream.demo.server import LocalServer, find_server, local_server
+from testbed.program import environment
+from testbed.rooms import joined
 
 ROUNDS, QUICK_ROUNDS = 10, 3
 SENDER = "external-audio-sender"

@@ -27,9 +27,9 @@ from bench.recording import ears
 from bench.report import Figures, dump, parser, show
 from bench.senders import AGENTS, MICSTREAM, OURS, WEBRTC, Sender, running, stage, tell
 from bench.spoken import bundled_speech
-from micstream.local.server import find_server, local_server
-from tests.support.sound import virtual_microphone
-from tests.support.waiting import wait_until
+from micstream.demo.server import find_server, local_server
+from testbed.sound import virtual_microphone
+from testbed.waiting import wait_until
 
 COMPARED = (OURS, WEBRTC, AGENTS)
 ROUNDS, QUICK_ROUNDS = 3, 1

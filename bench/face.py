@@ -32,14 +32,14 @@ from livekit import rtc
 from bench.report import Figures, dump, parser, show
 from bench.senders import tell
 from bench.spoken import bundled_speech
-from micstream.avatar.token import mint_avatar
-from micstream.local import process
-from micstream.local.face import CHARACTERS, Face
-from micstream.local.lips import PIECE_S, Lips
-from micstream.local.motion import Mood, Performer
-from micstream.local.server import LocalServer, find_server, local_server
-from tests.support.rooms import CLEAR_BUFFER, FINISHED, STARTED, TOPIC, joined
-from tests.support.waiting import wait_until
+from micstream.demo import process
+from micstream.demo.face import CHARACTERS, Face
+from micstream.demo.lips import PIECE_S, Lips
+from micstream.demo.motion import Mood, Performer
+from micstream.demo.server import LocalServer, find_server, local_server
+from micstream.room.token import mint_avatar
+from testbed.rooms import CLEAR_BUFFER, FINISHED, STARTED, TOPIC, joined
+from testbed.waiting import wait_until
 
 ROUNDS, QUICK_ROUNDS = 3, 1
 WINDOW_S, QUICK_WINDOW_S = 20.0, 8.0
@@ -50,10 +50,10 @@ _UNWATCHED_S = 12.0
 """Until the server has told the encoder that nobody watches; the face rests before that."""
 _SOURCES = Path(__file__).resolve().parents[1]
 _WORKERS = {
-    "face": ("the demo's avatar", ("micstream.local.avatar",)),
+    "face": ("the demo's avatar", ("micstream.demo.avatar",)),
     "still": ("a still picture", ("bench.peers.picture", "still")),
     "sizes": ("three sizes", ("bench.peers.picture", "sizes")),
-    "unwatched": ("nobody watches", ("micstream.local.avatar",)),
+    "unwatched": ("nobody watches", ("micstream.demo.avatar",)),
 }
 
 

@@ -45,8 +45,8 @@ from micstream.pipeline import make_cutter
 from micstream.settings import load
 from micstream.speech.cutter import Cutter
 from micstream.speech.events import Onset
-from tests.support.rooms import Bystander
-from tests.support.waiting import wait_until
+from testbed.rooms import Bystander
+from testbed.waiting import wait_until
 
 PROMPT_MS = 150
 RUNS, UTTERANCES = 3, 20

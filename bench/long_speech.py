@@ -27,8 +27,8 @@ from bench.report import Figures, dump, parser, show
 from bench.spoken import bundled_speech
 from micstream.audio.format import SPEECH
 from micstream.cutting import read_labels
+from micstream.demo.assets import bundled
 from micstream.errors import MicstreamError
-from micstream.local.assets import bundled
 from micstream.pipeline import make_cutter
 from micstream.settings import load
 from micstream.speech.events import End, EndReason

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from tests.support.rooms import Bystander
-from tests.support.sound import SINK, VirtualMicrophone
+from testbed.rooms import Bystander
+from testbed.sound import SINK, VirtualMicrophone
 
 RATE = 16_000
 _NATIVE_RATE = 48_000

@@ -34,10 +34,11 @@ from bench.peers import cutters
 from bench.picture import write_picture
 from bench.report import Figures, dump, parser, show
 from bench.scoring import Found, Tally, tally
-from micstream import knobs, settings
+from micstream import settings
 from micstream.audio.format import SPEECH
 from micstream.errors import InputError, MicstreamError
 from micstream.pipeline import make_cutter
+from micstream.settings import table as knobs
 from micstream.speech.cutter import Cutter
 from micstream.speech.events import End, Onset
 

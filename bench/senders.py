@@ -16,13 +16,13 @@ from typing import Any
 
 from bench.recording import Ears, Samples, ears
 from bench.spoken import write_wav
-from micstream.local import process
-from micstream.local.avatar import IDENTITY as AVATAR
-from micstream.local.avatar import AvatarProcess, local_avatar
-from micstream.local.server import LocalServer, find_server, local_server
-from tests.support.rooms import Bystander, bystander
-from tests.support.sound import VirtualMicrophone, virtual_microphone
-from tests.support.waiting import wait_until
+from micstream.demo import process
+from micstream.demo.avatar import IDENTITY as AVATAR
+from micstream.demo.avatar import AvatarProcess, local_avatar
+from micstream.demo.server import LocalServer, find_server, local_server
+from testbed.rooms import Bystander, bystander
+from testbed.sound import VirtualMicrophone, virtual_microphone
+from testbed.waiting import wait_until
 
 IDENTITY = "external-audio-sender"
 ROOM = "bench"

@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 
 from bench.recording import RATE, Samples
-from micstream.local.assets import bundled
+from micstream.demo.assets import bundled
 
 _PAUSE_S = (1.2, 2.0)
 _LEAD_IN_S = 1.5

@@ -41,16 +41,16 @@ from bench.recording import RATE, Recording, ears
 from bench.report import Figures, dump, parser, show
 from bench.senders import IDENTITY, MICSTREAM, tell
 from bench.watched import Watched, watched
-from micstream.local import process
-from micstream.local.avatar import IDENTITY as AVATAR
-from micstream.local.avatar import local_avatar
-from micstream.local.server import LocalServer, find_server, local_server
-from tests.support.pictured import FPS, number_of
-from tests.support.rooms import Bystander, bystander, joined, token
-from tests.support.sound import virtual_microphone
-from tests.support.speech import MONOLOGUE
-from tests.support.staged import settings_for, staged
-from tests.support.waiting import wait_until
+from micstream.demo import process
+from micstream.demo.avatar import IDENTITY as AVATAR
+from micstream.demo.avatar import local_avatar
+from micstream.demo.server import LocalServer, find_server, local_server
+from testbed.pictured import FPS, number_of
+from testbed.rooms import Bystander, bystander, joined, token
+from testbed.sound import virtual_microphone
+from testbed.speech import MONOLOGUE
+from testbed.staged import settings_for, staged
+from testbed.waiting import wait_until
 
 ROOM = "bench"
 PATTERN = "avatar-pattern"

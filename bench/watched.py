@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from tests.support.browser import Shown, browser, shown
+from testbed.browser import Shown, browser, shown
 
 _PROBE = """
 (() => {

@@ -19,7 +19,7 @@ from chaos import report
 from chaos.catalogue import BY_NAME, ROWS
 from chaos.row import Outcome, Row
 from chaos.run import attempt
-from micstream.local.server import find_server
+from micstream.demo.server import find_server
 
 
 def main() -> int:

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 from chaos.terminal import Terminal
-from micstream.local import process
+from micstream.demo import process
 
 _POLL_S = 0.01
 

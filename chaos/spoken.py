@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from tests.support.speech import RATE, SENTENCES, labels, samples
+from testbed.speech import RATE, SENTENCES, labels, samples
 
 _SECONDS = (2.6, 3.3)
 """Long enough for a fault in their middle, short enough to wait for the next one."""

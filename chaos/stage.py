@@ -20,14 +20,14 @@ import numpy as np
 from chaos import spoken
 from chaos.sender import Sender, Told, sender
 from chaos.terminal import Terminal
+from micstream.demo import process
+from micstream.demo.avatar import AvatarProcess, local_avatar
+from micstream.demo.server import LocalServer
 from micstream.errors import MicstreamError
-from micstream.local import process
-from micstream.local.avatar import AvatarProcess, local_avatar
-from micstream.local.server import LocalServer
-from tests.support.program import environment
-from tests.support.rooms import Bystander, bystander
-from tests.support.sound import SINK, VirtualMicrophone, virtual_microphone
-from tests.support.waiting import wait_until
+from testbed.program import environment
+from testbed.rooms import Bystander, bystander
+from testbed.sound import SINK, VirtualMicrophone, virtual_microphone
+from testbed.waiting import wait_until
 
 T = TypeVar("T")
 

@@ -60,7 +60,7 @@ class Terminal:
             log.write(said)
 
 
-# Not as a `preexec_fn`: see micstream/local/process.py.
+# Not as a `preexec_fn`: see micstream/demo/process.py.
 _TAKE_TERMINAL: Final = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from micstream import events
-    from micstream.avatar.start import start_avatar
-    from micstream.avatar.utterance import AvatarGone, Utterance, UtteranceClosed
+    from micstream.avatars.start import start_avatar
     from micstream.errors import (
         AudioDeviceError,
         AvatarUnavailable,
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
         MicstreamError,
         UsageError,
     )
+    from micstream.room.utterance import AvatarGone, Utterance, UtteranceClosed
     from micstream.sender import Sender
     from micstream.settings import Settings
     from micstream.sources.files import FileSource
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "AudioDeviceError": "errors",
-    "AvatarGone": "avatar.utterance",
+    "AvatarGone": "room.utterance",
     "AvatarUnavailable": "errors",
     "Block": "sources.source",
     "ConnectionFailed": "errors",
@@ -45,9 +45,9 @@ _HOME = {
     "Settings": "settings",
     "Source": "sources.source",
     "UsageError": "errors",
-    "Utterance": "avatar.utterance",
-    "UtteranceClosed": "avatar.utterance",
-    "start_avatar": "avatar.start",
+    "Utterance": "room.utterance",
+    "UtteranceClosed": "room.utterance",
+    "start_avatar": "avatars.start",
 }
 
 __all__ = [

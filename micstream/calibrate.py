@@ -14,8 +14,8 @@ from micstream.audio.format import SAMPLE_WIDTH, SPEECH
 from micstream.audio.levels import FLOOR_DB
 from micstream.audio.meter import Meter, Reading
 from micstream.audio.resample import Resampler
-from micstream.calibration import Calibration
 from micstream.errors import AudioDeviceError, MicstreamError
+from micstream.settings.calibration import Calibration
 from micstream.sources.microphone import Microphone
 
 _SETTLE_BYTES: Final = SPEECH.samples(300) * SAMPLE_WIDTH

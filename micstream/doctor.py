@@ -20,9 +20,6 @@ from micstream.audio.levels import FLOOR_DB, rms_db
 from micstream.audio.meter import Meter, Reading
 from micstream.audio.resample import Resampler
 from micstream.audio.watch import HUM_HINT, HUM_LEVEL_DB, HUM_OVER_DB
-from micstream.avatar import address, presence
-from micstream.avatar.connect import credentials, visit
-from micstream.avatar.room import AvatarRoom
 from micstream.errors import (
     AudioDeviceError,
     AvatarUnavailable,
@@ -31,6 +28,9 @@ from micstream.errors import (
     UsageError,
 )
 from micstream.monitor import Monitor
+from micstream.room import address, presence
+from micstream.room.connect import credentials, visit
+from micstream.room.room import AvatarRoom
 from micstream.settings import Settings
 from micstream.sources import portaudio
 from micstream.sources.microphone import Microphone

@@ -11,15 +11,15 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any, Final, Self
 
-from micstream import calibration, events
-from micstream.avatar import address, notices
-from micstream.avatar.cast import Cast
-from micstream.avatar.role import LEAVE_S
-from micstream.avatar.room import AvatarRoom
+from micstream import events, notices
 from micstream.cleaning import Cleaner
 from micstream.errors import AudioDeviceError, MicstreamError, UsageError
 from micstream.monitor import Monitor
-from micstream.settings import Settings
+from micstream.room import address
+from micstream.room.cast import Cast
+from micstream.room.role import LEAVE_S
+from micstream.room.room import AvatarRoom
+from micstream.settings import Settings, calibration
 from micstream.sound_path import SoundPath
 from micstream.sources import portaudio
 from micstream.sources.microphone import Microphone

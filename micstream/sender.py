@@ -9,11 +9,11 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Final, Self
 
-from micstream.avatar.utterance import Utterance
 from micstream.conduct import beside
 from micstream.events import Bye, Event
 from micstream.monitor import Monitor
 from micstream.pipeline import Performance
+from micstream.room.utterance import Utterance
 from micstream.settings import Settings, load
 from micstream.sources.source import Source
 from micstream.speech.cutter import Gate

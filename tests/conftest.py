@@ -18,12 +18,12 @@ from typing import Any, TypeVar
 import hypothesis
 import pytest
 
+from micstream.demo.avatar import AvatarProcess, local_avatar
+from micstream.demo.avatar_server import avatar_server
+from micstream.demo.server import LocalServer, find_server
 from micstream.errors import MicstreamError
-from micstream.local.avatar import AvatarProcess, local_avatar
-from micstream.local.avatar_server import avatar_server
-from micstream.local.server import LocalServer, find_server
+from testbed.sound import VirtualMicrophone, virtual_microphone
 from tests.support.avatar_servers import KEY, Avatars
-from tests.support.sound import VirtualMicrophone, virtual_microphone
 
 SENDER = "external-audio-sender"
 T = TypeVar("T")

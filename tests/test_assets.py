@@ -13,8 +13,8 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from micstream.demo.assets import bundled
 from micstream.errors import InputError
-from micstream.local.assets import bundled
 
 ROOT = Path(__file__).resolve().parents[1]
 RATE = 16_000

@@ -23,9 +23,9 @@ from micstream.speech.cutter import Cutter, Gate
 from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech
 from micstream.speech.segmenter import SegmenterOptions
 from micstream.speech.whole import Whole
+from testbed.speech import RATE, SENTENCES, Samples, samples
 from tests.support.chunks import chunked, cuts
 from tests.support.scripted import FRAME, ScriptedDetector, utterances
-from tests.support.speech import RATE, SENTENCES, Samples, samples
 from tests.support.tones import tone
 
 OPTIONS = SegmenterOptions(

@@ -10,9 +10,9 @@ import pytest
 import typer.main
 from typer.core import TyperGroup
 
-from micstream import knobs
 from micstream.cli import app
-from micstream.local.binary import VERSION
+from micstream.demo.binary import VERSION
+from micstream.settings import table as knobs
 from tools.compose import FILE, VARIABLE, in_order, services
 from tools.image_check import instructions
 
@@ -34,8 +34,8 @@ SECRETS = {
 OTHERS = {
     "LIVEKIT_CONFIG": "livekit-server's own",
     "PULSE_SERVER": "PulseAudio's own",
-    "MICSTREAM_AVATARS": "micstream/local/avatar_server.py",
-    "MICSTREAM_AVATAR_SERVER": "micstream/local/avatar_server.py",
+    "MICSTREAM_AVATARS": "micstream/demo/avatar_server.py",
+    "MICSTREAM_AVATAR_SERVER": "micstream/demo/avatar_server.py",
     "AGENT2_SOUND": "examples/agent2/agent.py",
 }
 

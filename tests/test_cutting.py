@@ -11,7 +11,7 @@ from micstream.cutting import CutFile, cut_file, read_labels, write_labels
 from micstream.errors import InputError
 from micstream.pipeline import make_detector
 from micstream.settings import Settings, load
-from tests.support.speech import SENTENCES, labels, samples
+from testbed.speech import SENTENCES, labels, samples
 
 
 def cut(**flags: object) -> tuple[CutFile, Settings]:

@@ -11,9 +11,10 @@ import typer.main
 from typer.core import TyperGroup, TyperOption
 
 import micstream
-from micstream import events, knobs
-from micstream.avatar.lead import MOST_MS, STUTTER_MS
+from micstream import events
 from micstream.cli import app
+from micstream.delivery.prebuffer import MOST_MS, STUTTER_MS
+from micstream.settings import table as knobs
 from micstream.speech.presets import TUNINGS
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -22,17 +22,17 @@ from livekit import rtc
 from typer.core import TyperGroup
 
 from micstream.audio.wav import parse_header
-from micstream.avatar import wire
-from micstream.avatar.playback import Playback
 from micstream.cli import app
+from micstream.delivery import wire
 from micstream.errors import InputError, UsageError
 from micstream.events import Event
-from micstream.knobs import KNOBS
 from micstream.monitor import Monitor
+from micstream.room.playback import Playback
 from micstream.settings import Settings, load
+from micstream.settings.table import KNOBS
 from micstream.sources.files import FileSource
 from micstream.sources.stdin import StdinSource
-from tests.support.speech import HELLO, SENTENCES
+from testbed.speech import HELLO, SENTENCES
 
 # The folder of a test is the same for all of its inputs, and each writes its files anew.
 one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -18,7 +18,7 @@ ORDER = (
     "__main__",
     "cli",
     "sender",
-    "local",
+    "demo",
     "view",
     "stage",
     "doctor",
@@ -29,12 +29,13 @@ ORDER = (
     "sound_path",
     "cleaning",
     "sources",
-    "avatar",
+    "avatars",
+    "room",
     "monitor",
+    "delivery",
+    "notices",
     "events",
     "settings",
-    "calibration",
-    "knobs",
     "speech",
     "audio",
     "errors",
@@ -43,13 +44,9 @@ ORDER = (
 PURE = (
     "audio/**/*.py",
     "speech/**/*.py",
-    "avatar/transit.py",
-    "avatar/gather.py",
-    "avatar/late.py",
-    "avatar/lead.py",
-    "avatar/ledger.py",
-    "avatar/wire.py",
-    "knobs.py",
+    "delivery/**/*.py",
+    "notices.py",
+    "settings/table.py",
 )
 IMPURE = {
     "asyncio",
@@ -139,9 +136,9 @@ def test_the_pure_knows_neither_loop_nor_clock_nor_device(file: Path) -> None:
 
 def test_within_the_avatars_room_the_pure_imports_only_the_pure() -> None:
     for name in ("ledger", "wire"):
-        source = (PACKAGE / f"avatar/{name}.py").read_text("utf-8")
+        source = (PACKAGE / f"delivery/{name}.py").read_text("utf-8")
         ours = {module for module in imports(source) if module.startswith("micstream.")}
-        assert ours <= {"micstream.avatar.wire"}
+        assert ours <= {"micstream.delivery.wire"}
 
 
 LIGHT = """

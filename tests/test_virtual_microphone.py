@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from micstream.local import process
-from tests.support.sound import VirtualMicrophone
-from tests.support.waiting import wait_until
+from micstream.demo import process
+from testbed.sound import VirtualMicrophone
+from testbed.waiting import wait_until
 
 pytestmark = pytest.mark.sound
 

@@ -29,11 +29,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from micstream.local import process
-from micstream.local.server import find_server
-from tests.support.rooms import bystander
-from tests.support.speech import HELLO, samples, stretches
-from tests.support.waiting import wait_until
+from micstream.demo import process
+from micstream.demo.server import find_server
+from testbed.rooms import bystander
+from testbed.speech import HELLO, samples, stretches
+from testbed.waiting import wait_until
 from tools import image_check
 from tools.compose import Service, in_order, services
 from tools.image_check import Stage

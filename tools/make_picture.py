@@ -18,8 +18,8 @@ from PIL import Image
 from rich.console import Console
 from rich.text import Text
 
-from micstream.local.avatar import IDENTITY as AVATAR
-from micstream.local.face import Face, Pose, character
+from micstream.demo.avatar import IDENTITY as AVATAR
+from micstream.demo.face import Face, Pose, character
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 LINES = 22

@@ -1,4 +1,4 @@
-"""An avatar that is a test pattern (see tests.support.pictured), in a process of its own.
+"""An avatar that is a test pattern (see testbed.pictured), in a process of its own.
 
 Settings come by environment: LIVEKIT_URL, LIVEKIT_TOKEN, and PATTERN_SWAYS for a picture that
 moves as a whole. SIGTERM ends it.
@@ -12,7 +12,7 @@ import signal
 
 from livekit import rtc
 
-from tests.support.pictured import send_pattern
+from testbed.pictured import send_pattern
 
 SIZE = (1280, 720)
 TINT = (46, 58, 110)

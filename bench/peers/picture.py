@@ -12,8 +12,8 @@ import asyncio
 import os
 import sys
 
-from micstream.local import worker
-from micstream.local.face import Canvas, Face, Pose
+from micstream.demo import worker
+from micstream.demo.face import Canvas, Face, Pose
 
 
 class Still(Face):

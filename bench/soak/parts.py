@@ -26,15 +26,15 @@ from bench.recording import RATE, Recording, Samples, heard_by
 from bench.senders import OURS, ROOM, Sender, running, stage, tell
 from bench.soak.record import Record, Watch
 from bench.spoken import Utterance, conversation, laid_out, write_pieces, write_wav
-from micstream.local.avatar import IDENTITY as AVATAR
-from micstream.local.server import find_server, local_server
+from micstream.demo.avatar import IDENTITY as AVATAR
+from micstream.demo.server import find_server, local_server
 from micstream.pipeline import make_cutter, make_path
 from micstream.settings import load
 from micstream.sources.files import FileSource
 from micstream.sources.source import Block
 from micstream.speech.events import End, EndReason, Speech
-from tests.support.rooms import ReceivedStream, wire_avatar
-from tests.support.waiting import wait_until
+from testbed.rooms import ReceivedStream, wire_avatar
+from testbed.waiting import wait_until
 
 IDLE = Sender("idle", "a room alone", (sys.executable, "-m", "bench.peers.idle"))
 _WATCHED = (sys.executable, "-m", "bench.soak.watched")

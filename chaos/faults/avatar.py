@@ -11,8 +11,8 @@ from livekit import rtc
 
 from chaos.row import Row, Times
 from chaos.stage import AVATAR, Stage
-from tests.support.rooms import CLEAR_BUFFER, WireAvatar, wire_avatar
-from tests.support.waiting import stays, wait_until
+from testbed.rooms import CLEAR_BUFFER, WireAvatar, wire_avatar
+from testbed.waiting import stays, wait_until
 
 _BACK_S = 6.0
 _GONE = ("avatar_left", "avatar_silent", "connection", "warning")

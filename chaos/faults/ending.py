@@ -11,8 +11,8 @@ from chaos.faults.avatar import open_with_wire_avatar
 from chaos.faults.network import open_on_a_line
 from chaos.row import Row, Times
 from chaos.stage import Stage
-from tests.support.speech import HELLO, SENTENCES
-from tests.support.waiting import stays, wait_until
+from testbed.speech import HELLO, SENTENCES
+from testbed.waiting import stays, wait_until
 
 _END_S = 2.0
 _AFTERMATH_S = 26.0
@@ -230,7 +230,7 @@ ROWS = (
     _end(
         "error-speaker",
         "an exception where the sound goes out",
-        lambda s: _error_in(s, "micstream.avatar.utterance", "Utterance", "write", "self, pcm"),
+        lambda s: _error_in(s, "micstream.room.utterance", "Utterance", "write", "self, pcm"),
     ),
     _end_amid("silent", "SIGTERM, and the avatar answers nothing", _avatar_silent),
     _end_amid("cut", "SIGTERM, and nothing gets through to the server", _network_cut),

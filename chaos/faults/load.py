@@ -12,7 +12,7 @@ from itertools import pairwise
 from chaos.row import Row, Times
 from chaos.sender import Told
 from chaos.stage import Stage
-from micstream.local import process
+from micstream.demo import process
 
 _STALL_S = 0.5
 _BUSY_S = 15.0

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from chaos.row import Row, Times
 from chaos.stage import Stage
-from tests.support.sound import SINK
-from tests.support.waiting import stays
+from testbed.sound import SINK
+from testbed.waiting import stays
 
 _BACK_S = 5.0
 _ZEROS_S = 12.0

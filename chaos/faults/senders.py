@@ -6,8 +6,8 @@ import time
 
 from chaos.row import Row, Times
 from chaos.stage import IDENTITY, Stage
-from tests.support.rooms import joined
-from tests.support.waiting import stays
+from testbed.rooms import joined
+from testbed.waiting import stays
 
 
 async def _second_sender(stage: Stage) -> Times:

@@ -11,8 +11,8 @@ from livekit import api
 from chaos.row import Row, Times
 from chaos.sender import Told
 from chaos.stage import IDENTITY, Stage
-from micstream.avatar.token import mint
-from tests.support.waiting import wait_until
+from micstream.room.token import mint
+from testbed.waiting import wait_until
 
 _REJOIN_S = 12.0
 _LIFE_S = 15.0
@@ -74,7 +74,7 @@ async def _room_gone(stage: Stage) -> Times:
 
 _SHORT_LIFE = f"""
 import datetime
-from micstream.avatar import connect
+from micstream.room import connect
 connect.TOKEN_LIFE = datetime.timedelta(seconds={_LIFE_S - _LEEWAY_S})
 """
 

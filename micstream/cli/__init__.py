@@ -91,7 +91,7 @@ def _run() -> int:
     except SystemExit as end:  # how typer ends, after its own messages and a closed stdout too
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except Exception:
-        from micstream.avatar.redact import redact
+        from micstream.room.redact import redact
 
         sys.stderr.write(redact(traceback.format_exc()))
         return 1

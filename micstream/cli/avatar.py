@@ -13,8 +13,8 @@ import typer
 from micstream.cli.options import CONNECTION, START, Flags, Output, takes
 
 if TYPE_CHECKING:
-    from micstream.avatar.admin import Standing
     from micstream.monitor import Monitor
+    from micstream.room.admin import Standing
     from micstream.settings import Settings
 
 # A token given leads one participant into the room; here more is needed.
@@ -81,8 +81,8 @@ def start(flags: Flags, output: Output) -> None:
 
 
 async def _start_and_wait(settings: Settings, monitor: Monitor) -> None:
-    from micstream.avatar.arrival import watching
-    from micstream.avatar.start import WAIT_S, Progress, bring, doubts, order
+    from micstream.avatars.arrival import watching
+    from micstream.avatars.start import WAIT_S, Progress, bring, doubts, order
 
     wanted = order(settings)
     for doubt in doubts(settings):
@@ -141,10 +141,10 @@ def stop(flags: Flags, output: Output) -> None:
 
       micstream avatar stop --room show --avatar avatar-anna
     """
-    from micstream.avatar.admin import remove
     from micstream.cli.perform import make_view
     from micstream.errors import UsageError
     from micstream.events import AvatarStopped
+    from micstream.room.admin import remove
 
     settings, found = _look(flags, output)
     if len(found) > 1:
@@ -159,8 +159,8 @@ def stop(flags: Flags, output: Output) -> None:
 
 
 def _look(flags: Flags, output: Output) -> tuple[Settings, list[Standing]]:
-    from micstream.avatar.admin import find
     from micstream.cli.perform import quiet_libraries
+    from micstream.room.admin import find
     from micstream.settings import load
 
     settings = load(**flags)

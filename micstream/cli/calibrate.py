@@ -58,7 +58,7 @@ def calibrate(
     settings = load(**flags)
     quiet_libraries(verbose=output.verbose)
 
-    from micstream import calibration
+    from micstream.settings import calibration
     from micstream.sources.microphone import Microphone
 
     microphone = Microphone(settings.device, channel=settings.channel)

@@ -57,7 +57,7 @@ async def _run(flags: Flags, output: Output, *, play: bool, stage: bool) -> None
     from micstream.cli.perform import end_on_signals, perform_with, quiet_libraries
     from micstream.cli.play import play_files
     from micstream.cli.stage import beside_demo
-    from micstream.local.assets import bundled
+    from micstream.demo.assets import bundled
 
     quiet_libraries(verbose=output.verbose)
     stop = asyncio.Event()
@@ -97,8 +97,8 @@ async def _run(flags: Flags, output: Output, *, play: bool, stage: bool) -> None
 
 async def _prepare(stack: AsyncExitStack, flags: Flags) -> Settings:
     """A room with an avatar in it, brought there as any other: by its server."""
-    from micstream.avatar.start import ask, order
-    from micstream.local.avatar_server import avatar_server
+    from micstream.avatars.start import ask, order
+    from micstream.demo.avatar_server import avatar_server
 
     key = secrets.token_urlsafe(24)
     # First of all: the avatar gets ready while the room is found.
@@ -112,10 +112,10 @@ async def _prepare(stack: AsyncExitStack, flags: Flags) -> Settings:
 
 async def _find_room(stack: AsyncExitStack, flags: Flags) -> Settings:
     """The server to use and a room of our own on it."""
-    from micstream.avatar.address import shown
-    from micstream.avatar.connect import credentials
+    from micstream.demo.server import find_server, local_server
     from micstream.errors import UsageError
-    from micstream.local.server import find_server, local_server
+    from micstream.room.address import shown
+    from micstream.room.connect import credentials
     from micstream.settings import load
 
     room = f"demo-{secrets.token_hex(3)}"

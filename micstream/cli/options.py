@@ -9,7 +9,16 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from micstream.knobs import CLEANING, CUTTING, KNOBS, MICROPHONE, ROOM, SENDING, STARTING, Knob
+from micstream.settings.table import (
+    CLEANING,
+    CUTTING,
+    KNOBS,
+    MICROPHONE,
+    ROOM,
+    SENDING,
+    STARTING,
+    Knob,
+)
 
 Flags = dict[str, Any]
 """Settings given as options, by name; None where not given."""

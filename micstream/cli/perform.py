@@ -13,10 +13,10 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from micstream import events
-from micstream.avatar.redact import Redacting
 from micstream.cli.options import Flags, Output
 from micstream.errors import MicstreamError
 from micstream.monitor import Listener, Monitor
+from micstream.room.redact import Redacting
 from micstream.settings import Settings, load
 from micstream.speech import silero
 from micstream.view.json_lines import JsonLines
@@ -80,7 +80,7 @@ async def with_avatar(
 
 async def _bring(settings: Settings, monitor: Monitor) -> None:
     if settings.start_avatar or settings.keep_avatar:
-        from micstream.avatar.keeper import Keeper
+        from micstream.avatars.supervisor import Keeper
 
         await Keeper(settings, monitor).run()
 

@@ -147,7 +147,6 @@ async def _serve(
     link_host: str | None,
     open_: bool,
 ) -> None:
-    from micstream.avatar.address import Reach, doubts, reach
     from micstream.cli.perform import (
         end_on_signals,
         make_view,
@@ -155,6 +154,7 @@ async def _serve(
         until_nobody_reads,
     )
     from micstream.events import StageOpen, Warned
+    from micstream.room.address import Reach, doubts, reach
     from micstream.stage.link import is_known, open_browser
 
     quiet_libraries(verbose=output.verbose)

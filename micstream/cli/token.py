@@ -43,8 +43,8 @@ def token(
 
       LIVEKIT_TOKEN=$(cat token.txt) micstream live --url wss://example.livekit.cloud
     """
-    from micstream.avatar.token import mint
     from micstream.errors import UsageError
+    from micstream.room.token import mint
     from micstream.settings import load
 
     settings = load(**flags)

@@ -15,8 +15,8 @@ import secrets
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from micstream.avatar import token
 from micstream.errors import UsageError
+from micstream.room import token
 from micstream.settings import Settings
 
 TOKEN_LIFE: Final = datetime.timedelta(minutes=2)

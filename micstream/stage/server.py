@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from micstream.avatar.connect import server_url
 from micstream.errors import MicstreamError, UsageError
 from micstream.events import Event, StagePage
+from micstream.room.connect import server_url
 from micstream.settings import Settings
 from micstream.stage.admission import is_key, is_loopback, key_for, named_as_here, passes
 from micstream.stage.look import Look

@@ -13,8 +13,8 @@ from hypothesis.extra import numpy as of_numpy
 
 from micstream.audio.levels import FLOOR_DB
 from micstream.audio.meter import PIECE, Meter, Reading
+from testbed.speech import RATE, SENTENCES, samples
 from tests.support.chunks import chunked, cuts
-from tests.support.speech import RATE, SENTENCES, samples
 
 Samples = npt.NDArray[np.int16]
 

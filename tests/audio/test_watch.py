@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 
 from micstream.audio.watch import Trouble, Watch
+from testbed.speech import RATE, SENTENCES, samples
 from tests.audio.test_meter import noise, pcm, sine
 from tests.support.chunks import chunked, cuts
-from tests.support.speech import RATE, SENTENCES, samples
 
 ROOM = noise(-62, 10)
 SPEECH = samples(SENTENCES)[: 10 * RATE] / 32768

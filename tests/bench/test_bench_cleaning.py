@@ -16,7 +16,7 @@ from bench.segmentation import Contender
 from bench.spoken import sentences, write_wav
 from micstream.audio.format import SPEECH
 from micstream.cleaning import Cleaner
-from tests.support.speech import SENTENCES, samples
+from testbed.speech import SENTENCES, samples
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from bench import stage
 from bench.recording import RATE, Recording
-from micstream.local.server import LocalServer
-from tests.support.pictured import BITS, number_of, with_number
+from micstream.demo.server import LocalServer
+from testbed.pictured import BITS, number_of, with_number
 
 
 @given(number=st.integers(0, (1 << BITS) - 1), light=st.integers(0, 255), noise=st.integers(0, 60))

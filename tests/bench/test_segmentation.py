@@ -14,7 +14,7 @@ from bench import __main__ as everything
 from bench import cost, latency, segmentation, segmenter
 from bench.segmentation import Groups, contenders
 from bench.spoken import sentences, write_wav
-from micstream import knobs
+from micstream.settings import table as knobs
 
 PEERS = ["auditok", "webrtcvad-ring-2", "webrtcvad-ring-3", "silero-iterator"]
 

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from micstream.local.avatar_server import avatar_server
-from micstream.local.server import LocalServer
+from micstream.demo.avatar_server import avatar_server
+from micstream.demo.server import LocalServer
+from testbed.program import Program, environment, program, run
+from testbed.rooms import Bystander, bystander, token, wire_avatar
+from testbed.sound import VirtualMicrophone
+from testbed.speech import HELLO
+from testbed.waiting import wait_until
 from tests.cli.test_cli_secrets import assert_nowhere
 from tests.support.avatar_servers import KEY, Avatars, hangs, repeats_all, says, scripted
-from tests.support.program import Program, environment, program, run
-from tests.support.rooms import Bystander, bystander, token, wire_avatar
-from tests.support.sound import VirtualMicrophone
-from tests.support.speech import HELLO
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.room
 

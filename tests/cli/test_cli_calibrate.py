@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from micstream.local.server import LocalServer
-from tests.support.program import Program, environment, program, run
+from micstream.demo.server import LocalServer
+from testbed.program import Program, environment, program, run
+from testbed.sound import VirtualMicrophone
+from testbed.waiting import wait_until
 from tests.support.signals import made, room, speech
-from tests.support.sound import VirtualMicrophone
-from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.room, pytest.mark.sound, pytest.mark.slow]
 

@@ -11,10 +11,10 @@ import pytest
 import soundfile
 
 from micstream.cleaning import Cleaner
-from micstream.local.server import LocalServer
-from tests.support.program import environment, run, started_with
-from tests.support.rooms import wire_avatar
-from tests.support.speech import RATE, SENTENCES, labels, samples
+from micstream.demo.server import LocalServer
+from testbed.program import environment, run, started_with
+from testbed.rooms import wire_avatar
+from testbed.speech import RATE, SENTENCES, labels, samples
 
 
 async def test_all_that_it_writes_agrees(tmp_path: Path) -> None:

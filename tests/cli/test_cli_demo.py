@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from micstream.local.server import LocalServer
-from tests.support.program import NO_DEVICES, Program, environment, program, started_with
-from tests.support.speech import labels
-from tests.support.waiting import wait_until
+from micstream.demo.server import LocalServer
+from testbed.program import NO_DEVICES, Program, environment, program, started_with
+from testbed.speech import labels
+from testbed.waiting import wait_until
 
 pytestmark = [pytest.mark.room, pytest.mark.slow]
 
@@ -45,7 +45,7 @@ async def test_the_bundled_speech_on_a_server_of_its_own(
         await ours.until("playback_started", 40)
         names = note(ours, family)
         assert any("livekit-server" in name for name in names)
-        assert any("micstream.local.avatar" in name for name in names)
+        assert any("micstream.demo.avatar" in name for name in names)
         assert await ours.ended(90) == 0
     bye = ours.events[-1]
     assert (bye["event"], bye["utterances"], bye["faults"]) == ("bye", len(labels()), 0)

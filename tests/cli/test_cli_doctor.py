@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from micstream.local.server import LocalServer
+from micstream.demo.server import LocalServer
+from testbed.program import environment, run
+from testbed.rooms import joined, wire_avatar
+from testbed.sound import VirtualMicrophone
 from tests.conftest import SENDER, AvatarFactory
-from tests.support.program import environment, run
-from tests.support.rooms import joined, wire_avatar
 from tests.support.senders import voice
 from tests.support.signals import made, room
-from tests.support.sound import VirtualMicrophone
 
 pytestmark = [pytest.mark.room, pytest.mark.sound]
 

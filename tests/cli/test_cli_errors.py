@@ -10,9 +10,9 @@ from pathlib import Path
 import jwt
 import pytest
 
-from micstream.local.server import LocalServer
-from tests.support.program import NO_DEVICES, Program, environment, run, started_with
-from tests.support.speech import HELLO
+from micstream.demo.server import LocalServer
+from testbed.program import NO_DEVICES, Program, environment, run, started_with
+from testbed.speech import HELLO
 
 BAD = {
     "missing": (None, "no such file"),

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from micstream.local.server import LocalServer
-from tests.support.program import environment, run
-from tests.support.rooms import wire_avatar
-from tests.support.sound import VirtualMicrophone
-from tests.support.speech import HELLO, SENTENCES
+from micstream.demo.server import LocalServer
+from testbed.program import environment, run
+from testbed.rooms import wire_avatar
+from testbed.sound import VirtualMicrophone
+from testbed.speech import HELLO, SENTENCES
 
 OWN = {"stdin", "stdout", "stderr"}
 """What `run` keeps of a program."""

@@ -9,14 +9,14 @@ import pytest
 from livekit import api
 
 from micstream import Sender, UsageError
-from micstream.avatar import address
-from micstream.avatar.address import Reach
-from micstream.local.server import LocalServer
+from micstream.demo.server import LocalServer
+from micstream.room import address
+from micstream.room.address import Reach
+from testbed.program import NO_DEVICES, environment, run, started_with
+from testbed.rooms import wire_avatar
+from testbed.speech import HELLO
 from tests.conftest import SENDER
-from tests.support.program import NO_DEVICES, environment, run, started_with
-from tests.support.rooms import wire_avatar
 from tests.support.senders import voice
-from tests.support.speech import HELLO
 
 PUBLIC = "ws://livekit.example.org"
 CREDENTIALS = {"LIVEKIT_API_KEY": "key", "LIVEKIT_API_SECRET": "s" * 40}

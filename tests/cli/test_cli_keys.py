@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from micstream.cli.keys import Keys
-from micstream.local.server import LocalServer
-from tests.support.program import environment, program
-from tests.support.rooms import wire_avatar
-from tests.support.sound import VirtualMicrophone
-from tests.support.speech import HELLO
-from tests.support.waiting import wait_until
+from micstream.demo.server import LocalServer
+from testbed.program import environment, program
+from testbed.rooms import wire_avatar
+from testbed.sound import VirtualMicrophone
+from testbed.speech import HELLO
+from testbed.waiting import wait_until
 
 pytestmark = [pytest.mark.room, pytest.mark.sound, pytest.mark.slow]
 

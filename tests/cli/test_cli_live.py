@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from micstream.local.server import LocalServer
+from micstream.demo.server import LocalServer
+from testbed.program import Program, environment, program
+from testbed.rooms import Bystander, ReceivedStream, bystander, wire_avatar
+from testbed.sound import VirtualMicrophone
+from testbed.speech import RATE, SENTENCES, labels, likeness_near, place, samples, stretches
+from testbed.waiting import wait_until
 from tests.conftest import AvatarFactory
-from tests.support.program import Program, environment, program
-from tests.support.rooms import Bystander, ReceivedStream, bystander, wire_avatar
-from tests.support.sound import VirtualMicrophone
-from tests.support.speech import RATE, SENTENCES, labels, likeness_near, place, samples, stretches
-from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.room, pytest.mark.sound, pytest.mark.slow]
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from micstream.local.server import LocalServer
+from micstream.demo.server import LocalServer
+from testbed.program import Program, program
+from testbed.sound import VirtualMicrophone
+from testbed.waiting import wait_until
 from tests.cli.test_cli_calibrate import on_this
-from tests.support.program import Program, program
 from tests.support.signals import made, room, speech
-from tests.support.sound import VirtualMicrophone
-from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.room, pytest.mark.sound, pytest.mark.slow]
 

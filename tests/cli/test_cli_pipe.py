@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from micstream.local.server import LocalServer
-from tests.support.program import environment, program, run
-from tests.support.rooms import WireAvatar, wire_avatar
-from tests.support.speech import HELLO, RATE, SENTENCES, samples
-from tests.support.waiting import wait_until
+from micstream.demo.server import LocalServer
+from testbed.program import environment, program, run
+from testbed.rooms import WireAvatar, wire_avatar
+from testbed.speech import HELLO, RATE, SENTENCES, samples
+from testbed.waiting import wait_until
 
 pytestmark = pytest.mark.room
 

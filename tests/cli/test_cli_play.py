@@ -11,12 +11,12 @@ import pytest
 import soundfile
 
 from micstream.cleaning import Cleaner
-from micstream.local.server import LocalServer
+from micstream.demo.server import LocalServer
+from testbed.program import environment, program, run
+from testbed.rooms import bystander, wire_avatar
+from testbed.speech import HELLO, RATE, SENTENCES, labels, place, samples
+from testbed.waiting import wait_until
 from tests.conftest import AvatarFactory
-from tests.support.program import environment, program, run
-from tests.support.rooms import bystander, wire_avatar
-from tests.support.speech import HELLO, RATE, SENTENCES, labels, place, samples
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.room
 

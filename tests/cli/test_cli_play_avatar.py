@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from micstream.local.server import LocalServer
+from micstream.demo.server import LocalServer
+from testbed.program import program, run
+from testbed.rooms import bystander
+from testbed.speech import HELLO
 from tests.cli.test_cli_avatar import env, steps, until_heard
 from tests.support.avatar_servers import Avatars, says, scripted
-from tests.support.program import program, run
-from tests.support.rooms import bystander
-from tests.support.speech import HELLO
 
 pytestmark = pytest.mark.room
 

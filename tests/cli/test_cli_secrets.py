@@ -15,14 +15,14 @@ import pytest
 from aiohttp import web
 
 from micstream import Sender
-from micstream.avatar.token import mint
-from micstream.local.server import LocalServer
+from micstream.demo.server import LocalServer
+from micstream.room.token import mint
+from testbed.program import environment, program, run, started_with
+from testbed.rooms import wire_avatar
+from testbed.sound import VirtualMicrophone
+from testbed.speech import HELLO
+from testbed.waiting import wait_until
 from tests.conftest import SENDER
-from tests.support.program import environment, program, run, started_with
-from tests.support.rooms import wire_avatar
-from tests.support.sound import VirtualMicrophone
-from tests.support.speech import HELLO
-from tests.support.waiting import wait_until
 
 SPOKEN = ("play", str(HELLO), "--pace", "fast")
 COMMANDS = (SPOKEN, ("pipe",), ("doctor", "--device", "nowhere", "--through"))
@@ -175,10 +175,10 @@ async def test_a_program_that_crashes_shows_them_neither(tmp_path: Path) -> None
     """Its traceback is the one thing that nobody has looked over."""
     secret = "a-secret-that-nobody-else-has-ever-had"
     crash = (
-        "import micstream.avatar.connect as c\n"
+        "import micstream.room.connect as c\n"
         "def crash(room, settings):\n"
         "    raise ZeroDivisionError(repr(settings) + str(c.credentials(settings)))\n"
-        "import micstream.avatar.room as r\n"
+        "import micstream.room.room as r\n"
         "r.connect = crash\n"
     )
     env = started_with(crash, tmp_path / "site", environment(None))

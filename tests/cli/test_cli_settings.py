@@ -8,10 +8,10 @@ from pathlib import Path
 import jwt
 import pytest
 
-from micstream.local.server import LocalServer
-from tests.support.program import environment, run
-from tests.support.rooms import token, wire_avatar
-from tests.support.speech import HELLO
+from micstream.demo.server import LocalServer
+from testbed.program import environment, run
+from testbed.rooms import token, wire_avatar
+from testbed.speech import HELLO
 
 
 @pytest.mark.room

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from micstream.local.server import LocalServer
-from tests.support.program import Program, environment, program, run, started_with
-from tests.support.waiting import wait_until
+from micstream.demo.server import LocalServer
+from testbed.program import Program, environment, program, run, started_with
+from testbed.waiting import wait_until
 
 SECRET = "a-secret-that-nobody-else-has-ever-had"
 KNOWN = {

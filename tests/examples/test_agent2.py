@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 from livekit import api
 
-from micstream.local import process
-from micstream.local.server import LocalServer
+from micstream.demo import process
+from micstream.demo.server import LocalServer
+from testbed.program import environment, program
+from testbed.rooms import Bystander, bystander
+from testbed.sound import VirtualMicrophone
+from testbed.speech import HELLO, SENTENCES
+from testbed.waiting import until, wait_until
 from tests.conftest import SENDER
 from tests.support.avatar_servers import KEY, Avatars
-from tests.support.program import environment, program
-from tests.support.rooms import Bystander, bystander
-from tests.support.sound import VirtualMicrophone
-from tests.support.speech import HELLO, SENTENCES
-from tests.support.waiting import until, wait_until
 
 pytestmark = [pytest.mark.room, pytest.mark.slow]
 

@@ -17,9 +17,9 @@ import soundfile
 from micstream.audio.format import AudioFormat
 from micstream.errors import InputError
 from micstream.sources.stdin import StdinSource
+from testbed.waiting import wait_until
 from tests.support.chunks import chunked
 from tests.support.tones import tone
-from tests.support.waiting import wait_until
 
 PCM = tone(440, 16_000).tobytes()
 

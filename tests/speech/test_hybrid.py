@@ -15,8 +15,8 @@ from micstream.speech.events import Onset
 from micstream.speech.hybrid import HybridDetector
 from micstream.speech.presets import TUNINGS, Tuning
 from micstream.speech.silero import FRAME_SAMPLES, Samples, SileroDetector
+from testbed.speech import SENTENCES, labels, samples
 from tests.support.noises import RATE, Floats, buzz, noise, pcm, said
-from tests.support.speech import SENTENCES, labels, samples
 
 ON, ALL_BUT = 0.5, 0.45
 FRAME_S = FRAME_SAMPLES / RATE

@@ -18,8 +18,8 @@ from micstream.speech import silero
 from micstream.speech.hybrid import HybridDetector
 from micstream.speech.presets import Vad
 from micstream.speech.silero import FRAME_SAMPLES, SileroDetector
+from testbed.speech import SENTENCES, labels, samples
 from tests.support.noises import RATE, Floats, buzz, chords, clicks, noise, pcm, said
-from tests.support.speech import SENTENCES, labels, samples
 
 GAINS = [0, -20, 10]
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from micstream.speech.webrtc import WebRtcDetector
+from testbed.speech import SENTENCES, labels, samples
 from tests.support.noises import RATE, Floats, buzz, clicks, noise, said
-from tests.support.speech import SENTENCES, labels, samples
 
 SPEECH = samples(SENTENCES).astype(np.float64)
 

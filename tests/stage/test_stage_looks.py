@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 from playwright.async_api import Browser
 
-from micstream.local.server import LocalServer
+from micstream.demo.server import LocalServer
 from micstream.stage.look import Look
-from tests.support.browser import browser, shot, shown, until_joined, until_seen
-from tests.support.pictured import Pixels, pictured
-from tests.support.staged import settings_for, staged
+from testbed.browser import browser, shot, shown, until_joined, until_seen
+from testbed.pictured import Pixels, pictured
+from testbed.staged import settings_for, staged
 
 pytestmark = [pytest.mark.room, pytest.mark.slow]
 

@@ -15,10 +15,9 @@ from livekit.rtc.participant import PublishDataError
 from playwright.async_api import Browser
 
 from micstream import Sender
-from micstream.local.server import LocalServer
+from micstream.demo.server import LocalServer
 from micstream.stage.link import own_address
-from tests.conftest import SENDER, AvatarFactory
-from tests.support.browser import (
+from testbed.browser import (
     BEEP,
     browser,
     shot,
@@ -27,11 +26,12 @@ from tests.support.browser import (
     until_joined,
     until_seen,
 )
-from tests.support.pictured import pictured
-from tests.support.rooms import joined
-from tests.support.speech import MONOLOGUE, samples
-from tests.support.staged import settings_for, staged
-from tests.support.waiting import stays, until, wait_until
+from testbed.pictured import pictured
+from testbed.rooms import joined
+from testbed.speech import MONOLOGUE, samples
+from testbed.staged import settings_for, staged
+from testbed.waiting import stays, until, wait_until
+from tests.conftest import SENDER, AvatarFactory
 
 pytestmark = [pytest.mark.room, pytest.mark.slow]
 

@@ -15,17 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from micstream.avatar.token import mint
 from micstream.cli.stage import page
 from micstream.errors import InputError, MicstreamError, UsageError
 from micstream.events import StagePage
+from micstream.room.token import mint
 from micstream.settings import Settings, load
 from micstream.stage import link as stage_link
 from micstream.stage import server as stage_server
 from micstream.stage.admission import is_key, key_for, named_as_here, passes
 from micstream.stage.link import is_known, link, qr
 from micstream.stage.look import Look
-from tests.support.staged import Staged, staged
+from testbed.staged import Staged, staged
 
 SECRET = "a-secret-that-nobody-else-has-ever-had"
 EVERYWHERE = "0.0.0.0"

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from micstream.local.avatar_server import AvatarServer
+from micstream.demo.avatar_server import AvatarServer
 
 KEY = "license-key-that-nobody-else-has"
 

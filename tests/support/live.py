@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from micstream.avatar.room import AvatarRoom
-from micstream.avatar.speaker import Speaker
+from micstream.demo.server import LocalServer
 from micstream.events import Event
-from micstream.local.server import LocalServer
 from micstream.monitor import Monitor
+from micstream.room.room import AvatarRoom
+from micstream.room.speaker import Speaker
 from micstream.settings import load
 from micstream.speech.events import End, EndReason, Onset, Speech
-from tests.support.waiting import wait_until
+from testbed.waiting import wait_until
 
 RATE = 16_000
 BLOCK = 320

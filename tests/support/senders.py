@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from micstream import Sender
+from micstream.demo.server import LocalServer
 from micstream.events import Event
-from micstream.local.server import LocalServer
-from tests.support.waiting import wait_until
+from testbed.waiting import wait_until
 
 
 class Voice:

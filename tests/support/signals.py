@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from tests.support.speech import RATE, SENTENCES, samples
+from testbed.speech import RATE, SENTENCES, samples
 
 Floats = npt.NDArray[np.float64]
 

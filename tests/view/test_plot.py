@@ -22,7 +22,7 @@ from micstream.pipeline import make_detector
 from micstream.settings import Settings, load
 from micstream.speech.events import EndReason
 from micstream.view import plot, plot_row
-from tests.support.speech import HELLO, SENTENCES
+from testbed.speech import HELLO, SENTENCES
 
 FRAME = 320
 

@@ -1,0 +1,131 @@
+"""Tokens: ours made, given ones read.
+
+Source: LiveKit's access tokens (JWT, HS256): `livekit.api.AccessToken` makes the same claims, and
+its verifier reads them (tests/avatar/test_token.py). It is not used here because its package loads
+an HTTP client and all of the server's messages: 13 MiB in a sender that only signs. What is given
+is read without its key, so what is learned serves for clear messages and never for trust.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import jwt
+
+from micstream.delivery import wire
+from micstream.errors import UsageError
+
+Kind = Literal["agent", "standard"]
+
+_UNWATCHED_S: Final = 12 * 3600
+"""Without a viewer."""
+
+
+def mint(
+    *,
+    api_key: str,
+    api_secret: str,
+    room: str,
+    identity: str,
+    kind: Kind = "agent",
+    ttl: datetime.timedelta,
+    passing: bool = False,
+) -> str:
+    """A token that lets `identity` into `room`: hear, and of kind agent also send data.
+
+    The least that works: it may publish no track, and an avatar waits for a subscriber before it
+    plays. A watcher needs no data.
+
+    `passing`: the room takes no notice of it. When somebody of kind standard has been in a room
+    and left, the server closes it 20 s later if only agents are left; one with the grant `agent`
+    does not count (livekit-server, `pkg/rtc/participant.go`, IsDependent; `room.go`, CloseIfEmpty).
+    """
+    claims = _claims(api_key, room, identity, kind, ttl)
+    may_send = kind == "agent"
+    claims["video"] |= {"canPublish": False, "canPublishData": may_send, "canSubscribe": True}
+    if passing:
+        claims["video"]["agent"] = True
+    if kind == "agent":  # for a room that our joining creates: it shall outlast a rehearsal
+        claims["roomConfig"] = {"emptyTimeout": _UNWATCHED_S, "departureTimeout": _UNWATCHED_S}
+    return jwt.encode(claims, api_secret, algorithm="HS256")
+
+
+def mint_avatar(
+    *,
+    api_key: str,
+    api_secret: str,
+    room: str,
+    identity: str,
+    sender: str,
+    ttl: datetime.timedelta,
+) -> str:
+    """A token for an avatar that speaks for `sender` in `room`.
+
+    The least with which livekit-agents' avatar worker does its work: it publishes tracks and sends
+    data (without, it answers no call). It hears nobody: sound comes to it as data. Which sources
+    its tracks name is left open, as others name none.
+    """
+    claims = _claims(api_key, room, identity, "agent", ttl)
+    claims["video"] |= {"canPublish": True, "canPublishData": True, "canSubscribe": False}
+    claims["attributes"] = {wire.ON_BEHALF: sender}
+    return jwt.encode(claims, api_secret, algorithm="HS256")
+
+
+def _claims(
+    api_key: str, room: str, identity: str, kind: Kind, ttl: datetime.timedelta
+) -> dict[str, Any]:
+    now = int(time.time())
+    return {
+        "iss": api_key,
+        "sub": identity,
+        "name": identity,
+        "kind": kind,
+        "nbf": now,
+        "exp": now + round(ttl.total_seconds()),
+        "video": {"roomJoin": True, "room": room, "canUpdateOwnMetadata": False},
+    }
+
+
+def read(token: str) -> Mapping[str, Any]:
+    """The claims of a given token.
+
+    Raises:
+        UsageError: it is no JWT.
+    """
+    try:
+        claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    except (jwt.PyJWTError, UnicodeError):
+        raise UsageError(
+            "the token given is not a JWT",
+            hint="pass a LiveKit access token, or an API key and secret: see micstream token",
+            code="bad_token",
+        ) from None
+    return claims
+
+
+def expired_at(token: str) -> float | None:
+    """The unix second up to which a given token was good; None where it is not over yet.
+
+    Raises:
+        UsageError: it is no JWT.
+    """
+    until = read(token).get("exp")
+    return until if isinstance(until, int | float) and 0 < until <= time.time() else None
+
+
+def check_agent(token: str) -> None:
+    """Refuse a given token with which no avatar would listen to us.
+
+    Raises:
+        UsageError: not a JWT, or not of kind agent.
+    """
+    kind = read(token).get("kind", "standard")
+    if kind != "agent":
+        raise UsageError(
+            f"the token given is of kind {kind!r}; an avatar listens to kind 'agent' only",
+            hint="mint one with: micstream token --kind agent",
+            code="token_kind",
+        )

@@ -1,0 +1,1 @@
+"""Real parts to try micstream on: rooms, a virtual microphone, a browser."""

@@ -1,0 +1,148 @@
+"""The command line as a process of its own, as a person or a script runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from micstream.demo import process
+from micstream.demo.server import LocalServer
+from testbed.waiting import wait_until
+
+Event = dict[str, Any]
+
+_OURS = ("LIVEKIT_", "MICSTREAM_", "AVALUMA_", "AVATAR_", "PULSE_", "XDG_RUNTIME_DIR")
+
+
+def environment(server: LocalServer | None = None, **more: str) -> dict[str, str]:
+    """That of a person with this server's credentials, and nothing else that concerns us."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    if server is not None:
+        clean |= {
+            "LIVEKIT_URL": server.url,
+            "LIVEKIT_API_KEY": server.api_key,
+            "LIVEKIT_API_SECRET": server.api_secret,
+        }
+    return clean | {"COLUMNS": "200", **more}
+
+
+NO_DEVICES = "import sounddevice\nsounddevice.query_devices = lambda: sounddevice.DeviceList()\n"
+"""For `started_with`: a machine without a microphone."""
+
+
+class Program:
+    """A running `micstream`; what it prints is in `stdout` and `stderr` so far."""
+
+    def __init__(self, arguments: tuple[str, ...], running: subprocess.Popen[bytes], folder: Path):
+        self.arguments = arguments
+        self.running = running
+        self.folder = folder
+
+    @property
+    def stdout(self) -> str:
+        """All that was printed there."""
+        return (self.folder / "stdout").read_text()
+
+    @property
+    def stderr(self) -> str:
+        """All that was printed there."""
+        return (self.folder / "stderr").read_text()
+
+    @property
+    def events(self) -> list[Event]:
+        """The whole lines of `--json` so far, each one checked to be an event."""
+        whole = self.stdout.rpartition("\n")[0]
+        events: list[Event] = [json.loads(line) for line in whole.splitlines()]
+        assert all(isinstance(event["t"], float) and event["event"] for event in events)
+        return events
+
+    def named(self, *names: str) -> list[Event]:
+        """Its events of these names."""
+        return [event for event in self.events if event["event"] in names]
+
+    async def until(self, name: str, timeout: float = 20.0, *, count: int = 1) -> Event:
+        """The `count`th event of this name, waited for."""
+
+        def come() -> bool:
+            enough = len(self.named(name)) >= count
+            assert enough or self.running.poll() is None, f"it ended before {name}:\n{self}"
+            return enough
+
+        try:
+            await wait_until(come, timeout, f"{count} x {name}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self}") from None
+        return self.named(name)[count - 1]
+
+    async def ended(self, timeout: float = 20.0) -> int:
+        """Its exit code, waited for. However it ends, it shows nobody a traceback."""
+        await wait_until(
+            lambda: self.running.poll() is not None, timeout, lambda: f"the end of\n{self}"
+        )
+        assert "Traceback" not in self.stdout + self.stderr, str(self)
+        assert self.running.returncode is not None
+        return self.running.returncode
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.running.send_signal(number)
+
+    def __str__(self) -> str:
+        return f"micstream {' '.join(self.arguments)}\n{self.stdout}\n{self.stderr}"
+
+
+@asynccontextmanager
+async def program(
+    folder: Path,
+    *arguments: str | Path,
+    env: Mapping[str, str],
+    stdin: int | None = subprocess.DEVNULL,
+    stdout: int | None = None,
+) -> AsyncIterator[Program]:
+    """`micstream ARGUMENTS` running in `folder`, an own one for each; it ends with the context."""
+    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - a moment
+    words = tuple(str(argument) for argument in arguments)
+    with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
+        running = subprocess.Popen(  # noqa: ASYNC220 - polled, see micstream.demo.process
+            [sys.executable, "-m", "micstream", *words],
+            cwd=folder,
+            env=env,
+            stdin=stdin,
+            stdout=out if stdout is None else stdout,
+            stderr=err,
+        )
+    try:
+        yield Program(words, running, folder)
+    finally:
+        if running.stdin is not None:
+            running.stdin.close()
+        await process.end(running)
+
+
+async def run(
+    folder: Path,
+    *arguments: str | Path,
+    env: Mapping[str, str],
+    stdin: bytes = b"",
+    timeout: float = 30.0,
+) -> tuple[int, Program]:
+    """Run it to its end with this input: the exit code, and what it said."""
+    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - a moment
+    (folder / "stdin").write_bytes(stdin)
+    with (folder / "stdin").open("rb") as given:
+        async with program(folder, *arguments, env=env, stdin=given.fileno()) as started:
+            return await started.ended(timeout), started
+
+
+def started_with(code: str, folder: Path, env: dict[str, str]) -> dict[str, str]:
+    """An environment in which Python runs this at its start: a double at PortAudio's level."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "sitecustomize.py").write_text(code)
+    return env | {"PYTHONPATH": str(folder)}

@@ -1,0 +1,39 @@
+"""The stage's page, served as `micstream stage` serves it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from micstream.cli.stage import page
+from micstream.demo.server import LocalServer
+from micstream.events import Event
+from micstream.settings import Settings, load
+from micstream.stage.look import Look
+
+
+class Staged:
+    """Where the page is, and what its server told."""
+
+    def __init__(self, address: str, events: list[Event]) -> None:
+        self.address = address
+        self.events = events
+
+
+def settings_for(server: LocalServer, room: str, **more: Any) -> Settings:
+    """The settings of a stage in this room."""
+    return load(
+        url=server.url, api_key=server.api_key, api_secret=server.api_secret, room=room, **more
+    )
+
+
+@asynccontextmanager
+async def staged(
+    settings: Settings, look: Look | None = None, *, host: str | None = None, port: int | None = 0
+) -> AsyncIterator[Staged]:
+    """A page being served, at a free port unless told."""
+    events: list[Event] = []
+    serving = page(settings, look or Look(), host=host, port=port, tell=events.append)
+    async with serving as (address, _):
+        yield Staged(address, events)

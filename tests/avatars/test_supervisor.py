@@ -1,0 +1,204 @@
+"""An avatar that was lost is brought back, once each time; and the next word is heard."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from livekit import api
+
+from micstream.avatars import supervisor as keeper
+from micstream.avatars.supervisor import Keeper
+from micstream.demo.server import LocalServer
+from micstream.errors import ConnectionFailed, UsageError
+from micstream.events import AvatarSilent, Connection
+from micstream.monitor import Monitor
+from micstream.settings import load
+from testbed.rooms import bystander, wire_avatar
+from testbed.waiting import stays, wait_until
+from tests.conftest import SENDER
+from tests.support.avatar_servers import KEY, Avatars, hangs, says, scripted
+from tests.support.senders import Voice, voice
+
+pytestmark = pytest.mark.room
+
+TONE = (b"\x00\x20" * 20 + b"\x00\xe0" * 20) * 200
+"""Half a second."""
+
+
+@asynccontextmanager
+async def kept(
+    server: LocalServer, room: str, **flags: Any
+) -> AsyncIterator[tuple[Voice, asyncio.Task[None]]]:
+    """A sender in the room, and the avatar brought in for it."""
+    async with voice(server, room, ready=False, **flags) as ours:
+        task = asyncio.create_task(Keeper(ours.sender._settings, ours.sender._monitor).run())
+        try:
+            yield ours, task
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+
+def steps(ours: Voice) -> list[str]:
+    return [event.step for event in ours.named("avatar_starting")]
+
+
+async def say(ours: Voice, *, count: int) -> None:
+    """Something, and it is the `count`th that is played."""
+    async with ours.sender.utterance() as utterance:
+        await utterance.write(TONE)
+    await ours.until("playback_finished", count=count)
+
+
+@pytest.mark.slow
+async def test_one_that_was_killed_comes_back_and_the_next_word_is_heard(
+    server: LocalServer, room_name: str, avatars: Avatars
+) -> None:
+    async with (
+        bystander(server, room_name, avatar="avatar-demo") as viewer,
+        kept(server, room_name, keep_avatar=True, wait_avatar=90, **avatars.flags) as (ours, task),
+    ):
+        await ours.until("ready", 90)
+        assert steps(ours) == ["asked", "accepted", "joined", "ready"]
+        await say(ours, count=1)
+        (worker,) = avatars.server.sessions.values()
+        os.kill(worker.pid, signal.SIGTERM)
+        await ours.until("ready", 90, count=2)
+        assert steps(ours)[4:] == ["asked", "accepted", "joined", "ready"]
+        heard, size = viewer.heard_seconds(), viewer.sound.size
+        await wait_until(lambda: viewer.sound.size > size, 10, "the viewer to hear the new one")
+        await say(ours, count=2)
+        await wait_until(lambda: viewer.heard_seconds() > heard + 0.3, 5, "its sound")
+        (worker,) = avatars.server.sessions.values()
+        # One that hangs: the evidence is the watch's affair; here it is what follows from it.
+        os.kill(worker.pid, signal.SIGSTOP)
+        ours.sender._monitor.emit(AvatarSilent(identity="avatar-demo"))
+        await ours.until("ready", 90, count=3)
+        await say(ours, count=3)
+        await wait_until(lambda: not worker.alive, 10, "the end of the one that hung")
+        assert not task.done()
+    assert steps(ours).count("asked") == 3
+
+
+async def test_without_being_told_to_it_is_not_brought_back(
+    server: LocalServer, room_name: str, avatars: Avatars
+) -> None:
+    async with kept(server, room_name, wait_avatar=90, **avatars.flags) as (ours, task):
+        await ours.until("ready", 90)
+        assert task.done()
+        (worker,) = avatars.server.sessions.values()
+        os.kill(worker.pid, signal.SIGTERM)
+        await ours.until("avatar_left")
+        await stays(lambda: steps(ours).count("asked") == 1, 1, "it was asked for again")
+
+
+async def test_one_that_is_there_is_left_as_it_is(server: LocalServer, room_name: str) -> None:
+    async with (
+        scripted(says(500)) as page,
+        wire_avatar(server, room_name, identity="avatar-demo"),
+        kept(
+            server,
+            room_name,
+            keep_avatar=True,
+            license_key=KEY,
+            avatar_id="demo",
+            avatar_server=page.address,
+        ) as (ours, _),
+    ):
+        await ours.until("ready")
+        await wait_until(lambda: "present" in steps(ours), 5, "it is seen")
+        # Our own connection was lost and is back, and the avatar never left.
+        ours.sender._monitor.emit(Connection(state="connected", attempt=2))
+        await stays(lambda: not page.asked, 1.5, "it was asked for")
+
+
+async def test_it_is_asked_for_again_for_ever_and_never_twice_at_once(
+    server: LocalServer, room_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "_PAUSES_S", (0.05,))
+    # Started, and it does not come; then all that can go wrong, and then it is there.
+    answers = (says(200, "{}"), says(401), says(404), says(200, "no JSON"), hangs)
+    async with (
+        scripted(*answers) as page,
+        wire_avatar(server, room_name, identity="avatar-demo") as avatar,
+        kept(
+            server,
+            room_name,
+            keep_avatar=True,
+            license_key=KEY,
+            avatar_id="demo",
+            avatar_server=page.address,
+            wait_avatar=1.5,
+        ) as (ours, task),
+    ):
+        await ours.until("ready")
+        assert page.asked == []
+        await avatar.leave()
+        await wait_until(lambda: len(page.asked) >= 6, 30, "the second question that hangs")
+        codes = [event.code for event in ours.named("warning")]
+        expected = ["no_avatar", "license_refused", "unknown_avatar", "avatar_server_answer"]
+        assert [code for code in codes if code in expected] == expected
+        assert "avatar_server_timeout" in codes
+        await avatar.join()
+        await ours.until("ready", count=2)
+        asked = len(page.asked)
+        await stays(lambda: len(page.asked) <= asked + 1, 2.5, "asked for again")
+        assert not task.done()
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "license_refused"), (404, "unknown_avatar")])
+async def test_a_first_start_that_fails_is_the_programs_end(
+    server: LocalServer, room_name: str, status: int, code: str
+) -> None:
+    async with (
+        scripted(says(status)) as page,
+        kept(
+            server,
+            room_name,
+            keep_avatar=True,
+            license_key=KEY,
+            avatar_id="demo",
+            avatar_server=page.address,
+        ) as (_, task),
+    ):
+        with pytest.raises(ConnectionFailed) as caught:
+            await task
+    assert caught.value.code == code
+
+
+def test_another_to_speak_through_is_refused() -> None:
+    settings = load(
+        url="ws://127.0.0.1:1",
+        api_key="key",
+        api_secret="s" * 40,
+        license_key=KEY,
+        avatar_id="anna",
+        avatar=["avatar-b*", "x"],
+    )
+    with pytest.raises(UsageError, match="means others: avatar-b") as caught:
+        Keeper(settings, Monitor())
+    assert caught.value.code == "avatar_differs"
+
+
+@pytest.mark.slow
+async def test_a_room_that_was_left_for_good_is_looked_at_again(
+    server: LocalServer, room_name: str, avatars: Avatars
+) -> None:
+    """The avatar ends while we are out of the room: no event says so."""
+    async with kept(server, room_name, keep_avatar=True, wait_avatar=90, **avatars.flags) as (
+        ours,
+        _,
+    ):
+        await ours.until("ready", 90)
+        async with api.LiveKitAPI(server.url, server.api_key, server.api_secret) as admin:
+            for identity in (SENDER, "avatar-demo"):
+                who = api.RoomParticipantIdentity(room=room_name, identity=identity)
+                await admin.room.remove_participant(who)
+        await ours.until("ready", 90, count=2)
+        await say(ours, count=1)

@@ -1,0 +1,201 @@
+"""What the avatar is told of the performer: the newest word, none too many, never in the way.
+
+An avatar without these calls is asked once for each, and again when it has joined anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from livekit import rtc
+
+from micstream.demo.server import LocalServer
+from micstream.events import Event
+from micstream.monitor import Monitor
+from micstream.pipeline import Performance
+from micstream.room.role import Role
+from micstream.settings import load
+from micstream.speech.cutter import Gate
+from micstream.speech.events import End, EndReason, Onset, Speech
+from testbed.rooms import WireAvatar, wire_avatar
+from testbed.waiting import stays, wait_until
+
+pytestmark = pytest.mark.room
+
+USER, AGENT = "user_state_changed", "agent_state_changed"
+END = End(8_000, 8_000, 8_000, 8_000, True, EndReason.SILENCE)
+
+
+@asynccontextmanager
+async def performing(
+    server: LocalServer, room: str, **flags: object
+) -> AsyncIterator[tuple[Performance, list[Event]]]:
+    settings = load(
+        url=server.url, api_key=server.api_key, api_secret=server.api_secret, room=room, **flags
+    )
+    monitor = Monitor()
+    happened: list[Event] = []
+    monitor.listen(happened.append)
+    async with Performance(settings, monitor) as performance:
+        yield performance, happened
+
+
+def speak(performance: Performance, seconds: float = 0.5, *, end: bool = True) -> None:
+    """As the segmenter would have it."""
+    cast = performance.cast
+    cast.put(Onset(0, 0, 0), 0.0)
+    cast.put(Speech(0, bytes(round(32_000 * seconds))), 0.0)
+    if end:
+        cast.put(END, 0.0)
+
+
+def told(avatar: WireAvatar, *methods: str) -> list[str]:
+    return [payload for method, payload, _ in avatar.calls if method in (methods or (USER, AGENT))]
+
+
+async def until_user(avatar: WireAvatar, state: str) -> None:
+    await wait_until(lambda: told(avatar, USER)[-1:] == [state], 5, state)
+
+
+async def until_played(happened: list[Event], count: int) -> None:
+    await wait_until(
+        lambda: sum(event.EVENT == "playback_finished" for event in happened) == count,
+        10,
+        f"{count} played",
+    )
+
+
+def knows_states(avatar: WireAvatar) -> None:
+    avatar.register(USER)
+    avatar.register(AGENT)
+
+
+async def test_an_utterance_from_onset_to_the_end_of_its_playing(
+    server: LocalServer, room_name: str
+) -> None:
+    async with wire_avatar(server, room_name, plays=True) as avatar:
+        knows_states(avatar)
+        async with performing(server, room_name) as (performance, _):
+            await performance.room.wait_ready(20)
+            await wait_until(lambda: len(told(avatar)) == 2, 5, "how it is at first")
+            assert told(avatar) == ["listening", "listening"]
+            speak(performance, end=False)
+            await wait_until(lambda: told(avatar, USER)[1:] == ["speaking"], 5, "the onset")
+            await wait_until(lambda: told(avatar, AGENT)[1:] == ["speaking"], 5, "the sound")
+            await stays(lambda: len(told(avatar)) == 4, 0.7, "nothing new, and it was told")
+            performance.cast.put(END, 0.0)
+            await wait_until(lambda: len(told(avatar)) == 6, 5, "the end")
+            assert told(avatar, USER)[2:] == told(avatar, AGENT)[2:] == ["listening"]
+        assert told(avatar, USER)[3:] == ["away"], "we have left"
+        assert told(avatar, AGENT)[3:] == []
+        assert {caller for _, _, caller in avatar.calls} == {"external-audio-sender"}
+
+
+async def test_one_that_never_reports_its_playing(server: LocalServer, room_name: str) -> None:
+    async with wire_avatar(server, room_name) as avatar:
+        knows_states(avatar)
+        async with performing(server, room_name) as (performance, _):
+            await performance.room.wait_ready(20)
+            speak(performance, 1.0)
+            await wait_until(lambda: "speaking" in told(avatar, AGENT), 5, "the sound")
+            await wait_until(lambda: told(avatar, AGENT)[-1] == "listening", 5, "a second of it")
+
+
+async def test_muted_is_away_and_held_open_is_not(server: LocalServer, room_name: str) -> None:
+    async with wire_avatar(server, room_name) as avatar:
+        knows_states(avatar)
+        async with performing(server, room_name) as (performance, _):
+            await performance.room.wait_ready(20)
+            for gate, state in (
+                (Gate.SHUT, "away"),
+                (Gate.VOICE, "listening"),
+                (Gate.SHUT, "away"),
+                (Gate.OPEN, "listening"),
+            ):
+                performance.set_gate(gate)
+                await until_user(avatar, state)
+    async with wire_avatar(server, room_name) as avatar:
+        knows_states(avatar)
+        async with performing(server, room_name, talk="push") as (performance, _):
+            await performance.room.wait_ready(20)
+            performance.set_gate(Gate.OPEN)
+            performance.set_gate(Gate.SHUT)
+            await wait_until(lambda: told(avatar, USER), 5, "its first word")
+            await stays(lambda: "away" not in told(avatar, USER), 0.5, "between two presses")
+
+
+async def test_an_interruption_ends_both(server: LocalServer, room_name: str) -> None:
+    async with wire_avatar(server, room_name) as avatar:
+        knows_states(avatar)
+        async with performing(server, room_name) as (performance, _):
+            await performance.room.wait_ready(20)
+            speak(performance, 5.0, end=False)
+            await wait_until(lambda: told(avatar).count("speaking") == 2, 5, "both")
+            await performance.interrupt()
+            await wait_until(
+                lambda: told(avatar, USER)[-1] == told(avatar, AGENT)[-1] == "listening", 3, "both"
+            )
+
+
+@pytest.mark.parametrize(
+    ("which", "expected"), [("user", {USER}), ("agent", {AGENT}), ("off", set())]
+)
+async def test_as_much_as_was_asked_for(
+    server: LocalServer, room_name: str, which: str, expected: set[str]
+) -> None:
+    async with wire_avatar(server, room_name, plays=True) as avatar:
+        knows_states(avatar)
+        async with performing(server, room_name, avatar_state=which) as (performance, happened):
+            await performance.room.wait_ready(20)
+            speak(performance)
+            await until_played(happened, 1)
+        assert {method for method, _, _ in avatar.calls} - {"lk.clear_buffer"} == expected
+
+
+async def test_one_that_does_not_know_them_is_asked_once_each_time_it_joins(
+    server: LocalServer, room_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: Counter[str] = Counter()
+    call = Role.call
+
+    async def counted(role: Role, method: str, payload: str) -> str | None:
+        asked[method] += 1
+        return await call(role, method, payload)
+
+    monkeypatch.setattr(Role, "call", counted)
+    async with (
+        wire_avatar(server, room_name, plays=True) as avatar,
+        performing(server, room_name) as (performance, happened),
+    ):
+        await performance.room.wait_ready(20)
+        for number in range(1, 4):
+            speak(performance)
+            await until_played(happened, number)
+        assert asked == {USER: 1, AGENT: 1}
+        await avatar.leave()
+        await avatar.join()
+        knows_states(avatar)
+        await wait_until(lambda: len(told(avatar)) == 2, 20, "told, now that it knows")
+        assert not [event for event in happened if event.EVENT in ("warning", "error")]
+
+
+async def test_one_that_hangs_in_these_calls_is_spoken_through_all_the_same(
+    server: LocalServer, room_name: str
+) -> None:
+    async def hang(_: rtc.RpcInvocationData) -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    async with wire_avatar(server, room_name, plays=True) as avatar:
+        assert avatar.room is not None
+        avatar.room.local_participant.register_rpc_method(USER, hang)
+        avatar.room.local_participant.register_rpc_method(AGENT, hang)
+        async with performing(server, room_name) as (performance, happened):
+            await performance.room.wait_ready(20)
+            for _ in range(3):
+                speak(performance)
+            await until_played(happened, 3)
