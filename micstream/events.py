@@ -12,6 +12,21 @@ from typing import Any, ClassVar, Literal
 
 from micstream.speech.events import EndReason
 
+DropCode = Literal[
+    "no_avatar",
+    "avatar_lost",
+    "late",
+    "overflow",
+    "backlog",
+    "interrupted",
+    "ended",
+    "device",
+    "slow",
+    "other",
+]
+"""Why sound was dropped: nobody listened, or no more; it waited too long; more waited than may; the
+avatar was too far behind; by hand; after the end; the device lost it; this machine was too slow."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
@@ -35,10 +50,21 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class AvatarEvent(Event):
-    """One that concerns one avatar, where we speak through several."""
+    """One that concerns an avatar, by its name; also where there is but one."""
 
-    avatar: str | None = None
-    """Its identity; None where there is but one."""
+    avatar: str = ""
+    """Its identity; before one was found, the pattern it is looked for by."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AvatarLinkEvent(Event):
+    """One about an avatar's being there; `avatar` in its line is the same as `identity`."""
+
+    identity: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """As `Event.as_dict`, and under the name by which all events tell their avatar."""
+        return {**super().as_dict(), "avatar": self.identity}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +89,7 @@ class Connection(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AvatarStarting(Event):
+class AvatarStarting(AvatarLinkEvent):
     """A step on the avatar's way into the room is done.
 
     `asked` its server, which `accepted` it; or `present`: it was there. It `joined`, is `active`
@@ -71,7 +97,6 @@ class AvatarStarting(Event):
     """
 
     EVENT = "avatar_starting"
-    identity: str
     step: Literal["asked", "accepted", "present", "joined", "active", "picture", "ready"]
     seconds: float
     """What this step took."""
@@ -80,45 +105,40 @@ class AvatarStarting(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AvatarStopped(Event):
+class AvatarStopped(AvatarLinkEvent):
     """The avatar was taken out of the room; `found`: unless it was not there."""
 
     EVENT = "avatar_stopped"
-    identity: str
     found: bool
 
 
 @dataclass(frozen=True, kw_only=True)
-class AvatarJoined(Event):
+class AvatarJoined(AvatarLinkEvent):
     """The avatar is in the room; it may not listen yet."""
 
     EVENT = "avatar_joined"
-    identity: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class AvatarReady(Event):
+class AvatarReady(AvatarLinkEvent):
     """The avatar listens; `how` that is known: it answered, it shows itself, or it is there."""
 
     EVENT = "avatar_ready"
-    identity: str
     how: Literal["probe", "video", "active"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class AvatarLeft(Event):
+class AvatarLeft(AvatarLinkEvent):
     """The avatar is no longer in the room."""
 
     EVENT = "avatar_left"
-    identity: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class AvatarSilent(Event):
+class AvatarSilent(AvatarLinkEvent):
     """The avatar is in the room, has reported before, and neither reports nor answers any more."""
 
     EVENT = "avatar_silent"
-    identity: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,12 +197,16 @@ class PlaybackFinished(AvatarEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dropped(AvatarEvent):
+class Dropped(Event):
     """Sound that nobody will hear."""
 
     EVENT = "dropped"
+    avatar: str | None = None
+    """Through whom; None where it was lost before it could go to any."""
     seconds: float
+    code: DropCode = "other"
     why: str
+    """The same in words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,6 +230,36 @@ class Backlog(AvatarEvent):
 
     EVENT = "backlog"
     seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate(Event):
+    """Who decides what is sent, from now on; told when it changes, and at the start."""
+
+    EVENT = "gate"
+    state: Literal["open", "closed", "detector"]
+    by: str = ""
+    """Who changed it: a key, a program; empty at the start."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interrupted(Event):
+    """What was being said was cut off by hand, and the avatars were told to drop the rest."""
+
+    EVENT = "interrupted"
+    by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route(Event):
+    """Which avatars get what is said, from now on."""
+
+    EVENT = "route"
+    avatars: tuple[str, ...]
+    """As `--avatar` names them."""
+    number: int = 0
+    """The place of the one, from 1; 0: all."""
+    by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,10 +290,12 @@ class StagePage(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Warned(AvatarEvent):
+class Warned(Event):
     """Something is not as it should be, and it goes on."""
 
     EVENT = "warning"
+    avatar: str | None = None
+    """The one it concerns, if it concerns one."""
     code: str
     message: str
     hint: str = ""

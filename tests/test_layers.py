@@ -38,6 +38,7 @@ ORDER = (
     "settings",
     "speech",
     "audio",
+    "backoff",
     "errors",
 )
 
@@ -46,6 +47,7 @@ PURE = (
     "speech/**/*.py",
     "delivery/**/*.py",
     "notices.py",
+    "backoff.py",
     "settings/table.py",
 )
 IMPURE = {

@@ -57,7 +57,6 @@ class Role:
         self._monitor = monitor
         self._others = others
         self._next_id = next_id
-        self._several = len(settings.avatar) > 1
         self._room: rtc.Room | None = None
         self._avatar: rtc.RemoteParticipant | None = None
         self._name = pattern
@@ -111,7 +110,7 @@ class Role:
         self._emit_of(self._name, event)
 
     def _emit_of(self, name: str, event: events.Event) -> None:
-        if self._several and isinstance(event, events.AvatarEvent):
+        if isinstance(event, events.AvatarEvent | events.Dropped | events.Warned):
             event = replace(event, avatar=name)
         self._monitor.emit(event)
 

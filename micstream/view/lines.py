@@ -64,7 +64,7 @@ class Lines:
 
 def line(event: Event) -> str:
     """The event in words, with the avatar's name where there are several."""
-    whose = event.avatar if isinstance(event, events.AvatarEvent) else None
+    whose = getattr(event, "avatar", None)
     return f"{words(event)}   ({whose})" if whose else words(event)
 
 
