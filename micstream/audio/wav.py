@@ -46,6 +46,22 @@ class WavHeader:
         return to_int16(np.frombuffer(data, dtype="<f4")).tobytes()
 
 
+def is_open_ended(size: int) -> bool:
+    """Whether a length in a header (bytes, 32 bits) means that its writer did not know it."""
+    return size == 0 or size >= _OPEN_ENDED
+
+
+def chunk_bytes(data: bytes) -> int | None:
+    """Length of the RIFF chunk that begins here, header and pad byte included; None: none does.
+
+    A chunk's name is four printable characters (Microsoft's "RIFF Tagged File Format").
+    """
+    if len(data) < 8 or not all(0x20 <= byte < 0x7F for byte in data[:4]):
+        return None
+    (size,) = struct.unpack_from("<I", data, 4)
+    return None if size > _HEADER_LIMIT else 8 + size + size % 2
+
+
 def looks_like_wav(start: bytes) -> bool:
     """Whether the first bytes of a stream (four suffice) announce RIFF/WAVE."""
     return start[:4] == b"RIFF"
@@ -68,7 +84,7 @@ def parse_header(data: bytes) -> tuple[WavHeader, int] | None:
         if name == b"data":
             if header is None:
                 raise InputError("the WAV has its data before its format", code="bad_wav")
-            known = None if size == 0 or size >= _OPEN_ENDED else size
+            known = None if is_open_ended(size) else size
             return WavHeader(*header, data_bytes=known), at + 8
         if name == b"fmt ":
             if size < 16:
@@ -76,10 +92,20 @@ def parse_header(data: bytes) -> tuple[WavHeader, int] | None:
             if len(data) < at + 8 + min(size, 40):
                 return None
             header = _parse_format(data[at + 8 : at + 8 + size])
-        at += 8 + size + size % 2
+        at += 8 + size
+        if size % 2 and not _begins_unpadded(data, at):
+            at += 1
         if at > _HEADER_LIMIT:
             raise InputError("no samples within the WAV's first megabyte", code="bad_wav")
     return None
+
+
+def _begins_unpadded(data: bytes, at: int) -> bool:
+    """Whether the next chunk begins where an odd one ended: some programs leave the pad byte out.
+
+    A pad byte is 0, and no chunk's name begins with that.
+    """
+    return data[at : at + 1] not in (b"", b"\0")
 
 
 def _parse_format(chunk: bytes) -> tuple[AudioFormat, bool]:

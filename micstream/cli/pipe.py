@@ -40,7 +40,9 @@ def pipe(
         bool, typer.Option("--cut", help="Let the segmenter find the utterances in it.")
     ] = False,
 ) -> None:
-    """Speak what comes on standard input: 16-bit PCM, or a WAV. Sent on as it comes.
+    """Speak what comes on standard input: 16-bit PCM, or WAVs. Sent on as it comes.
+
+    Several WAVs one after the other are an utterance each.
 
     Examples:
 
@@ -55,13 +57,16 @@ def pipe(
         from micstream.events import Warned
         from micstream.sources.stdin import StdinSource
 
-        source = await StdinSource.open(rate=rate, channels=channels)
+        source: StdinSource | None = await StdinSource.open(rate=rate, channels=channels)
         wait = patience(settings)
         await performance.room.wait_ready(wait, least=1)
-        try:
-            await performance.speak(source, cut=cut, patience=wait)
-        finally:
-            for message in source.warnings:
-                monitor.emit(Warned(code="stdin", message=message))
+        while source is not None:
+            playing = source
+            try:
+                await performance.speak(playing, cut=cut, patience=wait)
+                source = await playing.following()
+            finally:
+                for message in playing.warnings:
+                    monitor.emit(Warned(code="stdin", message=message))
 
     perform(work, flags, output)

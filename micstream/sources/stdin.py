@@ -6,11 +6,12 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
+from micstream.audio.containers import needs_more, recognise
 from micstream.audio.format import AudioFormat
-from micstream.audio.wav import WavHeader, looks_like_wav, parse_header
+from micstream.audio.wav import WavHeader, chunk_bytes, looks_like_wav, parse_header
 from micstream.errors import InputError
 from micstream.sources.source import Block
 
@@ -47,15 +48,20 @@ class StdinSource:
                 `channels`.
         """
         reader = _Reader(descriptor)
-        start = b""
-        while len(start) < 4:
-            more = await reader.read()
-            if not more:
-                break
-            start += more
+        try:
+            return await cls._open(reader, rate=rate, channels=channels)
+        except BaseException:
+            reader.close()
+            raise
+
+    @classmethod
+    async def _open(cls, reader: _Reader, *, rate: int | None, channels: int | None) -> StdinSource:
+        start = await reader.read_while(lambda begun: len(begun) < 4)
         if not start:
             raise InputError("standard input is empty", hint=_EMPTY_HINT, code="empty_stdin")
         if not looks_like_wav(start):
+            start = await reader.read_while(needs_more, start)
+            _refuse_other_formats(start)
             reader.unread(start)
             return cls(reader, None, AudioFormat(rate or 16_000, channels or 1))
         while (parsed := parse_header(start)) is None:
@@ -63,6 +69,7 @@ class StdinSource:
             if not more:
                 raise InputError(
                     f"the WAV on standard input ends within its header, after {len(start)} bytes",
+                    hint="look at the program that writes it: did it end early?",
                     code="bad_wav",
                 )
             start += more
@@ -80,6 +87,48 @@ class StdinSource:
         reader.unread(start[at:])
         return cls(reader, header, header.format)
 
+    async def following(self) -> StdinSource | None:
+        """The WAV behind this one, once its `blocks` have ended; None where there is none.
+
+        Programs that speak sentence by sentence write one WAV after the other. Whatever else
+        stands behind the sound is not played, and `warnings` says how many seconds it would be.
+
+        Raises:
+            InputError: what follows begins as a WAV and is none that can be played.
+        """
+        if self._header is None or self._header.data_bytes is None:
+            return None
+        if self._header.data_bytes % 2:
+            await self._skip_pad_byte()
+        while True:
+            start = await self._reader.read_while(lambda begun: len(begun) < 8)
+            if looks_like_wav(start):
+                self._reader.unread(start)
+                return await self._open(self._reader, rate=None, channels=None)
+            size = chunk_bytes(start)
+            if size is None:
+                await self._tell_rest(len(start))
+                return None
+            chunk = await self._reader.read_while(lambda begun, size=size: len(begun) < size, start)
+            self._reader.unread(chunk[size:])
+
+    async def _skip_pad_byte(self) -> None:
+        start = await self._reader.read_while(lambda begun: not begun)
+        self._reader.unread(start[start[:1] == b"\0" :])
+
+    async def _tell_rest(self, begun: int) -> None:
+        assert self._header is not None
+        count = begun
+        while data := await self._reader.read():
+            count += len(data)
+        frame_bytes_s = self._header.frame_bytes * self._header.format.rate
+        if count:
+            self.warnings.append(
+                f"behind the sound that the WAV's header announces {count} more bytes came, "
+                f"{count / frame_bytes_s:.1f} s as sound: not played. A header that is wrong? "
+                "Write raw PCM in its place, and give --rate"
+            )
+
     async def blocks(self) -> AsyncIterator[Block]:
         """What has come, as 16-bit PCM; ends with the input, or with the WAV's data."""
         frame = self._header.frame_bytes if self._header else self.format.frame_bytes
@@ -90,6 +139,7 @@ class StdinSource:
             if not data:
                 break
             if left is not None:
+                self._reader.unread(data[left - read :])
                 data = data[: left - read]
             read += len(data)
             data = rest + data
@@ -108,6 +158,23 @@ class StdinSource:
             raise InputError("no sound on standard input", hint=_EMPTY_HINT, code="empty_stdin")
 
 
+def _refuse_other_formats(start: bytes) -> None:
+    """Raises InputError where `start` announces what is no PCM: as PCM it would be noise."""
+    found = recognise(start)
+    if found == "text":
+        raise InputError(
+            "standard input is text, not sound",
+            hint="look at what the program before the pipe writes: a server's error, or base64",
+            code="not_sound",
+        )
+    if found is not None:
+        raise InputError(
+            f"standard input is {found}; expected 16-bit PCM or a WAV",
+            hint="decode it: ... | ffmpeg -i - -f s16le -ar 16000 -ac 1 - | micstream pipe",
+            code="not_pcm",
+        )
+
+
 class _Reader:
     """Reads a descriptor in a thread: pipes, files and terminals alike, without blocking.
 
@@ -119,12 +186,14 @@ class _Reader:
         self._queue: asyncio.Queue[bytes] = asyncio.Queue()
         self._room = threading.Semaphore(_QUEUED_READS)
         self._unread = b""
-        self._ended = False
+        self._ended = self._closed = False
         threading.Thread(target=self._run, args=(descriptor,), name="stdin", daemon=True).start()
 
     def _run(self, descriptor: int) -> None:
         while True:
             self._room.acquire()
+            if self._closed:
+                return
             try:
                 data = os.read(descriptor, _READ_BYTES)
             except OSError:
@@ -135,6 +204,20 @@ class _Reader:
                 return
             if not data:
                 return
+
+    def close(self) -> None:
+        """Nobody reads any more: end the thread, with the next that comes at the latest."""
+        self._closed = True
+        self._room.release()
+
+    async def read_while(self, wanting: Callable[[bytes], bool], begun: bytes = b"") -> bytes:
+        """`begun` and what comes, for as long as `wanting` says of it that more is needed."""
+        while wanting(begun):
+            more = await self.read()
+            if not more:
+                break
+            begun += more
+        return begun
 
     def unread(self, data: bytes) -> None:
         """Hand `data` out again with the next `read`."""

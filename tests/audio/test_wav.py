@@ -51,6 +51,26 @@ def test_a_length_that_its_writer_did_not_know(length: int) -> None:
     assert parsed[0].data_bytes is None
 
 
+@pytest.mark.parametrize("padded", [True, False])
+def test_an_odd_chunk_with_and_without_its_pad_byte(padded: bool) -> None:
+    odd = b"LIST\3\0\0\0abc" + b"\0" * padded
+    data = wav(PLAIN, odd, data=32_000)
+    parsed = parse_header(data)
+    assert parsed == (
+        WavHeader(AudioFormat(16_000, 1), is_float=False, data_bytes=32_000),
+        len(data),
+    )
+    assert all(parse_header(data[:length]) is None for length in range(len(data)))
+
+
+@pytest.mark.parametrize("length", [0x7FFF0000, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFDB])
+def test_other_spellings_of_a_length_that_is_not_known(length: int) -> None:
+    """By sox, arecord, espeak, ffmpeg."""
+    parsed = parse_header(wav(PLAIN, size=length, data=length))
+    assert parsed is not None
+    assert parsed[0].data_bytes is None
+
+
 @pytest.mark.parametrize(("tag", "bits", "is_float"), [(1, 16, False), (3, 32, True)])
 def test_extensible_formats_say_what_they_are_further_on(
     tag: int, bits: int, is_float: bool

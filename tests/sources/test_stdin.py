@@ -13,7 +13,10 @@ from contextlib import asynccontextmanager
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from micstream.audio.containers import needs_more, recognise
 from micstream.audio.format import AudioFormat
 from micstream.errors import InputError
 from micstream.sources.stdin import StdinSource
@@ -113,7 +116,7 @@ class TestRaw:
         _, pcm = await taken(chunked(long, range(0, len(long), 100_000)))
         assert pcm == long
 
-    @pytest.mark.parametrize("start", [b"RIF", b"RI\0\0", b"OggS"])
+    @pytest.mark.parametrize("start", [b"RIF", b"RI\0\0", b"Ogg", b"ID", b"\xff\xfb", b'{"a'])
     async def test_what_does_not_begin_like_a_wav_is_raw(self, start: bytes) -> None:
         _, pcm = await taken(start + b"\0" * (8 - len(start)))
         assert pcm == start + b"\0" * (8 - len(start))
@@ -121,6 +124,93 @@ class TestRaw:
     async def test_a_single_sample(self) -> None:
         _, pcm = await taken(b"\1\2")
         assert pcm == b"\1\2"
+
+
+class TestOtherFormats:
+    @pytest.mark.parametrize(
+        ("format", "subtype", "name"),
+        [
+            ("MP3", "MPEG_LAYER_III", "MP3"),
+            ("OGG", "VORBIS", "Ogg"),
+            ("OGG", "OPUS", "Ogg"),
+            ("FLAC", "PCM_16", "FLAC"),
+            ("RF64", "PCM_16", "RF64"),
+            ("AIFF", "PCM_16", "AIFF"),
+            ("CAF", "PCM_16", "CAF"),
+            ("AU", "PCM_16", "AU"),
+            ("W64", "PCM_16", "Wave64"),
+        ],
+    )
+    @pytest.mark.parametrize("bitwise", [False, True])
+    async def test_what_libsndfile_writes(
+        self, format: str, subtype: str, name: str, bitwise: bool
+    ) -> None:
+        out = io.BytesIO()
+        soundfile.write(out, tone(440, 24_000), 24_000, format=format, subtype=subtype)
+        data = out.getvalue()
+        pieces = [data[at : at + 1] for at in range(2_000)] if bitwise else [data]
+        with pytest.raises(InputError, match=f"standard input is {name}") as caught:
+            await taken(pieces)
+        assert "ffmpeg" in caught.value.hint
+        assert caught.value.exit_code == 3
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            b'{"error": {"message": "no such voice", "code": 404}}',
+            b"<!DOCTYPE html><html><body>502 Bad Gateway</body></html>",
+            b"HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\n\r\nRIFF",
+            b'data: {"audio": "//NExAA0000"}\n\n',
+        ],
+    )
+    async def test_what_a_server_says_in_place_of_sound(self, text: bytes) -> None:
+        error = await refused(text)
+        assert "text" in error.message
+        assert "voice" not in error.message + error.hint, "nothing of it is repeated"
+
+    @settings(max_examples=200)
+    @given(st.binary(max_size=300))
+    def test_whatever_begins_a_stream_it_is_decided_in_the_end(self, start: bytes) -> None:
+        recognise(start)
+        assert not needs_more(start + bytes(5_000))
+
+
+class TestSeveral:
+    async def all_taken(self, data: bytes) -> tuple[list[StdinSource], list[bytes]]:
+        sources, heard = [], []
+        async with pipe([data]) as descriptor:
+            source: StdinSource | None = await StdinSource.open(
+                rate=None, channels=None, descriptor=descriptor
+            )
+            while source is not None:
+                sources.append(source)
+                heard.append(b"".join([block.pcm async for block in source.blocks()]))
+                source = await source.following()
+        return sources, heard
+
+    async def test_wavs_one_after_the_other_are_all_played(self) -> None:
+        first, second, third = PCM[:3_200], PCM[3_200:9_600], PCM[:641]
+        data = wav(first) + wav(second, rate=24_000) + b"LIST\4\0\0\0INFO" + wav(third)
+        sources, heard = await self.all_taken(data)
+        assert heard == [first, second, third[:640]]
+        assert [source.format.rate for source in sources] == [16_000, 24_000, 16_000]
+
+    async def test_other_bytes_behind_the_sound_are_told_in_seconds(self) -> None:
+        """A header with the first sentence's length, as one speech program writes it."""
+        data = wav(PCM, length=16_000)
+        (source,), heard = await self.all_taken(data)
+        assert heard == [PCM[:16_000]]
+        assert "0.5 s as sound" in source.warnings[0]
+
+    async def test_chunks_behind_the_sound_are_no_sound(self) -> None:
+        odd = b"id3 \3\0\0\0abc\0"
+        (source,), _ = await self.all_taken(wav(PCM) + b"LIST\4\0\0\0INFO" + odd)
+        assert source.warnings == []
+
+    async def test_an_endless_one_has_nothing_behind_it(self) -> None:
+        (source,), heard = await self.all_taken(wav(PCM, length=0) + wav(PCM))
+        assert heard == [PCM + wav(PCM)]
+        assert source.warnings == []
 
 
 class TestWav:
