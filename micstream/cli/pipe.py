@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from micstream.cli.options import CLEAN, CONNECTION, SEGMENTATION, TRANSPORT, Flags, Output, takes
+from micstream.cli.options import (
+    CLEAN,
+    CONNECTION,
+    SEGMENTATION,
+    TRANSPORT,
+    Flags,
+    Output,
+    takes,
+)
 
 if TYPE_CHECKING:
     from micstream.monitor import Monitor

@@ -29,19 +29,23 @@ class StdinSource:
     """
 
     name = "stdin"
-    pick = 0
 
-    def __init__(self, reader: _Reader, header: WavHeader | None, format: AudioFormat) -> None:
+    def __init__(
+        self, reader: _Reader, header: WavHeader | None, format: AudioFormat, channel: int = 0
+    ) -> None:
         self.format = format
+        self.pick = channel
         self.warnings: list[str] = []
         self._reader = reader
         self._header = header
 
     @classmethod
     async def open(
-        cls, *, rate: int | None, channels: int | None, descriptor: int = 0
+        cls, *, rate: int | None, channels: int | None, channel: int = 0, descriptor: int = 0
     ) -> StdinSource:
         """Wait for the first bytes and read the header, where there is one.
+
+        `channel`: the one to use, from 1; 0 mixes them.
 
         Raises:
             InputError: nothing comes, the header is truncated, absurd, or contradicts `rate` or
@@ -49,21 +53,25 @@ class StdinSource:
         """
         reader = _Reader(descriptor)
         try:
-            return await cls._open(reader, rate=rate, channels=channels)
+            return await cls._open(reader, rate=rate, channels=channels, channel=channel)
         except BaseException:
             reader.close()
             raise
 
     @classmethod
-    async def _open(cls, reader: _Reader, *, rate: int | None, channels: int | None) -> StdinSource:
-        start = await reader.read_while(lambda begun: len(begun) < 4)
+    async def _open(
+        cls, reader: _Reader, *, rate: int | None, channels: int | None, channel: int
+    ) -> StdinSource:
+        start = await reader.read_while(_shorter_than(4))
         if not start:
             raise InputError("standard input is empty", hint=_EMPTY_HINT, code="empty_stdin")
         if not looks_like_wav(start):
             start = await reader.read_while(needs_more, start)
             _refuse_other_formats(start)
             reader.unread(start)
-            return cls(reader, None, AudioFormat(rate or 16_000, channels or 1))
+            return cls(
+                reader, None, _with(channel, AudioFormat(rate or 16_000, channels or 1)), channel
+            )
         while (parsed := parse_header(start)) is None:
             more = await reader.read()
             if not more:
@@ -85,7 +93,7 @@ class StdinSource:
                     code="wav_contradicts",
                 )
         reader.unread(start[at:])
-        return cls(reader, header, header.format)
+        return cls(reader, header, _with(channel, header.format), channel)
 
     async def following(self) -> StdinSource | None:
         """The WAV behind this one, once its `blocks` have ended; None where there is none.
@@ -101,19 +109,19 @@ class StdinSource:
         if self._header.data_bytes % 2:
             await self._skip_pad_byte()
         while True:
-            start = await self._reader.read_while(lambda begun: len(begun) < 8)
+            start = await self._reader.read_while(_shorter_than(8))
             if looks_like_wav(start):
                 self._reader.unread(start)
-                return await self._open(self._reader, rate=None, channels=None)
+                return await self._open(self._reader, rate=None, channels=None, channel=self.pick)
             size = chunk_bytes(start)
             if size is None:
                 await self._tell_rest(len(start))
                 return None
-            chunk = await self._reader.read_while(lambda begun, size=size: len(begun) < size, start)
+            chunk = await self._reader.read_while(_shorter_than(size), start)
             self._reader.unread(chunk[size:])
 
     async def _skip_pad_byte(self) -> None:
-        start = await self._reader.read_while(lambda begun: not begun)
+        start = await self._reader.read_while(_shorter_than(1))
         self._reader.unread(start[start[:1] == b"\0" :])
 
     async def _tell_rest(self, begun: int) -> None:
@@ -156,6 +164,21 @@ class StdinSource:
             self.warnings.append(f"{len(rest)} bytes at the end are no whole sample: dropped")
         if read == len(rest):
             raise InputError("no sound on standard input", hint=_EMPTY_HINT, code="empty_stdin")
+
+
+def _with(channel: int, format: AudioFormat) -> AudioFormat:
+    """The format, once it is known to have that channel."""
+    if channel > format.channels:
+        raise InputError(
+            f"standard input has {format.channels} channel(s), --channel says {channel}",
+            hint="0 mixes them all; --channels says how many raw PCM has",
+            code="no_channel",
+        )
+    return format
+
+
+def _shorter_than(size: int) -> Callable[[bytes], bool]:
+    return lambda begun: len(begun) < size
 
 
 def _refuse_other_formats(start: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from micstream.audio.channels import ChannelBalance
 from micstream.audio.format import AudioFormat
 from micstream.audio.resample import mix_down
 from micstream.errors import InputError
@@ -165,6 +167,63 @@ class TestRefused:
         with pytest.raises(InputError, match="no such file"):
             list(source.read())
 
+    @pytest.mark.parametrize("through", ["fifo", "descriptor"])
+    def test_a_pipe_is_refused_before_anybody_waits(self, tmp_path: Path, through: str) -> None:
+        reading, writing = os.pipe()
+        place = Path(f"/dev/fd/{reading}")
+        if through == "fifo":
+            place = tmp_path / "a fifo"
+            os.mkfifo(place)
+        try:
+            error = refused(place)
+        finally:
+            os.close(reading)
+            os.close(writing)
+        assert "a pipe" in error.message
+        assert "micstream pipe < " in error.hint
+        assert error.code == "not_a_file"
+
+    def test_a_device_is_no_file(self) -> None:
+        assert "a device" in refused(Path("/dev/zero")).message
+
+
+class TestChannels:
+    @pytest.mark.parametrize("louder", [1, 2])
+    @pytest.mark.parametrize("name", ["a.wav", "a.flac"])
+    def test_those_that_cancel_each_other_are_not_mixed(
+        self, tmp_path: Path, name: str, louder: int
+    ) -> None:
+        voice = tone(300, 16_000).astype(np.float64)
+        both = np.stack([voice, -0.8 * voice] if louder == 1 else [0.8 * voice, -voice], axis=1)
+        source = FileSource(written(tmp_path / name, both.astype(np.int16), 16_000))
+        assert source.pick == louder
+        assert f"channel {louder}, the loudest, is used" in source.warning
+
+    @settings(max_examples=50)
+    @given(phase=st.floats(0, 1.6), gain=st.floats(0.1, 1), noise=st.floats(0, 0.3))
+    def test_others_are(self, phase: float, gain: float, noise: float) -> None:
+        """Any two microphones in a room, one of them farther away."""
+        turns = np.arange(16_000) * 2 * np.pi * 300 / 16_000
+        chance = np.random.default_rng(1).normal(0, noise, (16_000, 2))
+        table = np.stack([np.sin(turns), gain * np.sin(turns + phase)], axis=1) + chance
+        balance = ChannelBalance(2)
+        balance.push((table * 8_000).astype("<i2").tobytes())
+        assert balance.channel_to_take() == 0
+
+    def test_silence_is_mixed(self) -> None:
+        balance = ChannelBalance(2)
+        assert balance.channel_to_take() == 0
+        balance.push(bytes(6_400))
+        assert balance.channel_to_take() == 0
+
+    def test_the_one_that_is_asked_for_is_taken(self, tmp_path: Path) -> None:
+        both = np.stack([tone(300, 16_000), -tone(300, 16_000)], axis=1)
+        place = written(tmp_path / "a.wav", both, 16_000)
+        source = FileSource(place, channel=1)
+        assert (source.pick, source.warning) == (1, "")
+        with pytest.raises(InputError, match=r"2 channel\(s\), --channel says 3"):
+            FileSource(place, channel=3)
+
 
 class TestDamaged:
     def test_a_wav_that_ends_early_is_played_as_far_as_it_goes(self, tmp_path: Path) -> None:
@@ -190,6 +249,43 @@ class TestDamaged:
         source = FileSource(place)
         assert source.warning == ""
         assert played(source).tolist() == samples.tolist()
+
+    @pytest.mark.parametrize("length", [0, 0x7FFF0000, 0x7FFFF000, 0x80000000, 0xFFFFFFDB])
+    def test_other_spellings_of_a_length_that_is_not_known(
+        self, tmp_path: Path, length: int
+    ) -> None:
+        samples = tone(440, 16_000)
+        data = bytearray(written(tmp_path / "a.wav", samples, 16_000).read_bytes())
+        struct.pack_into("<I", data, 4, min(length + 36, 0xFFFFFFFF))
+        struct.pack_into("<I", data, 40, length)
+        (tmp_path / "a.wav").write_bytes(data)
+        source = FileSource(tmp_path / "a.wav")
+        assert source.warning == ""
+        assert source.duration_s == pytest.approx(1.0)
+        assert played(source).tolist() == samples.tolist()
+
+    def test_an_odd_chunk_without_its_pad_byte(self, tmp_path: Path) -> None:
+        samples = tone(440, 16_000)
+        data = written(tmp_path / "a.wav", samples, 16_000).read_bytes()
+        (tmp_path / "a.wav").write_bytes(data[:36] + b"LIST\3\0\0\0abc" + data[36:])
+        source = FileSource(tmp_path / "a.wav")
+        assert source.warning == ""
+        assert played(source).tolist() == samples.tolist()
+
+    def test_sound_behind_what_the_header_announces_is_told(self, tmp_path: Path) -> None:
+        samples = tone(440, 16_000)
+        data = bytearray(written(tmp_path / "a.wav", samples, 16_000).read_bytes())
+        struct.pack_into("<I", data, 40, 16_000)
+        (tmp_path / "a.wav").write_bytes(data)
+        source = FileSource(tmp_path / "a.wav")
+        assert "0.5 s as sound: not played" in source.warning
+        assert played(source).tolist() == samples[:8_000].tolist()
+
+    def test_chunks_behind_the_sound_are_none(self, tmp_path: Path) -> None:
+        place = written(tmp_path / "a.wav", tone(440, 16_000), 16_000)
+        more = b"LIST\4\0\0\0INFO" + b"id3 \3\0\0\0abc\0"
+        place.write_bytes(place.read_bytes() + more)
+        assert FileSource(place).warning == ""
 
     @settings(max_examples=60)
     @given(
