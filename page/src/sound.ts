@@ -9,12 +9,22 @@ export class Sound {
     private readonly button: HTMLElement,
   ) {
     window.addEventListener("pointerup", () => this.unblock());
+    // Browsers pause what is not seen: another tab, a locked screen, a call. When it is seen again
+    // nobody is there to press play.
+    document.addEventListener("visibilitychange", () => this.resume());
+    window.addEventListener("pageshow", () => this.resume());
+  }
+
+  /** Play on whatever the browser has paused, once the page is seen. */
+  resume(): void {
+    if (document.visibilityState !== "visible") return;
+    for (const video of this.place.querySelectorAll("video")) if (video.paused) this.play(video);
   }
 
   /** "on", "off", or "blocked" until somebody clicks. */
   get state(): string {
-    if (!this.wanted) return "off";
-    return this.blocked ? "blocked" : "on";
+    if (this.blocked) return "blocked";
+    return this.wanted ? "on" : "off";
   }
 
   set on(wanted: boolean) {
@@ -30,11 +40,13 @@ export class Sound {
   play(video: HTMLVideoElement): void {
     video.muted = !this.wanted || this.blocked;
     video.play().catch((error: unknown) => {
-      // A picture without sound may always play.
       if (!(error instanceof DOMException) || error.name !== "NotAllowedError") return;
-      if (video.muted) return;
+      const first = !this.blocked;
       this.blocked = true;
-      this.apply();
+      this.button.hidden = false;
+      // Without sound most browsers let it play; with little power left some do not even then, and
+      // the next touch plays it.
+      if (first && !video.muted) this.apply();
     });
   }
 

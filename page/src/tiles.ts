@@ -13,6 +13,8 @@ export interface Tile {
 }
 
 const ASPECT = 16 / 9;
+// A pause that the browser ends by itself, or a page that is being left, is over by then.
+const RESUME_MS = 250;
 
 /** The number of columns with which `count` pictures are largest on such a page, rather beside than below. */
 export function columnsFor(count: number, width: number, height: number, aspect: number): number {
@@ -71,6 +73,7 @@ export class Tiles implements Shown {
     const tile = { avatar, video, stream: new MediaStream(), tracks: [] };
     video.srcObject = tile.stream;
     video.addEventListener("resize", () => this.arrange());
+    video.addEventListener("pause", () => setTimeout(() => this.sound.resume(), RESUME_MS));
     this.tiles.set(avatar.identity, tile);
     for (const each of this.all.sort(byJoining)) this.place.append(each.video);
     return tile;

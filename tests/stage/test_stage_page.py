@@ -340,3 +340,68 @@ async def test_nothing_can_be_sent_with_its_token(server: LocalServer, room_name
             publishing.cancel()
             await asyncio.wait([publishing])
             await intruder.disconnect()
+
+
+async def test_what_the_browser_pauses_plays_on(
+    server: LocalServer, room_name: str, chromium: Browser
+) -> None:
+    """A tab that was hidden, a locked screen, a call: nobody is there to press play."""
+    async with (
+        staged(settings_for(server, room_name)) as ours,
+        pictured(server, room_name, "avatar-test"),
+        shown(chromium, ours.address) as view,
+    ):
+        await until_seen(view)
+
+        async def plays() -> bool:
+            return not await view.ask("document.querySelector('video').paused")
+
+        await until(plays, "the picture")
+        await view.ask("document.querySelector('video').pause()")
+        await until(plays, "the picture, once it was paused")
+        for event in (
+            "document.dispatchEvent(new Event('visibilitychange'))",
+            "window.dispatchEvent(new Event('pageshow'))",
+        ):
+            # As where the pause itself was told while the page was hidden.
+            await view.ask(
+                "for (const video of document.querySelectorAll('video'))"
+                " video.addEventListener('pause', (e) => e.stopImmediatePropagation(), true)"
+            )
+            await view.ask(f"document.querySelector('video').pause(); {event}")
+            await until(plays, f"the picture after {event}")
+        assert view.complaints == []
+
+
+REFUSES = """
+const play = HTMLMediaElement.prototype.play;
+let touched = false;
+addEventListener("pointerup", () => { touched = true; }, { capture: true });
+HTMLMediaElement.prototype.play = function () {
+  if (touched) return play.call(this);
+  return Promise.reject(new DOMException("low power", "NotAllowedError"));
+};
+"""
+
+
+async def test_a_browser_that_plays_nothing_without_a_touch_shows_the_button(
+    server: LocalServer, room_name: str, chromium: Browser
+) -> None:
+    """Not even a muted picture, as with little power left."""
+    async with (
+        staged(settings_for(server, room_name)) as ours,
+        pictured(server, room_name, "avatar-test"),
+        shown(chromium, ours.address) as view,
+    ):
+        await view.page.add_init_script(REFUSES)
+        await view.page.reload()
+        hidden = "document.getElementById('sound').hidden"
+
+        async def asks() -> bool:
+            return not await view.ask(hidden)
+
+        await until(asks, "the button")
+        await view.page.mouse.click(300, 300)
+        await until_seen(view)
+        assert await view.ask(hidden)
+        assert not await view.ask("document.querySelector('video').paused")
