@@ -243,7 +243,7 @@ class Gate(Event):
     EVENT = "gate"
     state: Literal["open", "closed", "detector"]
     muted: bool = False
-    """Closed by `mute`; else `closed` by hand, until it is opened by hand or left to the detector."""
+    """Closed by `mute`; else `closed` is by hand, until it is opened or left to the detector."""
     by: str = ""
     """Who changed it: `key`, `program`; empty at the start."""
 
@@ -350,7 +350,7 @@ def from_dict(told: Mapping[str, Any]) -> Event:
     Raises:
         ValueError: there is no such event, or a field is missing.
     """
-    kind = next((kind for kind in kinds() if kind.EVENT == told.get("event")), None)
+    kind = next((kind for kind in kinds() if told.get("event") == kind.EVENT), None)
     if kind is None:
         raise ValueError(f"there is no event {told.get('event')!r}")
     given = {f.name: told[f.name] for f in fields(kind) if f.name in told}

@@ -147,7 +147,7 @@ class State:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Snapshot in JSON's types, below 4 KiB: long names are cut, the oldest avatars left out."""
+        """Snapshot in JSON's types, below 4 KiB: names are cut, the oldest avatars left out."""
         return {
             "gate": self.gate,
             "muted": self.muted,
