@@ -90,7 +90,7 @@ async def test_from_the_question_to_the_picture(
     await bring(ours, progress, on_trouble=told)
     assert told.steps[6:] == ["present"], "it is not asked for twice"
     async with bystander(server, room_name, avatar="avatar-demo") as viewer:
-        await wait_until(lambda: viewer.listening and viewer.video_seen.is_set(), 10, "both")
+        await wait_until(lambda: viewer.listening and viewer.shows_picture, 10, "both")
         assert viewer.strays == []
     with pytest.raises(AvatarUnavailable) as caught:
         other = settings(server, room_name, identity="somebody", **avatars.flags)
