@@ -100,7 +100,7 @@ class Performance:
         self._settings = settings
         self._monitor = monitor
         self.room = AvatarRoom(settings, monitor)
-        self.gate = Gate.SHUT if settings.controls().manual else Gate.VOICE
+        self.gate = Gate.CLOSED if settings.controls().manual else Gate.DETECTOR
         """Who decides what is sent: see `set_gate`."""
         self.hurry = asyncio.Event()
         """Set it to leave within two seconds; else what was sent is played first."""
@@ -325,7 +325,7 @@ class Performance:
     def set_gate(self, gate: Gate) -> None:
         """Mute (SHUT), hold the line open (OPEN), or leave it to the detector (VOICE)."""
         self.gate = gate
-        self.cast.mute(gate is Gate.SHUT and not self._settings.controls().manual)
+        self.cast.mute(gate is Gate.CLOSED and not self._settings.controls().manual)
         if self._path is not None:
             for event, at in self._path.set_gate(gate):
                 self.cast.put(event, at)
@@ -342,7 +342,7 @@ class Performance:
             return
         path, gate = self._path, self.gate
         if path is not None:
-            for event, at in path.set_gate(Gate.SHUT):
+            for event, at in path.set_gate(Gate.CLOSED):
                 self.cast.put(event, at)
         self.cast.give_voice(number)
         if path is not None:
@@ -356,7 +356,7 @@ class Performance:
         held open is closed.
         """
         if self.gate is Gate.OPEN:
-            self.set_gate(Gate.SHUT)
+            self.set_gate(Gate.CLOSED)
         if self._path is not None:
             self._path.cutter.end(EndReason.INTERRUPT)
         await self.cast.interrupt()

@@ -62,7 +62,7 @@ class SoundPath:
     def set_gate(self, gate: Gate) -> Iterator[Timed]:
         """Hand the decision over; what the cleaner holds from behind a shut gate is never sent."""
         if isinstance(self.cutter, Cutter):
-            if self.cutter.gate is Gate.SHUT and self._cleaner is not None:
+            if self.cutter.gate is Gate.CLOSED and self._cleaner is not None:
                 self._cleaner.silence_rest()
                 self._original = bytes(len(self._original))
             yield from self.dated(self.cutter.set_gate(gate))

@@ -18,11 +18,11 @@ from micstream.speech.trace import HISTORY, began
 class Gate(Enum):
     """Who decides what is sent."""
 
-    VOICE = "voice"
+    DETECTOR = "detector"
     """The detector."""
     OPEN = "open"
     """The person, who holds the line open (push to talk)."""
-    SHUT = "shut"
+    CLOSED = "closed"
     """Nobody: muted, or push to talk at rest."""
 
 
@@ -53,7 +53,7 @@ class Cutter:
         self._frame_bytes = detector.frame_samples * SAMPLE_WIDTH
         self._framer = Framer(self._frame_bytes)
         self._judged = Framer(self._frame_bytes)
-        self._gate = Gate.VOICE
+        self._gate = Gate.DETECTOR
         self._kept = bytearray()  # the newest frames: what an onset can reach, and its noise
         self._kept_end = 0  # sample index one past its last
         reach = (self._segmenter.reach_frames + 1) * self._frame_bytes
@@ -93,10 +93,10 @@ class Cutter:
         What was heard behind a shut gate is never sent, not even as pre-roll.
         """
         was, self._gate = self._gate, gate
-        if was is Gate.SHUT:
+        if was is Gate.CLOSED:
             self._framer.silence_rest()
             self._judged.silence_rest()
-        if Gate.SHUT in (was, gate):
+        if Gate.CLOSED in (was, gate):
             ended = self.end(EndReason.MUTE)
             return [*ended, *self._attach(self._segmenter.begin())] if gate is Gate.OPEN else ended
         return self._attach(self._segmenter.begin()) if gate is Gate.OPEN else []
@@ -119,7 +119,7 @@ class Cutter:
         self._keep(frame)
         segmenter = self._segmenter
         probability = self._detector.probability(heard)
-        if self._gate is Gate.SHUT:
+        if self._gate is Gate.CLOSED:
             voiced = False
         else:
             needed = self._off if segmenter.speaking else self._on
