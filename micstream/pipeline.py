@@ -100,7 +100,7 @@ class Performance:
         self._settings = settings
         self._monitor = monitor
         self.room = AvatarRoom(settings, monitor)
-        self.gate = Gate.SHUT if settings.talk == "push" else Gate.VOICE
+        self.gate = Gate.SHUT if settings.controls().manual else Gate.VOICE
         """Who decides what is sent: see `set_gate`."""
         self.hurry = asyncio.Event()
         """Set it to leave within two seconds; else what was sent is played first."""
@@ -325,7 +325,7 @@ class Performance:
     def set_gate(self, gate: Gate) -> None:
         """Mute (SHUT), hold the line open (OPEN), or leave it to the detector (VOICE)."""
         self.gate = gate
-        self.cast.mute(gate is Gate.SHUT and self._settings.talk == "voice")
+        self.cast.mute(gate is Gate.SHUT and not self._settings.controls().manual)
         if self._path is not None:
             for event, at in self._path.set_gate(gate):
                 self.cast.put(event, at)

@@ -35,10 +35,10 @@ class Cast:
             speaker.on_event = state.heard
             monitor.listen(state.note)
         try:
-            self._voice = self._chosen(settings.voice)
+            self._voice = self._chosen(settings.route)
         except ValueError as error:
             raise UsageError(
-                f"--voice {settings.voice}: {error}",
+                f"--voice {settings.route}: {error}",
                 hint=f"expected 0 (all of them) to {len(self._roles)}, in the order of --avatar",
                 code="no_such_avatar",
             ) from None

@@ -8,7 +8,6 @@ from typing import Final, Literal
 from micstream.speech.segmenter import SegmenterOptions
 
 Vad = Literal["hybrid", "silero", "webrtc"]
-Place = Literal["studio", "room", "stage"]
 
 
 @dataclass(frozen=True, slots=True)
