@@ -23,6 +23,15 @@ def several_avatars(identities: Sequence[str]) -> Warned:
     )
 
 
+def passed_over(identity: str, why: str, taken: str) -> Warned:
+    """One of several is of no use, so another is spoken through."""
+    return Warned(
+        code="avatar_passed_over",
+        message=f"the avatar {identity!r} {why}; speaking through {taken!r}",
+        hint="choose with --avatar",
+    )
+
+
 def bound_to_another(identity: str) -> Warned:
     """The avatar rejects our calls."""
     return Warned(

@@ -1,4 +1,5 @@
-"""The command line: options in, an exit code out. One file a command; the work is elsewhere."""
+"""The command line: options in, an exit code out. One file a command, imported on
+demand; the work is elsewhere."""
 
 from __future__ import annotations
 
@@ -13,37 +14,22 @@ from typing import NoReturn
 
 import typer
 
-from micstream.cli import (
-    avatar,
-    calibrate,
-    cut,
-    demo,
-    devices,
-    doctor,
-    live,
-    pipe,
-    play,
-    stage,
-    token,
-)
 from micstream.cli.fail import fail
+from micstream.cli.help import LazyGroup
 from micstream.errors import MicstreamError
 
 app = typer.Typer(
     name="micstream",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    cls=LazyGroup,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Speak through a talking avatar, live.\n\n"
-    "Try it on this machine alone: [bold]micstream demo[/bold]. On stage: set LIVEKIT_URL, "
+    "Try it on this machine alone: micstream demo. On stage: set LIVEKIT_URL, "
     "LIVEKIT_API_KEY and LIVEKIT_API_SECRET (environment or .env.local), ask "
-    "[bold]micstream doctor[/bold], then [bold]micstream live[/bold].",
+    "micstream doctor, then micstream live.",
 )
-
-for module in (live, play, pipe, avatar, cut, calibrate, devices, token, doctor, stage, demo):
-    module.register(app)
 
 
 def _version(wanted: bool) -> None:

@@ -81,8 +81,8 @@ def start(flags: Flags, output: Output) -> None:
 
 
 async def _start_and_wait(settings: Settings, monitor: Monitor) -> None:
-    from micstream.avatars.arrival import watching
     from micstream.avatars.start import WAIT_S, Progress, bring, doubts, order
+    from micstream.viewer.arrival import arriving
 
     wanted = order(settings)
     for doubt in doubts(settings):
@@ -90,13 +90,13 @@ async def _start_and_wait(settings: Settings, monitor: Monitor) -> None:
     within = WAIT_S if settings.wait_avatar is None else settings.wait_avatar
     begun = time.monotonic()
     progress = Progress(wanted.identity, monitor.emit)
-    async with watching(settings, wanted) as arrival:
+    async with arriving(settings, wanted) as arrival:
         await bring(settings, progress, within=within, on_trouble=monitor.emit)
         await arrival.until_ready(
             progress,
-            within=max(0.0, within - (time.monotonic() - begun)),
-            patience=settings.ready_timeout,
-            on_doubt=monitor.emit,
+            timeout=max(0.0, within - (time.monotonic() - begun)),
+            picture_timeout=settings.ready_timeout,
+            on_warning=monitor.emit,
         )
 
 

@@ -28,8 +28,8 @@ def doctor(
         bool,
         typer.Option(
             "--through",
-            help="Also ask the avatar, as the sender: it stops what it plays, and a sender "
-            "of the same identity is thrown out.",
+            help="Also ask the avatar, as the sender: it stops what it plays and hums for a "
+            "moment, and a sender of the same identity is thrown out.",
         ),
     ] = False,
 ) -> None:
