@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -34,14 +36,15 @@ async def run_guarded(work: Coroutine[Any, Any, None], guard: Coroutine[Any, Any
             guarding.cancel()
 
 
-async def run_until(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
-    """Run `work` until it ends, or is cancelled because `stop` was set."""
+async def run_until(work: Coroutine[Any, Any, T], stop: asyncio.Event) -> T | None:
+    """Result of `work`; None where it was cancelled because `stop` was set."""
     async with task_group() as tasks:
         working = tasks.create_task(work)
         stopping = tasks.create_task(stop.wait())
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         working.cancel()
         stopping.cancel()
+    return None if working.cancelled() else working.result()
 
 
 async def finished(task: asyncio.Task[Any]) -> bool:

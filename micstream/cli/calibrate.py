@@ -52,7 +52,7 @@ def calibrate(
 
       micstream calibrate --speech-s 15 --dry-run --json
     """
-    from micstream.cli.perform import quiet_libraries
+    from micstream.cli.run import quiet_libraries
     from micstream.settings import load
 
     settings = load(**flags)
@@ -81,7 +81,7 @@ async def _until_stopped(
 ) -> Measured | None:
     """What was measured; None after Ctrl-C and SIGTERM."""
     from micstream.calibrate import measure
-    from micstream.cli.perform import end_on_signals
+    from micstream.cli.run import end_on_signals
 
     stop = asyncio.Event()
     restore = end_on_signals(stop)
