@@ -16,10 +16,10 @@ import aiohttp
 from livekit import rtc
 
 from micstream.audio.format import SPEECH
+from micstream.audio.health import HUM_HINT, HUM_LEVEL_DB, HUM_OVER_DB
 from micstream.audio.levels import FLOOR_DB, rms_db
 from micstream.audio.meter import Meter, Reading
 from micstream.audio.resample import Resampler
-from micstream.audio.watch import HUM_HINT, HUM_LEVEL_DB, HUM_OVER_DB
 from micstream.errors import (
     AudioDeviceError,
     AvatarUnavailable,

@@ -6,31 +6,26 @@ source -> resampler -> cleaner, if wanted -> cutter -> speaker -> avatar
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Coroutine
-from functools import partial
+from collections.abc import Coroutine, Iterable
+from contextlib import aclosing
 from typing import Any, Final, Self
 
 from micstream import events, notices
-from micstream.cleaning import Cleaner
-from micstream.errors import AudioDeviceError, MicstreamError, UsageError
+from micstream.errors import MicstreamError
 from micstream.monitor import Monitor
 from micstream.room import address
 from micstream.room.cast import Cast
 from micstream.room.role import LEAVE_S
 from micstream.room.room import AvatarRoom
 from micstream.settings import Settings, calibration
-from micstream.sound_path import SoundPath
-from micstream.sources import portaudio
-from micstream.sources.microphone import Microphone
-from micstream.sources.source import Source
-from micstream.sources.watcher import Watcher
-from micstream.speech.cutter import Cutter, Gate
-from micstream.speech.detector import Detector
+from micstream.sound_path import SoundPath, Timed, make_path
+from micstream.sources import opening
+from micstream.sources.health import HealthReporter
+from micstream.sources.source import Block, Item, Lost, Opened, Source
+from micstream.sources.turns import Turns
+from micstream.speech.cutter import Gate
+from micstream.speech.detectors import make_cutter
 from micstream.speech.events import EndReason
-from micstream.speech.hybrid import HybridDetector
-from micstream.speech.silero import SileroDetector
-from micstream.speech.webrtc import WebRtcDetector
 from micstream.speech.whole import Whole
 
 _STOP_S: Final = 0.7
@@ -44,45 +39,6 @@ _REST_HURRY_S: Final = 0.2
 """How long the avatars may take to hear that nobody speaks any more."""
 _ANSWER_HURRY_S: Final = 1.1
 _ANSWER_LEAST_S: Final = 0.5
-_REOPEN_S: Final = 1.0
-
-
-def make_detector(settings: Settings) -> Detector:
-    """The detector that the settings name.
-
-    Raises:
-        UsageError: its package is not installed.
-    """
-    tuning = settings.tuning
-    near_db = tuning.near_db or None
-    match settings.vad:
-        case "hybrid":
-            return HybridDetector(on=tuning.on, near_db=near_db)
-        case "silero":
-            return SileroDetector(on=tuning.on, near_db=near_db)
-        case "webrtc":
-            return WebRtcDetector(settings.vad_mode, settings.frame_ms)
-
-
-def make_cutter(settings: Settings, detector: Detector | None = None) -> Cutter:
-    """Detector (or the one given in its place) and segmenter as the settings say."""
-    tuning = settings.tuning
-    return Cutter(
-        detector or make_detector(settings),
-        tuning.segmenter,
-        on=tuning.on,
-        off=tuning.off,
-        margin_ms=tuning.margin_ms,
-    )
-
-
-def make_path(source: Source, cutter: Cutter | Whole, settings: Settings) -> SoundPath:
-    """The way of one source's sound, cleaned where the settings say so."""
-    # Where nobody judges and the original is sent, there is nothing to clean for.
-    clean = settings.clean and not (settings.send_original and isinstance(cutter, Whole))
-    return SoundPath(
-        source, cutter, Cleaner() if clean else None, send_original=settings.send_original
-    )
 
 
 class Performance:
@@ -100,7 +56,7 @@ class Performance:
         self._settings = settings
         self._monitor = monitor
         self.room = AvatarRoom(settings, monitor)
-        self.gate = Gate.SHUT if settings.talk == "push" else Gate.VOICE
+        self.gate = Gate.CLOSED if settings.talk == "push" else Gate.DETECTOR
         """Who decides what is sent: see `set_gate`."""
         self.hurry = asyncio.Event()
         """Set it to leave within two seconds; else what was sent is played first."""
@@ -109,8 +65,7 @@ class Performance:
             role.on_ready = self._tell_ready
         self._path: SoundPath | None = None
         self._awaits_microphone = False
-        self._turn = asyncio.Lock()  # of the sources: two at once would be one utterance
-        self._listening = False
+        self._turns = Turns()  # of the sources: two at once would be one utterance
         self._speaking: list[asyncio.Task[None]] = []
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -214,13 +169,14 @@ class Performance:
         Raises:
             UsageError: the microphone is listened to, which has no end.
         """
-        self._refuse_while_listening()
-        async with self._turn:
+        self._turns.refuse_while_live()
+        async with self._turns.take():
             await self._speak(source, cut=cut, patience=patience)
 
     async def _speak(self, source: Source, *, cut: bool, patience: float) -> None:
         cutter = make_cutter(self._settings) if cut else Whole()
-        path, reason = make_path(source, cutter, self._settings), EndReason.SHUTDOWN
+        path, reason = make_path(cutter, self._settings), EndReason.SHUTDOWN
+        path.open(source)
         try:
             async for block in source.blocks():
                 for event, at in path.push(block):
@@ -240,63 +196,53 @@ class Performance:
             AudioDeviceError: it cannot be opened the first time.
             UsageError: it is listened to already.
         """
-        self._refuse_while_listening()
-        self._listening = True
-        try:
-            async with self._turn:
-                await self._listen()
-        finally:
-            self._listening = False
+        async with self._turns.live(self):
+            self._awaits_microphone = True
+            source = opening.live(self._settings.device, channel=self._settings.channel)
+            health = HealthReporter(self._monitor.emit)
+            async with aclosing(source.items()) as items:
+                try:
+                    async for item in items:
+                        self._hear(item, health)
+                finally:
+                    path, self._path = self._path, None
+                    self._put(path.finish(EndReason.SHUTDOWN) if path else [])
 
-    def _refuse_while_listening(self) -> None:
-        if self._listening:
-            raise UsageError(
-                "the microphone is listened to already, and that has no end",
-                hint="end listen() first, or have another Sender for another source",
-                code="busy",
-            )
-
-    async def _listen(self) -> None:
-        self._awaits_microphone = True
-        settings = self._settings
-        source = await portaudio.aside(
-            partial(Microphone, settings.device, channel=settings.channel)
-        )
-        while True:
-            try:
-                await self._hear(source)
-            except AudioDeviceError as error:
-                if self._awaits_microphone:
-                    raise
+    def _hear(self, item: Item, health: HealthReporter) -> None:
+        match item:
+            case Opened(source, again):
+                health.opened(source.name)
+                if self._path is None:
+                    settings = self._for_device(source)
+                    self._path = make_path(make_cutter(settings), settings, [health])
+                    self._path.set_gate(self.gate)
+                    if self._turns.is_taken:
+                        self._path.hold()
+                    self._tell_capturing(source, settings)
+                if again:
+                    self._monitor.emit(events.Microphone(state="back", device=source.name))
+                self._put(self._path.open(source))
+            case Block() if self._path is not None:
+                health.lost(item)
+                self._put(self._path.push(item))
+            case Lost(source, error) if self._path is not None:
+                self._put(self._path.finish(EndReason.DEVICE))
                 self._monitor.emit(events.Microphone(state="lost", device=source.name))
                 self._warn(error)
-            source = await self._reopen(source.name)
-            self._monitor.emit(events.Microphone(state="back", device=source.name))
 
-    async def _hear(self, source: Microphone) -> None:
-        settings = self._for_device(source)
-        cutter = make_cutter(settings)
-        cutter.set_gate(self.gate)
-        path, reason = make_path(source, cutter, settings), EndReason.SHUTDOWN
-        watcher = Watcher(source.name, self._monitor.emit)
-        path.hears = lambda pcm: watcher.push(pcm, speaking=cutter.speaking)
-        self._path = path
-        try:
-            async for block in source.blocks():
-                if self._awaits_microphone:
-                    self._tell_capturing(source, settings)
-                self._tell_lost(source)
-                for event, at in path.push(block):
-                    self.cast.put(event, at)
-        except AudioDeviceError:
-            reason = EndReason.DEVICE
-            raise
-        finally:
-            self._path = None
-            for event, at in path.finish(reason):
-                self.cast.put(event, at)
+    def _put(self, happened: Iterable[Timed]) -> None:
+        for event, at in happened:
+            self.cast.put(event, at)
 
-    def _for_device(self, source: Microphone) -> Settings:
+    def hold(self) -> None:
+        """Let nothing of the microphone through while something else is heard."""
+        self._put(self._path.hold() if self._path is not None else [])
+
+    def release(self) -> None:
+        """Hear the microphone again."""
+        self._put(self._path.release() if self._path is not None else [])
+
+    def _for_device(self, source: Source) -> Settings:
         """The settings, with the preset calibrated for this device where none is given."""
         if self._settings.preset is None:
             try:
@@ -308,24 +254,12 @@ class Performance:
                     return self._settings.model_copy(update={"preset": known.preset})
         return self._settings
 
-    async def _reopen(self, name: str) -> Microphone:
-        """The same device, by its name: another one is never taken unasked."""
-
-        def look() -> Microphone:
-            portaudio.look_again()
-            return Microphone(name, channel=self._settings.channel)
-
-        while True:
-            await asyncio.sleep(_REOPEN_S)
-            with contextlib.suppress(AudioDeviceError):
-                return await portaudio.aside(look)
-
     # ---- controls ------------------------------------------------------------------------------
 
     def set_gate(self, gate: Gate) -> None:
         """Mute (SHUT), hold the line open (OPEN), or leave it to the detector (VOICE)."""
         self.gate = gate
-        self.cast.mute(gate is Gate.SHUT and self._settings.talk == "voice")
+        self.cast.mute(gate is Gate.CLOSED and self._settings.talk == "voice")
         if self._path is not None:
             for event, at in self._path.set_gate(gate):
                 self.cast.put(event, at)
@@ -342,7 +276,7 @@ class Performance:
             return
         path, gate = self._path, self.gate
         if path is not None:
-            for event, at in path.set_gate(Gate.SHUT):
+            for event, at in path.set_gate(Gate.CLOSED):
                 self.cast.put(event, at)
         self.cast.give_voice(number)
         if path is not None:
@@ -356,9 +290,9 @@ class Performance:
         held open is closed.
         """
         if self.gate is Gate.OPEN:
-            self.set_gate(Gate.SHUT)
+            self.set_gate(Gate.CLOSED)
         if self._path is not None:
-            self._path.cutter.end(EndReason.INTERRUPT)
+            self._path.end(EndReason.INTERRUPT)  # the cast tells of it
         await self.cast.interrupt()
 
     # ---- telling -------------------------------------------------------------------------------
@@ -374,14 +308,6 @@ class Performance:
             )
         )
         self._tell_ready()
-
-    def _tell_lost(self, source: Microphone) -> None:
-        if source.dropped_s:
-            lost, source.dropped_s = source.dropped_s, 0.0
-            self._monitor.emit(events.Dropped(seconds=lost, why="this machine is too slow"))
-        if source.overflows:
-            source.overflows = 0
-            self._monitor.emit(notices.overflow())
 
     def _tell_ready(self) -> None:
         if self.room.is_ready and not self._awaits_microphone:

@@ -30,7 +30,7 @@ class Keys:
         self._stop = stop
         self._loop = asyncio.get_running_loop()
         self._before: list[Any] | None = None
-        self._unmuted = Gate.VOICE
+        self._unmuted = Gate.DETECTOR
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __enter__(self) -> Self:
@@ -77,18 +77,18 @@ class Keys:
         """What a key does."""
         performance = self._performance
         match key.lower():
-            case "m" if performance.gate is Gate.SHUT:
+            case "m" if performance.gate is Gate.CLOSED:
                 self._gate(self._unmuted, "unmuted")
             case "m":
-                self._unmuted = Gate.VOICE
-                self._gate(Gate.SHUT, "muted")
+                self._unmuted = Gate.DETECTOR
+                self._gate(Gate.CLOSED, "muted")
             case "t" if performance.gate is Gate.OPEN:
                 self._unmuted = Gate.OPEN
-                self._gate(Gate.SHUT, "line closed")
+                self._gate(Gate.CLOSED, "line closed")
             case "t":
                 self._gate(Gate.OPEN, "line open: all you say is sent")
             case "v":
-                self._gate(Gate.VOICE, "by voice")
+                self._gate(Gate.DETECTOR, "by voice")
             case "i":
                 task = self._loop.create_task(performance.interrupt())
                 self._tasks.add(task)
