@@ -80,9 +80,11 @@ async def with_avatar(
 
 async def _bring(settings: Settings, monitor: Monitor) -> None:
     if settings.start_avatar or settings.keep_avatar:
-        from micstream.avatars.supervisor import Keeper
+        from micstream.avatars.event_watch import EventWatch
+        from micstream.avatars.supervisor import Supervisor
 
-        await Keeper(settings, monitor).run()
+        watch = EventWatch(monitor, f"avatar-{settings.avatar_id}")
+        await Supervisor(settings.supervisor(), watch, monitor).run()
 
 
 def _keys(
