@@ -87,6 +87,11 @@ class Controls:
         return Gate.CLOSED if self._muted else self._by_hand
 
     @property
+    def avatars(self) -> int:
+        """Number of avatars that the route can lead to."""
+        return len(self._fan_out)
+
+    @property
     def muted(self) -> bool:
         """Whether `mute` keeps the gate closed."""
         return self._muted

@@ -41,7 +41,7 @@ def doctor(
 
       micstream doctor --through && micstream live
     """
-    from micstream.cli.perform import quiet_libraries
+    from micstream.cli.run import quiet_libraries
     from micstream.settings import load
 
     settings = load(**flags)
