@@ -41,9 +41,9 @@ from bench.recording import RATE, Recording, Samples, heard_by
 from bench.report import Figures, dump, parser, show
 from bench.senders import AGENTS, OURS, SENDERS, WEBRTC, Sender, stage, tell
 from bench.spoken import Utterance, sentences
-from micstream.pipeline import make_cutter
 from micstream.settings import load
 from micstream.speech.cutter import Cutter
+from micstream.speech.detectors import make_cutter
 from micstream.speech.events import Onset
 from testbed.rooms import Bystander
 from testbed.waiting import wait_until

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -13,11 +13,12 @@ import soundfile
 
 from micstream.audio.format import SPEECH
 from micstream.errors import InputError
-from micstream.pipeline import make_cutter, make_path
 from micstream.settings import Settings
+from micstream.sound_path import SoundPath, Timed, make_path
 from micstream.sources.files import FileSource, file_name
 from micstream.sources.source import Block
 from micstream.speech.detector import Detector
+from micstream.speech.detectors import make_cutter
 from micstream.speech.events import End, EndReason, Onset, Speech
 
 _ROUNDED_S: Final = 0.1
@@ -124,23 +125,22 @@ def cut_file(path: Path, settings: Settings, detector: Detector) -> CutFile:
     cutter = make_cutter(settings, traced)
     tuning = settings.tuning
     traced.needs = lambda: tuning.off if cutter.speaking else tuning.on
-    sound = make_path(source, cutter, settings)
+    sound = make_path(cutter, settings)
+    sound.open(source)
     found: list[Found] = []
     dropped: list[Found] = []
     whole = settings.mode == "utterance"
     onset: Onset | None = None
     pcm = bytearray()
-    blocks = [(Block(data, 0.0)) for data in source.read()]
-    for step in (*(sound.push(block) for block in blocks), sound.finish(EndReason.SOURCE_ENDED)):
-        for event, _ in step:
-            match event:
-                case Onset():
-                    onset, pcm = event, bytearray()
-                case Speech():
-                    pcm += event.pcm
-                case End() if onset is not None:
-                    one = _found(onset, event, bytes(pcm), whole=whole)
-                    (found if event.enough or not whole else dropped).append(one)
+    for event, _ in _heard(sound, source):
+        match event:
+            case Onset():
+                onset, pcm = event, bytearray()
+            case Speech():
+                pcm += event.pcm
+            case End() if onset is not None:
+                one = _found(onset, event, bytes(pcm), whole=whole)
+                (found if event.enough or not whole else dropped).append(one)
     return CutFile(
         path=path,
         rate=source.format.rate,
@@ -153,6 +153,12 @@ def cut_file(path: Path, settings: Settings, detector: Detector) -> CutFile:
         frame_s=traced.frame_samples / SPEECH.rate,
         heard=bytes(traced.heard),
     )
+
+
+def _heard(sound: SoundPath, source: FileSource) -> Iterator[Timed]:
+    for pcm in source.read():
+        yield from sound.push(Block(pcm, 0.0))
+    yield from sound.finish(EndReason.SOURCE_ENDED)
 
 
 def _found(onset: Onset, end: End, pcm: bytes, *, whole: bool) -> Found:

@@ -125,7 +125,7 @@ class Sender:
 
     def mute(self, muted: bool = True) -> None:
         """Close the microphone's line, ending the open utterance; or leave it to the voice."""
-        self._performance.set_gate(Gate.SHUT if muted else Gate.VOICE)
+        self._performance.set_gate(Gate.CLOSED if muted else Gate.DETECTOR)
 
     def give_voice(self, number: int) -> None:
         """Have one of several avatars speak what sources say, from 1 up, or all of them (0).

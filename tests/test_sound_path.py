@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from micstream.audio.format import AudioFormat
 from micstream.audio.resample import Resampler
 from micstream.sound_path import SoundPath, Timed
 from micstream.sources.source import Block
@@ -19,25 +16,12 @@ from micstream.speech.segmenter import SegmenterOptions
 from micstream.speech.whole import Whole
 from tests.support.chunks import chunked, cuts
 from tests.support.scripted import ScriptedDetector, ramp, utterances
+from tests.support.sources import Silent, opened
 from tests.support.tones import tone
 
 OPTIONS = SegmenterOptions(
     onset_ms=30, onset_window_ms=50, pre_roll_ms=20, hangover_ms=50, min_speech_ms=0
 )
-
-
-class Silent:
-    """A source of which the path wants to know no more than this."""
-
-    def __init__(self, rate: int, channels: int = 1, pick: int = 0) -> None:
-        self.name = "test"
-        self.format = AudioFormat(rate, channels)
-        self.pick = pick
-
-    async def blocks(self) -> AsyncIterator[Block]:
-        """The path is handed its blocks by the tests."""
-        raise NotImplementedError
-        yield
 
 
 def events_of(path: SoundPath, blocks: list[Block]) -> list[Timed]:
@@ -61,7 +45,7 @@ def test_any_division_gives_the_same_sound(
     at_16k = resampler.push(pcm) + resampler.finish()
 
     def run(blocks: list[bytes]) -> list[Onset | Speech | End]:
-        path = SoundPath(source, Cutter(ScriptedDetector(decisions), OPTIONS))
+        path = opened(SoundPath(Cutter(ScriptedDetector(decisions), OPTIONS)), source)
         return [event for event, _ in events_of(path, [Block(block, 1.0) for block in blocks])]
 
     whole = run([pcm])
@@ -72,7 +56,9 @@ def test_any_division_gives_the_same_sound(
 @pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
 def test_onsets_are_dated_when_their_first_sample_was_captured(rate: int) -> None:
     begun = 1_000.0
-    path = SoundPath(Silent(rate), Cutter(ScriptedDetector([False] * 30 + [True] * 20), OPTIONS))
+    path = opened(
+        SoundPath(Cutter(ScriptedDetector([False] * 30 + [True] * 20), OPTIONS)), Silent(rate)
+    )
     block = bytes(rate // 50 * 2)
     blocks = [
         # Handed over late now and then, never early.
@@ -86,7 +72,7 @@ def test_onsets_are_dated_when_their_first_sample_was_captured(rate: int) -> Non
 
 
 def test_only_onsets_are_dated() -> None:
-    path = SoundPath(Silent(16_000), Cutter(ScriptedDetector([True] * 20), OPTIONS))
+    path = opened(SoundPath(Cutter(ScriptedDetector([True] * 20), OPTIONS)))
     for event, at in events_of(path, [Block(bytes(20 * 320), 50.0)]):
         assert (at != 0.0) == isinstance(event, Onset)
 
@@ -94,7 +80,7 @@ def test_only_onsets_are_dated() -> None:
 @pytest.mark.parametrize(("rate", "channels"), [(16_000, 1), (44_100, 1), (48_000, 2)])
 def test_a_whole_source_is_one_utterance_to_its_last_sample(rate: int, channels: int) -> None:
     pcm = np.repeat(tone(440, rate, 0.5), channels).tobytes()
-    path = SoundPath(Silent(rate, channels), Whole())
+    path = opened(SoundPath(Whole()), Silent(rate, channels))
     blocks = [Block(block, 1.0) for block in chunked(pcm, range(0, len(pcm), 2_000)) if block]
     events = [event for event, _ in events_of(path, blocks)]
     sound = b"".join(event.pcm for event in events if isinstance(event, Speech))
@@ -107,14 +93,14 @@ def test_the_channel_picked_is_the_one_cut() -> None:
     right = ramp(2_000)[2_000:]
     both = np.stack([np.frombuffer(left, "<i2"), np.frombuffer(right, "<i2")], axis=1).tobytes()
     for pick, expected in ((1, left), (2, right)):
-        path = SoundPath(Silent(16_000, 2, pick), Whole())
+        path = opened(SoundPath(Whole()), Silent(16_000, 2, pick))
         timed = events_of(path, [Block(both, 1.0)])
         sound = b"".join(event.pcm for event, _ in timed if isinstance(event, Speech))
         assert sound == expected
 
 
 def test_a_lost_device_ends_the_open_utterance() -> None:
-    path = SoundPath(Silent(48_000), Cutter(ScriptedDetector([True] * 100), OPTIONS))
+    path = opened(SoundPath(Cutter(ScriptedDetector([True] * 100), OPTIONS)), Silent(48_000))
     list(path.push(Block(bytes(48_000), 1.0)))
     *_, (end, _) = path.finish(EndReason.DEVICE)
     assert isinstance(end, End)

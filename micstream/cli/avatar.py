@@ -13,7 +13,7 @@ import typer
 from micstream.cli.options import CONNECTION, START, Flags, Output, takes
 
 if TYPE_CHECKING:
-    from micstream.monitor import Monitor
+    from micstream.bus import Bus
     from micstream.room.admin import Standing
     from micstream.settings import Settings
 
@@ -53,50 +53,41 @@ def start(flags: Flags, output: Output) -> None:
 
       micstream avatar start --avatar-server http://localhost:8080 && micstream live
     """
-    from micstream.cli.perform import end_on_signals, make_view, quiet_libraries
-    from micstream.monitor import Monitor
+    from micstream.bus import Bus
+    from micstream.cli.run import make_view, quiet_libraries, showing
     from micstream.settings import load
+    from micstream.signals import set_on_signals
+    from micstream.tasks import run_until
 
     settings = load(**flags)
     quiet_libraries(verbose=output.verbose)
-    monitor = Monitor()
-    monitor.listen(make_view(output))
 
     async def run() -> None:
-        stop = asyncio.Event()
-        restore = end_on_signals(stop)
-        working = asyncio.create_task(_start_and_wait(settings, monitor))
-        stopping = asyncio.create_task(stop.wait())
-        try:
-            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                working.result()
-        finally:
-            restore()
-            for task in (working, stopping):
-                task.cancel()
-            await asyncio.wait({working, stopping})
+        bus, stop = Bus(), asyncio.Event()
+        with set_on_signals(stop):
+            async with showing(bus, make_view(output), stop):
+                await run_until(_start_and_wait(settings, bus), stop)
 
     asyncio.run(run())
 
 
-async def _start_and_wait(settings: Settings, monitor: Monitor) -> None:
-    from micstream.avatars.arrival import watching
+async def _start_and_wait(settings: Settings, bus: Bus) -> None:
     from micstream.avatars.start import WAIT_S, Progress, bring, doubts, order
+    from micstream.viewer.arrival import arriving
 
     wanted = order(settings)
     for doubt in doubts(settings):
-        monitor.emit(doubt)
+        bus.emit(doubt)
     within = WAIT_S if settings.wait_avatar is None else settings.wait_avatar
     begun = time.monotonic()
-    progress = Progress(wanted.identity, monitor.emit)
-    async with watching(settings, wanted) as arrival:
-        await bring(settings, progress, within=within, on_trouble=monitor.emit)
+    progress = Progress(wanted.identity, bus.emit)
+    async with arriving(settings, wanted) as arrival:
+        await bring(settings, progress, within=within, on_trouble=bus.emit)
         await arrival.until_ready(
             progress,
-            within=max(0.0, within - (time.monotonic() - begun)),
-            patience=settings.ready_timeout,
-            on_doubt=monitor.emit,
+            timeout=max(0.0, within - (time.monotonic() - begun)),
+            picture_timeout=settings.ready_timeout,
+            on_warning=bus.emit,
         )
 
 
@@ -141,7 +132,7 @@ def stop(flags: Flags, output: Output) -> None:
 
       micstream avatar stop --room show --avatar avatar-anna
     """
-    from micstream.cli.perform import make_view
+    from micstream.cli.run import make_view
     from micstream.errors import UsageError
     from micstream.events import AvatarStopped
     from micstream.room.admin import remove
@@ -159,7 +150,7 @@ def stop(flags: Flags, output: Output) -> None:
 
 
 def _look(flags: Flags, output: Output) -> tuple[Settings, list[Standing]]:
-    from micstream.cli.perform import quiet_libraries
+    from micstream.cli.run import quiet_libraries
     from micstream.room.admin import find
     from micstream.settings import load
 

@@ -52,7 +52,7 @@ def calibrate(
 
       micstream calibrate --speech-s 15 --dry-run --json
     """
-    from micstream.cli.perform import quiet_libraries
+    from micstream.cli.run import quiet_libraries
     from micstream.settings import load
 
     settings = load(**flags)
@@ -81,22 +81,13 @@ async def _until_stopped(
 ) -> Measured | None:
     """What was measured; None after Ctrl-C and SIGTERM."""
     from micstream.calibrate import measure
-    from micstream.cli.perform import end_on_signals
+    from micstream.signals import set_on_signals
+    from micstream.tasks import run_until
 
     stop = asyncio.Event()
-    restore = end_on_signals(stop)
-    stopping = asyncio.create_task(stop.wait())
-    measuring = asyncio.create_task(
-        measure(microphone, quiet_s=quiet_s, speech_s=speech_s, show=show)
-    )
-    try:
-        await asyncio.wait({measuring, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        return None if stop.is_set() else await measuring
-    finally:
-        restore()
-        for task in (measuring, stopping):
-            task.cancel()
-        await asyncio.wait({measuring, stopping})
+    with set_on_signals(stop):
+        measuring = measure(microphone, quiet_s=quiet_s, speech_s=speech_s, show=show)
+        return await run_until(measuring, stop)
 
 
 def _meter(output: Output) -> MovingMeter | PlainMeter:

@@ -13,8 +13,7 @@ import typer
 from micstream.cli.options import CAPTURE, CLEAN, SEGMENTATION, TRANSPORT, Flags, Output, takes
 
 if TYPE_CHECKING:
-    from micstream.monitor import Monitor
-    from micstream.pipeline import Performance
+    from micstream.session import Session
     from micstream.settings import Settings
 
 _SPEECH = "sentences.flac"
@@ -54,45 +53,36 @@ def demo(
 
 async def _run(flags: Flags, output: Output, *, play: bool, stage: bool) -> None:
     from micstream.cli.live import listen
-    from micstream.cli.perform import end_on_signals, perform_with, quiet_libraries
-    from micstream.cli.play import play_files
-    from micstream.cli.stage import beside_demo
+    from micstream.cli.play import Playlist, play_files
+    from micstream.cli.run import quiet_libraries, run_session
+    from micstream.cli.stage import demo_page
     from micstream.demo.assets import bundled
+    from micstream.signals import set_on_signals
+    from micstream.tasks import run_until
 
     quiet_libraries(verbose=output.verbose)
     stop = asyncio.Event()
-    restore = end_on_signals(stop)
-    try:
-        async with AsyncExitStack() as stack:
-            preparing = asyncio.create_task(_prepare(stack, flags))
-            stopping = asyncio.create_task(stop.wait())
-            await asyncio.wait({preparing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
-            if stop.is_set():
-                preparing.cancel()
-                await asyncio.wait({preparing})
-                return
-            settings = await preparing
-            if stage:
-                await stack.enter_async_context(beside_demo(settings, _say))
-            if play or not _has_microphone(settings):
-                speech = bundled(_SPEECH)
-                _say(
-                    f"playing bundled speech, {speech.name}"
-                    + ("" if play else ": there is no microphone")
-                )
+    async with AsyncExitStack() as stack:
+        stack.enter_context(set_on_signals(stop))
+        settings = await run_until(_prepare(stack, flags), stop)
+        if settings is None:
+            return
+        if stage:
+            await stack.enter_async_context(demo_page(settings, _say))
+        if play or not _has_microphone(settings):
+            speech = bundled(_SPEECH)
+            _say(
+                f"playing bundled speech, {speech.name}"
+                + ("" if play else ": there is no microphone")
+            )
 
-                async def work(
-                    performance: Performance, settings: Settings, monitor: Monitor
-                ) -> None:
-                    await play_files(performance, settings, monitor, [speech], cut=True)
+            async def work(session: Session, settings: Settings) -> None:
+                await play_files(session, settings, Playlist([speech], cut=True))
 
-                await perform_with(work, settings, output)
-            else:
-                _say("speak into your microphone; Ctrl-C or q ends it")
-                await perform_with(listen, settings, output, live=True)
-    finally:
-        restore()
+            await run_session(work, settings, output)
+        else:
+            _say("speak into your microphone; Ctrl-C or q ends it")
+            await run_session(listen, settings, output, live=True)
 
 
 async def _prepare(stack: AsyncExitStack, flags: Flags) -> Settings:

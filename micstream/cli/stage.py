@@ -147,29 +147,29 @@ async def _serve(
     link_host: str | None,
     open_: bool,
 ) -> None:
-    from micstream.cli.perform import (
-        end_on_signals,
-        make_view,
-        quiet_libraries,
-        until_nobody_reads,
-    )
+    from micstream.bus import Bus
+    from micstream.cli.run import quiet_libraries, showing
     from micstream.events import StageOpen, Warned
     from micstream.room.address import Reach, doubts, reach
+    from micstream.signals import set_on_signals
     from micstream.stage.link import is_known, open_browser
 
     quiet_libraries(verbose=output.verbose)
-    stop = asyncio.Event()
-    tell = until_nobody_reads(make_view(output), stop)
-    restore = end_on_signals(stop)
-    try:
-        async with page(settings, look, host=host, port=port, link_host=link_host, tell=tell) as (
-            address,
-            on_network,
+    bus, stop = Bus(), asyncio.Event()
+    view = _WithCode(output)
+    with set_on_signals(stop):
+        async with (
+            showing(bus, view, stop),
+            page(settings, look, host=host, port=port, link_host=link_host, tell=bus.emit) as (
+                address,
+                on_network,
+            ),
         ):
-            for doubt in doubts(settings):
-                tell(doubt)
+            view.shows_code = on_network and not output.json and not output.quiet
+            for warning in doubts(settings):
+                bus.emit(warning)
             if on_network and settings.url and reach(settings.url) is Reach.SELF:
-                tell(
+                bus.emit(
                     Warned(
                         code="loopback_url",
                         message=f"the page joins the room at {settings.url}: other machines take "
@@ -178,7 +178,7 @@ async def _serve(
                     )
                 )
             if host is not None and link_host is None and not is_known(host):
-                tell(
+                bus.emit(
                     Warned(
                         code="address_unknown",
                         message="this machine has no router to ask for its address on the network: "
@@ -186,15 +186,11 @@ async def _serve(
                         hint="give --link-host its address or name there",
                     )
                 )
-            tell(StageOpen(link=address, room=settings.room))
-            if on_network and not output.json and not output.quiet:
-                _show_code(address, plain=output.plain)
+            bus.emit(StageOpen(link=address, room=settings.room))
             if open_ and not await asyncio.to_thread(open_browser, address):
                 hint = "open the link by hand"
-                tell(Warned(code="no_browser", message="no browser could be opened", hint=hint))
+                bus.emit(Warned(code="no_browser", message="no browser could be opened", hint=hint))
             await stop.wait()
-    finally:
-        restore()
 
 
 @asynccontextmanager
@@ -218,6 +214,25 @@ async def page(
         yield link(link_host or place, taken, server.path), not is_loopback(place)
 
 
+class _WithCode:
+    """View of the output, which shows the page's link as a code too, where others can scan it."""
+
+    def __init__(self, output: Output) -> None:
+        from micstream.cli.run import make_view
+
+        self.shows_code = False
+        self._view = make_view(output)
+        self._plain = output.plain
+
+    def __call__(self, event: Event) -> None:
+        """Show it."""
+        from micstream.events import StageOpen
+
+        self._view(event)
+        if self.shows_code and isinstance(event, StageOpen):
+            _show_code(event.link, plain=self._plain)
+
+
 def _show_code(address: str, *, plain: bool) -> None:
     from rich.text import Text
 
@@ -233,7 +248,7 @@ def _show_code(address: str, *, plain: bool) -> None:
 
 
 @asynccontextmanager
-async def beside_demo(settings: Settings, say: Callable[[str], None]) -> AsyncIterator[None]:
+async def demo_page(settings: Settings, say: Callable[[str], None]) -> AsyncIterator[None]:
     """The page of the demo, opened where there is somebody to see it."""
     from micstream.errors import MicstreamError
     from micstream.stage.link import has_display, open_browser

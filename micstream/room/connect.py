@@ -11,11 +11,11 @@ from typing import Final
 
 from livekit import rtc
 
-from micstream.errors import ConnectionFailed, UsageError
+from micstream.errors import ConnectionFailed
 from micstream.room import joining, token
-from micstream.room.address import refuse_insecure, shown
+from micstream.room.address import server_url, shown
 from micstream.room.redact import guard_sdk_log, redact
-from micstream.settings import Settings
+from micstream.settings.pieces import ConnectionSettings
 
 _CONNECT_S: Final = 15.0
 _ATTEMPT_S: Final = 5.0
@@ -25,63 +25,30 @@ TOKEN_LIFE: Final = datetime.timedelta(minutes=10)
 """Long enough to join with; the server renews it for those who are in."""
 
 
-def credentials(settings: Settings) -> tuple[str, str]:
+def credentials(connection: ConnectionSettings) -> tuple[str, str]:
     """The server's address and a token for it: the one given, or a fresh one.
 
     Raises:
         UsageError: address, key, secret or token is missing or of no use, or the way is open to
             all the internet.
     """
-    url = server_url(settings)
-    if settings.token is not None:
-        given = settings.token.get_secret_value()
+    url = server_url(connection)
+    if connection.token is not None:
+        given = connection.token.get_secret_value()
         token.check_agent(given)
         return url, given
-    api_key, api_secret = key_and_secret(settings)
+    api_key, api_secret = connection.keys()
     minted = token.mint(
         api_key=api_key,
         api_secret=api_secret,
-        room=settings.room,
-        identity=settings.identity,
+        room=connection.room,
+        identity=connection.identity,
         ttl=TOKEN_LIFE,
     )
     return url, minted
 
 
-def server_url(settings: Settings) -> str:
-    """Where the LiveKit server is.
-
-    Raises:
-        UsageError: it is not set, or the way is open to all the internet.
-    """
-    if not settings.url:
-        raise UsageError(
-            "no server: LIVEKIT_URL is not set",
-            hint="set it in the environment, in .env.local or by --url; "
-            "without a server of your own: micstream demo",
-            code="no_url",
-        )
-    refuse_insecure(settings)
-    return settings.url
-
-
-def key_and_secret(settings: Settings) -> tuple[str, str]:
-    """The API key and its secret, with which tokens are made.
-
-    Raises:
-        UsageError: one is not set.
-    """
-    if not settings.api_key or settings.api_secret is None:
-        missing = "LIVEKIT_API_KEY" if not settings.api_key else "LIVEKIT_API_SECRET"
-        raise UsageError(
-            f"no credentials: {missing} is not set",
-            hint="set LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment or in .env.local",
-            code="no_credentials",
-        )
-    return settings.api_key, settings.api_secret.get_secret_value()
-
-
-async def connect(room: rtc.Room, settings: Settings) -> None:
+async def connect(room: rtc.Room, connection: ConnectionSettings) -> None:
     """Connect `room`, subscribing to nothing by itself.
 
     Without a timeout of ours; one that is cancelled goes on until `joining.leave`.
@@ -91,16 +58,16 @@ async def connect(room: rtc.Room, settings: Settings) -> None:
         ConnectionFailed: the server is not reached or does not let us in.
     """
     guard_sdk_log()
-    url, pass_ = credentials(settings)
+    url, pass_ = credentials(connection)
     options = rtc.RoomOptions(auto_subscribe=False, connect_timeout=_ATTEMPT_S)
     try:
         await joining.join(room, url, pass_, options)
     except rtc.ConnectError as error:
-        given = pass_ if settings.token is not None else None
+        given = pass_ if connection.token is not None else None
         raise explain(url, error.message, given=given) from None
 
 
-async def visit(room: rtc.Room, settings: Settings, name: str) -> None:
+async def visit(room: rtc.Room, connection: ConnectionSettings, name: str) -> None:
     """Connect `room` as a viewer of whom the room takes no notice, as `name` and a random end.
 
     Of kind standard: an agent may be taken for the sender.
@@ -110,12 +77,12 @@ async def visit(room: rtc.Room, settings: Settings, name: str) -> None:
         ConnectionFailed: the server is not reached or does not let us in.
     """
     guard_sdk_log()
-    url = server_url(settings)
-    api_key, api_secret = key_and_secret(settings)
+    url = server_url(connection)
+    api_key, api_secret = connection.keys()
     pass_ = token.mint(
         api_key=api_key,
         api_secret=api_secret,
-        room=settings.room,
+        room=connection.room,
         identity=f"{name}-{secrets.token_hex(3)}",
         kind="standard",
         ttl=TOKEN_LIFE,

@@ -71,7 +71,7 @@ async def test_an_avatar_joins_listens_and_ends_with_the_room(
         assert told["session_id"].startswith("sess_")
         assert told["avatar_participant_identity"] == "avatar-demo"
         assert list(avatars.server.sessions) == [told["session_id"]]
-        await wait_until(viewer.video_seen.is_set, 10, "its picture, before its sender is there")
+        await wait_until(lambda: viewer.shows_picture, 10, "its picture, before its sender is there")
         async with voice(server, room_name, avatar=["avatar-demo"]) as ours:
             async with ours.sender.utterance() as utterance:
                 await utterance.write((b"\x00\x20" * 20 + b"\x00\xe0" * 20) * 400)

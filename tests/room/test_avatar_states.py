@@ -111,9 +111,9 @@ async def test_muted_is_away_and_held_open_is_not(server: LocalServer, room_name
         async with performing(server, room_name) as (performance, _):
             await performance.room.wait_ready(20)
             for gate, state in (
-                (Gate.SHUT, "away"),
-                (Gate.VOICE, "listening"),
-                (Gate.SHUT, "away"),
+                (Gate.CLOSED, "away"),
+                (Gate.DETECTOR, "listening"),
+                (Gate.CLOSED, "away"),
                 (Gate.OPEN, "listening"),
             ):
                 performance.set_gate(gate)
@@ -123,7 +123,7 @@ async def test_muted_is_away_and_held_open_is_not(server: LocalServer, room_name
         async with performing(server, room_name, talk="push") as (performance, _):
             await performance.room.wait_ready(20)
             performance.set_gate(Gate.OPEN)
-            performance.set_gate(Gate.SHUT)
+            performance.set_gate(Gate.CLOSED)
             await wait_until(lambda: told(avatar, USER), 5, "its first word")
             await stays(lambda: "away" not in told(avatar, USER), 0.5, "between two presses")
 

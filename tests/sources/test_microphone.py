@@ -14,6 +14,7 @@ from micstream.audio.resample import Resampler
 from micstream.errors import AudioDeviceError
 from micstream.sources import microphone, portaudio
 from micstream.sources.microphone import Microphone
+from micstream.sources.source import Block
 from tests.support.chunks import chunked
 from tests.support.portaudio import CallbackAbort, FakeDevice, FakePortAudio
 from tests.support.tones import Samples, share_at, tone
@@ -248,22 +249,32 @@ class TestLoss:
             fake.streams[0].hand_over(bytes(1_920))
 
 
+async def taken(mic: Microphone) -> list[Block]:
+    """Every block that comes until the device is lost."""
+    blocks: list[Block] = []
+    with pytest.raises(AudioDeviceError):
+        async for block in mic.blocks():
+            blocks.append(block)
+    return blocks
+
+
 class TestOverflow:
     async def test_what_is_not_taken_within_ten_seconds_is_dropped_and_counted(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         numbered = [np.full(960, number, "<i2").tobytes() for number in range(620)]
         installed(monkeypatch, FakeDevice("m", blocks=numbered, all_at_once=True, unplugged=True))
-        mic = Microphone()
-        pcm, _ = await heard(mic)
-        assert pcm == b"".join(numbered[:312])
-        assert mic.dropped_s == pytest.approx(308 * 0.020)
-        assert mic.overflows == 0
+        *blocks, last = await taken(Microphone())
+        assert [block.pcm for block in blocks] == numbered[:312]
+        assert {block.lost_s for block in blocks} == {0.0}
+        assert last.pcm == b""
+        assert last.lost_s == pytest.approx(308 * 0.020)
+        assert last.lost_code == "slow"
 
-    async def test_what_portaudio_lost_is_counted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_what_portaudio_lost_is_told_with_the_next_block(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         device = FakeDevice("m", blocks=[bytes(1_920)] * 5, overflowed=2, unplugged=True)
         installed(monkeypatch, device)
-        mic = Microphone()
-        await heard(mic)
-        assert mic.overflows == 2
-        assert mic.dropped_s == 0
+        blocks = await taken(Microphone())
+        assert [block.lost_code for block in blocks] == ["overflow"] * 2 + [""] * 3

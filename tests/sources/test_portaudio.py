@@ -154,8 +154,10 @@ def test_the_double_takes_what_the_real_one_takes() -> None:
 async def test_a_standstill_is_not_waited_for_by_the_loop() -> None:
     go = threading.Event()
     undone: list[bool] = []
-    working = asyncio.create_task(portaudio.aside(lambda: go.wait(5), undo=undone.append))
-    next_one = asyncio.create_task(portaudio.aside(lambda: "after it"))
+    working = asyncio.create_task(
+        portaudio.run_in_audio_thread(lambda: go.wait(5), undo=undone.append)
+    )
+    next_one = asyncio.create_task(portaudio.run_in_audio_thread(lambda: "after it"))
     await asyncio.sleep(0)
     working.cancel()
     assert not next_one.done()
@@ -164,6 +166,6 @@ async def test_a_standstill_is_not_waited_for_by_the_loop() -> None:
     assert undone == [True], "what nobody waited for is undone"
 
 
-async def test_what_goes_wrong_aside_is_told_to_whoever_waits() -> None:
+async def test_what_goes_wrong_in_the_audio_thread_is_told_to_whoever_waits() -> None:
     with pytest.raises(ZeroDivisionError):
-        await portaudio.aside(lambda: 1 // 0)
+        await portaudio.run_in_audio_thread(lambda: 1 // 0)

@@ -9,9 +9,9 @@ from typing import Any, get_args
 import pytest
 
 from micstream.audio.advice import Preset
-from micstream.pipeline import make_cutter, make_detector
 from micstream.settings import Settings
 from micstream.settings import table as knobs
+from micstream.speech.detectors import make_cutter, make_detector
 from micstream.speech.presets import TUNINGS, Tuning, Vad
 from micstream.speech.segmenter import SegmenterOptions
 

@@ -1,4 +1,4 @@
-"""Watching an avatar come into the room, without being its sender.
+"""An avatar's way into the room, as a viewer sees it.
 
 We join as kind standard: an agent may be taken for the sender. And we are seen: livekit-agents'
 avatar publishes its sound, waits until somebody is subscribed to it, and only then shows itself.
@@ -12,58 +12,77 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Literal, Protocol
 
 from livekit import rtc
 
-from micstream.avatars.start import Order, Progress
 from micstream.errors import AvatarUnavailable
 from micstream.events import Warned
 from micstream.room import presence
-from micstream.room import subscription as hearing
-from micstream.room.connect import visit
 from micstream.settings import Settings
+from micstream.viewer.viewer import Viewer, viewing
+
+
+class Wanted(Protocol):
+    """The avatar that is waited for."""
+
+    @property
+    def identity(self) -> str:
+        """Its identity in the room."""
+
+    @property
+    def speaks_for(self) -> str:
+        """Identity of its sender."""
+
+
+class Progress(Protocol):
+    """Whoever is told of each step."""
+
+    def done(self, step: Literal["joined", "active", "picture", "ready"]) -> None:
+        """Learn that this step is done."""
 
 
 class Arrival:
-    """An avatar's way into the room, as a viewer sees it."""
+    """Waits until an avatar is there; the viewer is subscribed to its sound."""
 
-    def __init__(self, room: rtc.Room, wanted: Order, seen: asyncio.Event) -> None:
-        self._room = room
+    def __init__(self, viewer: Viewer, wanted: Wanted) -> None:
+        self._viewer = viewer
         self._wanted = wanted
-        self._seen = seen
 
     async def until_ready(
         self,
         progress: Progress,
         *,
-        within: float,
-        patience: float,
-        on_doubt: Callable[[Warned], None],
+        timeout: float,
+        picture_timeout: float,
+        on_warning: Callable[[Warned], None],
     ) -> None:
-        """Until it is active and its sound and picture are published.
+        """Wait until it is active and its sound and picture are published.
 
-        One that waits for its sender to join is there, and said to be so after `patience` seconds.
+        One that shows no picture within `picture_timeout` seconds, and whose sender is not in the
+        room, waits for that: it is there, with a warning.
 
         Raises:
-            AvatarUnavailable: not within `within` seconds, or it has left again.
+            AvatarUnavailable: not within `timeout` seconds, or it has left again.
+            ConnectionFailed: the room was lost for good meanwhile.
         """
         try:
-            async with asyncio.timeout(within):
-                await self._until(lambda: self._avatar is not None)
+            async with asyncio.timeout(timeout):
+                await self._viewer.until(lambda: self._avatar is not None)
                 progress.done("joined")
-                await self._until(self._is_active)
+                await self._viewer.until(self._is_active)
                 progress.done("active")
-                if await self._shows_itself(patience):
+                if await self._shows_itself(picture_timeout):
                     progress.done("picture")
                 else:
-                    on_doubt(self._waits_for_sender())
+                    on_warning(self._waits_for_sender())
         except TimeoutError:
-            raise self._missing(within) from None
+            raise self._missing(timeout) from None
         progress.done("ready")
 
     @property
     def _avatar(self) -> rtc.RemoteParticipant | None:
-        return self._room.remote_participants.get(self._wanted.identity)
+        return self._viewer.find(self._wanted.identity)
 
     def _is_active(self) -> bool:
         return presence.is_active(self._present())
@@ -80,21 +99,16 @@ class Arrival:
             )
         return self._avatar
 
-    async def _shows_itself(self, patience: float) -> bool:
-        """Whether it does; waits for ever where its sender is there, else for `patience` s."""
+    async def _shows_itself(self, timeout: float) -> bool:
+        """Wait for its picture: for ever where its sender is there, else for `timeout` seconds."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                await self._until(self._has_picture)
+            async with asyncio.timeout(timeout):
+                await self._viewer.until(self._has_picture)
                 return True
-        if self._wanted.speaks_for in self._room.remote_participants:
-            await self._until(self._has_picture)
+        if self._viewer.find(self._wanted.speaks_for) is not None:
+            await self._viewer.until(self._has_picture)
             return True
         return False
-
-    async def _until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
-            self._seen.clear()
-            await self._seen.wait()
 
     def _waits_for_sender(self) -> Warned:
         return Warned(
@@ -104,13 +118,13 @@ class Arrival:
             hint="start speaking: micstream live",
         )
 
-    def _missing(self, within: float) -> AvatarUnavailable:
+    def _missing(self, timeout: float) -> AvatarUnavailable:
         avatar = self._avatar
         lacks = "has not joined"
         if avatar is not None:
             lacks = "shows no picture" if presence.is_active(avatar) else "is not active"
         return AvatarUnavailable(
-            f"the avatar {self._wanted.identity!r} {lacks} within {within:g} s",
+            f"the avatar {self._wanted.identity!r} {lacks} within {timeout:g} s",
             hint="look at its server: can it reach LIVEKIT_URL? Where it needs longer: "
             "--wait-avatar",
             code="avatar_not_ready" if avatar is not None else "no_avatar",
@@ -118,30 +132,13 @@ class Arrival:
 
 
 @asynccontextmanager
-async def watching(settings: Settings, wanted: Order) -> AsyncIterator[Arrival]:
-    """In the room, and subscribed to the sound of the avatar as soon as there is some.
+async def arriving(settings: Settings, wanted: Wanted) -> AsyncIterator[Arrival]:
+    """A viewer in the room, subscribed to the sound of the avatar as soon as there is some.
 
     Raises:
+        UsageError: the settings do not suffice.
         ConnectionFailed: the room cannot be joined.
     """
-    room, seen = rtc.Room(), asyncio.Event()
-
-    def look(*_: object) -> None:
-        avatar = room.remote_participants.get(wanted.identity)
-        for publication in tuple(avatar.track_publications.values()) if avatar else ():
-            hearing.begin(publication)
-        seen.set()
-
-    for name in (
-        "participant_connected",
-        "participant_active",
-        "participant_disconnected",
-        "track_published",
-    ):
-        room.on(name, look)
-    await visit(room, settings, "micstream")
-    try:
-        look()
-        yield Arrival(room, wanted, seen)
-    finally:
-        await room.disconnect()
+    async with viewing(settings, "micstream") as viewer:
+        viewer.subscribe(wanted.identity, sound=True)
+        yield Arrival(viewer, wanted)

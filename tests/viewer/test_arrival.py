@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from micstream.avatars.arrival import watching
 from micstream.avatars.start import Progress, bring, order
 from micstream.demo.server import LocalServer
 from micstream.errors import AvatarUnavailable, ConnectionFailed
 from micstream.events import Event, Warned
 from micstream.settings import Settings, load
+from micstream.viewer import arrival
 from testbed.rooms import bystander, joined, wire_avatar
 from testbed.waiting import wait_until
 from tests.conftest import SENDER
@@ -37,27 +37,30 @@ def settings(server: LocalServer, room: str, **more: Any) -> Settings:
 
 
 class Told:
-    """The steps and doubts so far."""
+    """The steps and warnings so far."""
 
     def __init__(self) -> None:
         self.steps: list[str] = []
-        self.doubts: list[Warned] = []
+        self.warnings: list[Warned] = []
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Warned):
-            self.doubts.append(event)
+            self.warnings.append(event)
         else:
             self.steps.append(event.as_dict()["step"])
             assert 0 <= event.as_dict()["seconds"] <= event.as_dict()["total_s"]
 
 
 async def arrives(
-    ours: Settings, told: Told, *, within: float = 15.0, patience: float = 5.0
+    ours: Settings, told: Told, *, timeout: float = 15.0, picture_timeout: float = 5.0
 ) -> None:
     wanted = order(ours)
-    async with watching(ours, wanted) as arrival:
-        await arrival.until_ready(
-            Progress(wanted.identity, told), within=within, patience=patience, on_doubt=told
+    async with arrival.arriving(ours, wanted) as avatar:
+        await avatar.until_ready(
+            Progress(wanted.identity, told),
+            timeout=timeout,
+            picture_timeout=picture_timeout,
+            on_warning=told,
         )
 
 
@@ -79,15 +82,15 @@ async def test_from_the_question_to_the_picture(
     told = Told()
     wanted = order(ours)
     progress = Progress(wanted.identity, told)
-    async with watching(ours, wanted) as arrival:
+    async with arrival.arriving(ours, wanted) as avatar:
         await bring(ours, progress, within=90, on_trouble=told)
-        await arrival.until_ready(progress, within=15, patience=5, on_doubt=told)
+        await avatar.until_ready(progress, timeout=15, picture_timeout=5, on_warning=told)
     assert told.steps == ["asked", "accepted", "joined", "active", "picture", "ready"]
-    assert told.doubts == []
+    assert told.warnings == []
     await bring(ours, progress, on_trouble=told)
     assert told.steps[6:] == ["present"], "it is not asked for twice"
     async with bystander(server, room_name, avatar="avatar-demo") as viewer:
-        await wait_until(lambda: viewer.listening and viewer.video_seen.is_set(), 10, "both")
+        await wait_until(lambda: viewer.listening and viewer.shows_picture, 10, "both")
         assert viewer.strays == []
     with pytest.raises(AvatarUnavailable) as caught:
         other = settings(server, room_name, identity="somebody", **avatars.flags)
@@ -100,10 +103,10 @@ async def test_from_the_question_to_the_picture(
 async def test_one_that_waits_for_its_sender_is_there(server: LocalServer, room_name: str) -> None:
     told = Told()
     async with wire_avatar(server, room_name, identity="avatar-demo"):
-        await arrives(settings(server, room_name), told, patience=0.2)
+        await arrives(settings(server, room_name), told, picture_timeout=0.2)
     assert told.steps == ["joined", "active", "ready"]
-    assert [doubt.code for doubt in told.doubts] == ["no_picture_yet"]
-    assert SENDER in told.doubts[0].message
+    assert [warning.code for warning in told.warnings] == ["no_picture_yet"]
+    assert SENDER in told.warnings[0].message
 
 
 async def test_one_that_has_its_sender_must_show_itself(
@@ -115,10 +118,10 @@ async def test_one_that_has_its_sender_must_show_itself(
         wire_avatar(server, room_name, identity="avatar-demo") as avatar,
     ):
         with pytest.raises(AvatarUnavailable) as caught:
-            await arrives(settings(server, room_name), told, within=4, patience=0.2)
+            await arrives(settings(server, room_name), told, timeout=4, picture_timeout=0.2)
         assert caught.value.code == "avatar_not_ready"
         assert "shows no picture within 4 s" in caught.value.message
-        async with arriving(settings(server, room_name), told, patience=0.2) as task:
+        async with arriving(settings(server, room_name), told, picture_timeout=0.2) as task:
             await avatar.publish_tracks()
             await task
     assert told.steps[-2:] == ["picture", "ready"]
@@ -126,7 +129,7 @@ async def test_one_that_has_its_sender_must_show_itself(
 
 async def test_one_that_does_not_come(server: LocalServer, room_name: str) -> None:
     with pytest.raises(AvatarUnavailable) as caught:
-        await arrives(settings(server, room_name), Told(), within=0.5)
+        await arrives(settings(server, room_name), Told(), timeout=0.5)
     assert caught.value.code == "no_avatar"
     assert "'avatar-demo' has not joined within 0.5 s" in caught.value.message
     assert "LIVEKIT_URL" in caught.value.hint
@@ -136,7 +139,7 @@ async def test_one_that_leaves_again(server: LocalServer, room_name: str) -> Non
     told = Told()
     async with (
         wire_avatar(server, room_name, identity="avatar-demo") as avatar,
-        arriving(settings(server, room_name), told, patience=30) as task,
+        arriving(settings(server, room_name), told, picture_timeout=30) as task,
     ):
         await wait_until(lambda: "active" in told.steps, 15, "it is active")
         await avatar.leave()

@@ -1,4 +1,4 @@
-"""What a performer is warned of while speaking. Pure: sound in, troubles out.
+"""Microphone health: what a performer is warned of while speaking. Pure: sound in, troubles out.
 
 Each trouble is told when it begins and not again before it has been over: the limit at which it
 ends lies away from the one at which it begins.
@@ -22,13 +22,13 @@ from micstream.audio.meter import BATCH, PIECE, WELL_ABOVE_DB, Hum, Meter
 
 _ZEROS: Final = 5 * SPEECH.rate
 _PIECES_A_SECOND: Final = SPEECH.rate // PIECE
-_CLIPPED_WITHIN: Final = 10 * _PIECES_A_SECOND
-_CLIPPED_MOST: Final = 5
+_CLIPPED_WINDOW: Final = 10 * _PIECES_A_SECOND
+_CLIPPED_MAX: Final = 5
 """One knock against the microphone is fewer."""
 _JUDGED_EVERY: Final = _PIECES_A_SECOND
-_SPEECH_LEAST: Final = 3 * _PIECES_A_SECOND
+_SPEECH_MIN: Final = 3 * _PIECES_A_SECOND
 """A cough is no speech to judge by."""
-_SPEECH_MOST: Final = 10 * _PIECES_A_SECOND
+_SPEECH_MAX: Final = 10 * _PIECES_A_SECOND
 QUIET_DB: Final = -45.0
 """Detectors begin to miss speech, and avatars to mumble."""
 _QUIET_OVER_DB: Final = -40.0
@@ -51,7 +51,7 @@ class Trouble(Enum):
     HUM = "hum"
 
 
-class Watch:
+class MicrophoneHealth:
     """Judges one microphone: 16 kHz mono 16-bit PCM, as it is captured."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class Watch:
         self.speech_db: float | None = None
         """RMS of the speech in the last utterances, in dBFS; None before three seconds of it."""
         self._floor_db: float | None = None
-        self._speech: deque[float] = deque(maxlen=_SPEECH_MOST)
+        self._speech: deque[float] = deque(maxlen=_SPEECH_MAX)
         self._open: set[Trouble] = set()
         self._judged = 0
 
@@ -77,11 +77,11 @@ class Watch:
             return []
         if speaking:
             self._keep_speech(measured)
-        told = self._watch_zeros()
+        told = self._judge_zeros()
         if self.meter.pieces - self._judged >= _JUDGED_EVERY:
             self._judged = self.meter.pieces
             self._floor_db = self.meter.floor_db()
-            told += [*self._watch_clipping(), *self._watch_level(), *self._watch_hum()]
+            told += [*self._judge_clipping(), *self._judge_level(), *self._judge_hum()]
         return told
 
     def _keep_speech(self, measured: int) -> None:
@@ -89,24 +89,24 @@ class Watch:
             levels = self.meter.newest_levels(measured)
             self._speech.extend(levels[levels >= self._floor_db + WELL_ABOVE_DB].tolist())
 
-    def _watch_zeros(self) -> list[Trouble]:
+    def _judge_zeros(self) -> list[Trouble]:
         if self._turns(Trouble.ZEROS, self.meter.zeros >= _ZEROS, self.meter.zeros < _ZEROS):
             return [Trouble.ZEROS if Trouble.ZEROS in self._open else Trouble.BACK]
         return []
 
-    def _watch_clipping(self) -> list[Trouble]:
-        clipped = self.meter.newest_clipped(_CLIPPED_WITHIN)
-        return self._begins(Trouble.CLIPPING, clipped >= _CLIPPED_MOST, clipped == 0)
+    def _judge_clipping(self) -> list[Trouble]:
+        clipped = self.meter.newest_clipped(_CLIPPED_WINDOW)
+        return self._begins(Trouble.CLIPPING, clipped >= _CLIPPED_MAX, clipped == 0)
 
-    def _watch_level(self) -> list[Trouble]:
-        if len(self._speech) < _SPEECH_LEAST:
+    def _judge_level(self) -> list[Trouble]:
+        if len(self._speech) < _SPEECH_MIN:
             return []
         self.speech_db = float(10 * np.log10(np.mean(10 ** (np.array(self._speech) / 10))))
         return self._begins(
             Trouble.QUIET, self.speech_db < QUIET_DB, self.speech_db > _QUIET_OVER_DB
         )
 
-    def _watch_hum(self) -> list[Trouble]:
+    def _judge_hum(self) -> list[Trouble]:
         hum = self.meter.hum() if self.meter.pieces >= _HUM_AFTER else None
         begins = hum is not None and hum.over_db >= HUM_OVER_DB and hum.level_db >= HUM_LEVEL_DB
         told = self._begins(Trouble.HUM, begins, hum is None or hum.over_db < _HUM_GONE_DB)
