@@ -14,14 +14,14 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
 import aiohttp
 
 from micstream.backoff import Backoff
 from micstream.errors import AvatarUnavailable, ConnectionFailed, UsageError
-from micstream.events import AvatarStarting, Event, Warned
+from micstream.events import AvatarStarting, Emitter, Event, Warned
 from micstream.room import admin
 from micstream.room.address import avatar_server_warnings, refuse_insecure, server_url, shown
 from micstream.room.connect import TOKEN_LIFE
@@ -57,13 +57,6 @@ class Order:
     key: str = field(repr=False)
     livekit_token: Callable[[], str] = field(repr=False)
     """A fresh token for the avatar."""
-
-
-class Emitter(Protocol):
-    """Where events go: the bus."""
-
-    def emit(self, event: Event) -> None:
-        """Tell of it."""
 
 
 class Progress:

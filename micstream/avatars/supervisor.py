@@ -13,9 +13,10 @@ from typing import Final, Protocol
 
 from micstream import notices
 from micstream.avatars import start
-from micstream.avatars.start import Emitter, Progress
+from micstream.avatars.start import Progress
 from micstream.backoff import Backoff
 from micstream.errors import AvatarUnavailable, ConnectionFailed, MicstreamError, UsageError
+from micstream.events import Emitter
 from micstream.room import admin, presence
 from micstream.settings.pieces import StartSettings, SupervisorSettings
 

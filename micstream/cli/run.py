@@ -97,9 +97,10 @@ async def with_avatar(
 
 async def _supervise(session: Session, settings: Settings) -> None:
     if settings.start_avatar or settings.keep_avatar:
-        from micstream.avatars.supervisor import Keeper
+        from micstream.avatars.supervisor import Supervisor
 
-        await Keeper(settings, session.bus).run()
+        watch = session.room.watch(f"avatar-{settings.avatar_id}")
+        await Supervisor(settings.supervisor(), watch, session.bus).run()
 
 
 def wait_avatar(settings: Settings) -> float:

@@ -289,7 +289,7 @@ class Sending:
         elif current.ending is None:
             if current.owes_sent and current.request.claim is not None:
                 current.owes_sent = False
-                self._outbox.put(Sent(current.request.claim))
+                self._outbox.put(Sent(current.request.claim, current.sent_s))
             return False
         elif self._is_open:
             self._begin(_Operation.CLOSING, now + CLOSE_S)
@@ -351,4 +351,4 @@ class Sending:
             code: DropCode = "interrupted" if reason is EndReason.INTERRUPT else "avatar_lost"
             self._outbox.tell(dropped(current.lost_s, code), current.name)
         if current.request.claim is not None:
-            self._outbox.put(Ended(current.request.claim, reason))
+            self._outbox.put(Ended(current.request.claim, reason, current.sent_s))

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from micstream.demo import process
-from micstream.errors import MicstreamError
+from micstream.errors import MicstreamError, reason_of
 
 VERSION = "1.13.5"
 RELEASE = f"https://github.com/livekit/livekit/releases/download/v{VERSION}"
@@ -60,7 +60,9 @@ async def find_server(*, allow_install: bool = True, progress: Progress) -> Path
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise _no_server([*tried, f"the cache cannot be written ({error.strerror})"]) from error
+            raise _no_server(
+                [*tried, f"the cache cannot be written ({reason_of(error)})"]
+            ) from error
         for way in (_download, _build):
             try:
                 return await way(place, progress)
@@ -174,7 +176,7 @@ async def _run(
         try:
             child = process.start(command, environment={**os.environ, **settings}, log=log)
         except OSError as error:
-            raise _NotThisWayError(f"{command[0]} cannot be run ({error.strerror})") from error
+            raise _NotThisWayError(f"{command[0]} cannot be run ({reason_of(error)})") from error
         try:
             async with asyncio.timeout(timeout_s):
                 code = await process.ended(child)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from micstream.demo import process
 from micstream.demo.binary import find_server
-from micstream.errors import MicstreamError
+from micstream.errors import MicstreamError, reason_of
 
 __all__ = ["LocalServer", "find_server", "local_server"]
 
@@ -133,7 +133,7 @@ class LocalServer:
             self._process = process.start([self.binary], environment=environment, log=self.log_path)
         except OSError as error:
             raise MicstreamError(
-                f"{self.binary} cannot be run: {error.strerror}", code="server_failed"
+                f"{self.binary} cannot be run: {reason_of(error)}", code="server_failed"
             ) from error
         answered = False
         try:

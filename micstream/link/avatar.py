@@ -6,8 +6,8 @@ what is sent before is lost without an error). It also clears, so it is asked on
 plays.
 
     state      | means                             | left for
-    -----------|-----------------------------------|------------------------------------------------
-    LOST       | we are not in the room            | ABSENT, JOINING, PROBING: connection(True), seen
+    -----------|-----------------------------------|-----------------------------------------------
+    LOST       | we are not in the room            | ABSENT, JOINING, PROBING: connection, seen
     ABSENT     | nobody who fits is there          | JOINING, PROBING: seen
     JOINING    | nobody who fits is active yet     | PROBING: seen
     PROBING    | one is asked, and has not said    | LISTENING: it answers ok, or is taken as it is

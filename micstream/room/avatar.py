@@ -23,6 +23,7 @@ from micstream.errors import AvatarUnavailable
 from micstream.events import Event
 from micstream.link import actions as linking
 from micstream.link.avatar import PROBE_TIMEOUT_S, Link
+from micstream.link.avatar import Action as LinkAction
 from micstream.link.people import Person
 from micstream.room.calls import call
 from micstream.room.streams import Streams
@@ -47,6 +48,9 @@ class Owner(Protocol):
 
     def became_ready(self) -> None:
         """Take note that an avatar listens."""
+
+    def left(self) -> None:
+        """Take note that nothing more is owed to the avatar."""
 
     def playing(self, identity: str) -> None:
         """Take note that it plays: it needs our subscription no more."""
@@ -77,7 +81,6 @@ class Avatar:
         self._taken = asyncio.Event()
         self._idle = asyncio.Event()
         self._cleared = asyncio.Event()
-        self._left = asyncio.Event()
 
     # ---- facts ---------------------------------------------------------------------------------
 
@@ -191,21 +194,21 @@ class Avatar:
         self._delivery.end(claim, reason, _now())
         self._turn()
 
-    def sent_s(self, claim: int) -> float:
-        """See `utterance.Turn`."""
-        return self._delivery.sent_s(claim)
-
     # ---- leaving -------------------------------------------------------------------------------
 
-    async def leave(self, deadline: float | None) -> None:
+    @property
+    def has_left(self) -> bool:
+        """Whether nothing is left for the avatar to report to us."""
+        return self._delivery.has_left
+
+    def leave(self, deadline: float | None) -> None:
         """Leave nothing for the avatar to report: a report to nobody would end it.
 
         `deadline`: monotonic seconds; None: as long as what was sent plays. A nearer one may be
-        given while this is under way.
+        given later. `has_left` says when it is done.
         """
         self._delivery.leave(deadline, _now())
         self._turn()
-        await self._left.wait()
 
     def close(self) -> None:
         """Stop the timer: the room is left."""
@@ -282,7 +285,7 @@ class Avatar:
         self._delivery.handle_timer(now)
         self._turn()
 
-    def _act(self, action: linking.Action | delivering.Action) -> None:
+    def _act(self, action: LinkAction | delivering.Action) -> None:
         match action:
             case linking.Tell(event) | delivering.Tell(event):
                 self._owner.emit(event)
@@ -293,6 +296,8 @@ class Avatar:
                 self._delivery.lost(_now())
             case delivering.Silent():
                 self._link.silent(_now())
+            case delivering.Absent():
+                pass  # the link tells, which knows whether it is there and we are connected
             case linking.Probe(number, identity):
                 self._call(self._link.answered, number, identity, wire.CLEAR_BUFFER)
             case _:
@@ -319,7 +324,7 @@ class Avatar:
             case delivering.Cleared():
                 self._cleared.set()
             case delivering.Left():
-                self._left.set()
+                self._owner.left()
             case _:
                 self._wake(action)
 
@@ -334,12 +339,12 @@ class Avatar:
                 utterance.grant(id)
             case delivering.Refused():
                 utterance.refuse()
-            case delivering.Sent():
-                utterance.sent()
+            case delivering.Sent(_, sent_s):
+                utterance.sent(sent_s)
             case delivering.Capacity():
                 utterance.capacity()
-            case delivering.Ended(_, reason):
-                utterance.end(reason)
+            case delivering.Ended(_, reason, sent_s):
+                utterance.end(reason, sent_s)
 
     # ---- the SDK -------------------------------------------------------------------------------
 

@@ -1,9 +1,7 @@
-"""Shell of the connection: the SDK's rooms, who is in them, and what they say.
+"""Our place in the room with the avatars in it: join, hand each avatar whom it may take, leave.
 
-For the avatars' sake (see ARCHITECTURE, "What keeps an avatar alive") the playback calls are
-registered before anything else can happen, and leaving waits until nothing is left to report.
-Every callback of the SDK carries the number of the attempt to join that it belongs to: only the
-adopted one has a say.
+For the avatars' sake (see ARCHITECTURE, "What keeps an avatar alive") their calls are answered from
+the first moment, and leaving waits until nothing is left to report.
 """
 
 from __future__ import annotations
@@ -11,36 +9,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Any, Final, NoReturn, Protocol, Self
+from typing import Final, NoReturn, Protocol, Self
 
 from livekit import rtc
 
 from micstream import events
 from micstream.audio.format import SPEECH
 from micstream.delivery import wire
+from micstream.delivery.options import DeliveryOptions
 from micstream.errors import MicstreamError
-from micstream.link.actions import Discard, Down, Failed, Join, Tell, Up
 from micstream.link.avatar import Link
-from micstream.link.connection import STRAY_S, Connection
 from micstream.link.people import free_for, matches
 from micstream.link.warnings import RoomWarnings
-from micstream.room import joining, presence, subscription
-from micstream.room.address import shown
+from micstream.room import presence, subscription
 from micstream.room.avatar import Avatar
-from micstream.room.connect import connect
+from micstream.room.connector import GOODBYE_S, Connector
 from micstream.room.network import Network
 from micstream.room.tasks import Changes, Failure, Tasks
 from micstream.room.utterance import Utterance
 from micstream.room.watch import AvatarWatch
 from micstream.settings import Settings
+from micstream.settings.pieces import ConnectionSettings, LinkSettings
 
-_GOODBYE_S: Final = 0.4
-"""How long our good-bye may take; where nothing gets through the SDK waits for 15 s and more."""
-LEAVE_S: Final = 1.6
-"""How long what we owe the avatars may take where nobody has said when to leave."""
+LEAVE_S: Final = 2.0
+"""How long leaving may take where nobody has said when to be gone."""
 
 
 class Emitter(Protocol):
@@ -50,37 +44,36 @@ class Emitter(Protocol):
         """Tell everyone."""
 
 
-@dataclass(slots=True)
-class _Attempt:
-    """One attempt to join."""
-
-    room: rtc.Room
-    joining: asyncio.Task[None] | None = None
-
-
 class Room:
     """Our place in the room, as an async context manager: join at its start, leave at its end.
+
+    Its tasks are its own; what one fails with comes out of `wait_failed`, for which its owner has a
+    task, and of whatever waits for something.
 
     Raises:
         ConnectionFailed: the first connection fails; a later one is tried again for ever.
         UsageError: the settings do not suffice for it.
     """
 
-    def __init__(self, settings: Settings, bus: Emitter) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        connection: ConnectionSettings,
+        links: LinkSettings,
+        delivery: DeliveryOptions,
+        bus: Emitter,
+    ) -> None:
+        self._patterns = links.patterns
         self._bus = bus
         self._changes = Changes()
         self._failure = Failure(self._changes)
         self._tasks = Tasks(self._failure)
-        self._connection = Connection(settings.identity, shown(settings.url or ""))
-        self._attempts: dict[int, _Attempt] = {}
-        self._leaving: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._turning = self._looking = False
-        self._up: rtc.Room | None = None
-        self._known: rtc.Room | None = None
+        self._connector = Connector(self, self._tasks, connection)
         self._network = Network(self, self._tasks)
         self._warnings = RoomWarnings()
+        self._up: rtc.Room | None = None
+        self._known: rtc.Room | None = None
+        """Room of which everybody has been noted."""
+        self._looks_again = False
         self._ready_count = 0
         self._has_left = False
         ids = (f"u{number}" for number in itertools.count(1))
@@ -88,22 +81,25 @@ class Room:
             Avatar(
                 self,
                 self._tasks,
-                Link(pattern, settings.room, settings.ready_timeout),
-                settings.delivery(),
+                Link(pattern, connection.room, links.ready_timeout_s),
+                delivery,
                 ids,
             )
-            for pattern in settings.avatar
+            for pattern in links.patterns
         )
-        """One for each `avatar` of the settings, in their order."""
+        """One for each pattern, in their order."""
+
+    @classmethod
+    def of(cls, settings: Settings, bus: Emitter) -> Self:
+        """Room that all of the settings describe."""
+        return cls(settings.connection(), settings.links(), delivery_options(settings), bus)
 
     # ---- joining and leaving -------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
         await self._tasks.start()
         try:
-            await joining.until_left(self._name, STRAY_S)
-            self._connection.start(_now())
-            self._turn()
+            await self._connector.start()
             while self._up is None:
                 self._failure.check()
                 await self._changes.after(self._changes.version)
@@ -122,27 +118,21 @@ class Room:
     async def leave(self, deadline: float | None) -> None:
         """Leave nothing for the avatars to report: a report to nobody would end them.
 
-        What waits is sent, and what was sent plays, until `deadline` (monotonic seconds; None: as
-        long as it takes, within bounds). A nearer one may be given while this is under way. The
-        room itself is left at the end of the block.
+        What waits is sent, and what was sent plays, until `deadline` (monotonic seconds, our
+        good-bye included; None: as long as it takes, within bounds). A nearer one may be given
+        while this is under way. The room itself is left at the end of the block.
         """
-        leaving = asyncio.gather(*(avatar.leave(deadline) for avatar in self.avatars))
-        ended = asyncio.ensure_future(self._tasks.wait_ended())
-        try:
-            await asyncio.wait({leaving, ended}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            leaving.cancel()
-            ended.cancel()
+        until = None if deadline is None else deadline - GOODBYE_S
+        for avatar in self.avatars:
+            avatar.leave(until)
+        while self._tasks.is_running and not all(each.has_left for each in self.avatars):
+            await self._changes.after(self._changes.version)
         self._has_left = True
 
     async def _close(self) -> None:
         for avatar in self.avatars:
             avatar.close()
-        self._connection.close(_now())
-        self._turn()
-        if self._leaving is not None:
-            # Not broken off: the SDK goes on with it as long as the program runs.
-            await asyncio.wait({self._leaving}, timeout=_GOODBYE_S)
+        await self._connector.aclose()
         await self._tasks.aclose()
 
     # ---- facts ---------------------------------------------------------------------------------
@@ -255,9 +245,13 @@ class Room:
     def link_changed(self) -> None:
         """Have all avatars look again: one of them has taken, or let go, somebody."""
         self._changes.tell()
-        if not self._looking:
-            self._looking = True
-            asyncio.get_running_loop().call_soon(self._tasks.guarded, self._look)
+        if not self._looks_again:
+            self._looks_again = True
+            asyncio.get_running_loop().call_soon(self._tasks.guarded, self.look)
+
+    def left(self) -> None:
+        """Take note that nothing more is owed to an avatar."""
+        self._changes.tell()
 
     def became_ready(self) -> None:
         """Take note that an avatar listens."""
@@ -275,76 +269,9 @@ class Room:
             avatar.network(gone)
         self._changes.tell()
 
-    # ---- hand in, drain, act -------------------------------------------------------------------
+    # ---- from the connection -------------------------------------------------------------------
 
-    def _turn(self) -> None:
-        """Act on what the connection wants, and set the timer."""
-        if self._turning:
-            return
-        self._turning = True
-        try:
-            while actions := self._connection.actions():
-                for action in actions:
-                    self._act(action)
-        finally:
-            self._turning = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        due = self._connection.next_timer()
-        if due is not None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(due, self._tasks.guarded, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._connection.handle_timer(_now())
-        self._turn()
-
-    def _act(self, action: object) -> None:
-        match action:
-            case Tell(event):
-                self.emit(event)
-            case Join(number):
-                attempt = self._attempts[number] = _Attempt(self._new_room(number))
-                attempt.joining = self._tasks.spawn(self._join(number, attempt.room))
-            case Discard(number):
-                self._discard(number)
-            case Up(number):
-                self._adopt(self._attempts[number].room)
-            case Down():
-                self._up = None
-                self._network.stop()
-                for avatar in self.avatars:
-                    avatar.connection(False)
-                self._changes.tell()
-            case Failed(error):
-                self._failure.set(error)
-
-    async def _join(self, number: int, room: rtc.Room) -> None:
-        try:
-            await connect(room, self._settings)
-        except MicstreamError as error:
-            self._connection.join_failed(number, error, _now())
-        else:
-            # No await between the connection and this: the avatar may call at any moment.
-            self._answer(number, room)
-            self._connection.joined(number, _now())
-        self._turn()
-
-    def _discard(self, number: int) -> None:
-        """Leave what this attempt has joined, or will join."""
-
-        def left(_: object) -> None:
-            self._connection.discarded(number, _now())
-            self._turn()
-
-        attempt = self._attempts.pop(number)
-        if attempt.joining is not None:
-            attempt.joining.cancel()
-        self._leaving = joining.leave(attempt.room, self._name)
-        self._leaving.add_done_callback(lambda task: self._tasks.guarded(left, task))
-
-    def _adopt(self, room: rtc.Room) -> None:
+    def up(self, room: rtc.Room) -> None:
         """Take this room, with those who are in it, for ours; or have it back."""
         self._up = room
         self._network.watch(room)
@@ -353,83 +280,75 @@ class Room:
         if self._known is not room:
             self._known = room
             for participant in tuple(room.remote_participants.values()):
-                self._on_join(participant)
-        self._look()
+                self.on_join(participant)
+        self.look()
+
+    def down(self) -> None:
+        """Take note that nobody can be reached."""
+        self._up = None
+        self._network.stop()
+        for avatar in self.avatars:
+            avatar.connection(False)
         self._changes.tell()
 
-    @property
-    def _name(self) -> str:
-        """Place that only one can have at a time."""
-        settings = self._settings
-        return f"{settings.identity} in {settings.room} of {settings.url}"
+    def failed(self, error: MicstreamError) -> None:
+        """Take note that the room is closed to us for good."""
+        self._failure.set(error)
 
-    # ---- from the SDK --------------------------------------------------------------------------
-
-    def _new_room(self, number: int) -> rtc.Room:
-        """Room of the SDK, which says what it says as the attempt of this number."""
-        room = rtc.Room()
-        room.register_byte_stream_handler(wire.SESSION_TOPIC, lambda reader, _: reader.close())
-        for name, heard in (
-            ("participant_connected", self._on_join),
-            ("participant_disconnected", self._on_leave),
-            ("track_published", self._on_track),
-            ("participant_active", self._on_change),
-            ("track_unpublished", self._on_change),
-        ):
-            room.on(name, self._if_adopted(number, heard))
-        connection = self._connection
-
-        def says(said: Callable[..., None]) -> Callable[..., None]:
-            def hand_in(*_: object) -> None:
-                said(number, _now())
-                self._turn()
-
-            return lambda *_: self._tasks.guarded(hand_in)
-
-        def disconnected(reason: int) -> None:
-            duplicate = reason == rtc.DisconnectReason.DUPLICATE_IDENTITY
-            connection.disconnected(number, duplicate=duplicate, now=_now())
-            self._turn()
-
-        room.on("reconnecting", says(connection.reconnecting))
-        room.on("reconnected", says(connection.reconnected))
-        room.on("disconnected", lambda reason: self._tasks.guarded(disconnected, reason))
-        return room
-
-    def _if_adopted(self, number: int, heard: Callable[..., None]) -> Callable[..., None]:
-        def hear(*said: Any) -> None:
-            if number == self._connection.adopted:
-                self._tasks.guarded(heard, *said)
-                self._look()
-
-        return hear
-
-    def _on_join(self, participant: rtc.RemoteParticipant) -> None:
+    def on_join(self, participant: rtc.RemoteParticipant) -> None:
+        """Tell of an avatar, and subscribe to its sound; or look whether it is in the way."""
         if not self._is_avatar(participant):
             for warning in self._warnings.joined(presence.person(participant)):
                 self.emit(warning)
             return
         self.emit(events.AvatarJoined(identity=participant.identity))
         for publication in tuple(participant.track_publications.values()):
-            self._on_track(publication, participant)
+            self.on_track(publication, participant)
 
-    def _on_track(
+    def on_track(
         self, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
     ) -> None:
+        """Subscribe to the sound of an avatar: without a subscriber a stock one plays nothing."""
         if self._is_avatar(participant):
             subscription.begin(publication)
 
-    def _on_leave(self, participant: rtc.RemoteParticipant) -> None:
+    def on_leave(self, participant: rtc.RemoteParticipant) -> None:
+        """Tell of an avatar that has left; or of a room that nobody watches any more."""
         if not presence.person(participant).is_agent:
             self._warn_unwatched()
         if self._is_avatar(participant):
             self.emit(events.AvatarLeft(identity=participant.identity))
 
-    def _on_change(self, *_: object) -> None:
-        """Whoever is here has changed: that is looked at."""
+    def look(self) -> None:
+        """Hand each avatar who may stand for it; whom one has taken no other gets."""
+        self._looks_again = False
+        if self._up is None:
+            return
+        people = presence.people_in(self._up)
+        for at, avatar in enumerate(self.avatars):
+            taken = [each.identity for each in self.avatars]
+            avatar.seen(free_for(at, people, self._patterns, taken))
+        self._changes.tell()
+
+    def on_started(self, identity: str) -> str:
+        """Take a report that playback has started, from whoever stands for an avatar."""
+        for avatar in self.avatars:
+            if avatar.identity == identity:
+                avatar.playback_started()
+                return wire.OK
+        return wire.REJECT
+
+    def on_finished(self, identity: str, payload: str) -> str:
+        """Take a report that playback has ended, from whoever stands for an avatar."""
+        report = wire.parse_finished(payload)
+        for avatar in self.avatars:
+            if avatar.identity == identity and report is not None:
+                avatar.playback_finished(report)
+                return wire.OK
+        return wire.REJECT
 
     def _is_avatar(self, participant: rtc.RemoteParticipant) -> bool:
-        return matches(self._settings.avatar, participant.identity)
+        return matches(self._patterns, participant.identity)
 
     def _warn_unwatched(self) -> None:
         if self._up is not None:
@@ -437,47 +356,22 @@ class Room:
             for warning in self._warnings.unwatched(people, presence.closes_after_s(self._up)):
                 self.emit(warning)
 
-    def _look(self) -> None:
-        """Hand each avatar who may stand for it; whom one has taken no other gets."""
-        self._looking = False
-        if self._up is None:
-            return
-        people = presence.people_in(self._up)
-        patterns = [avatar.pattern for avatar in self.avatars]
-        for at, avatar in enumerate(self.avatars):
-            taken = [each.identity for each in self.avatars]
-            avatar.seen(free_for(at, people, patterns, taken))
-        self._changes.tell()
 
-    # ---- what they report ----------------------------------------------------------------------
-
-    def _answer(self, number: int, room: rtc.Room) -> None:
-        """Answer the avatars' calls: one that cannot report its first segment ends."""
-
-        def started(call: rtc.RpcInvocationData) -> str:
-            avatar = self._reporting(number, call)
-            if avatar is None:
-                return wire.REJECT
-            self._tasks.guarded(avatar.playback_started)
-            return wire.OK
-
-        def finished(call: rtc.RpcInvocationData) -> str:
-            avatar, report = self._reporting(number, call), wire.parse_finished(call.payload)
-            if avatar is None or report is None:
-                return wire.REJECT
-            self._tasks.guarded(avatar.playback_finished, report)
-            return wire.OK
-
-        me = room.local_participant
-        me.register_rpc_method(wire.PLAYBACK_STARTED, started)
-        me.register_rpc_method(wire.PLAYBACK_FINISHED, finished)
-
-    def _reporting(self, number: int, call: rtc.RpcInvocationData) -> Avatar | None:
-        """Avatar for which the caller stands; nobody else is answered."""
-        if number != self._connection.adopted:
-            return None
-        callers = (each for each in self.avatars if each.identity == call.caller_identity)
-        return next(callers, None)
+def delivery_options(settings: Settings) -> DeliveryOptions:
+    """Options of the delivery to each avatar, as the settings have them."""
+    return DeliveryOptions(
+        avatar_rate=settings.avatar_rate,
+        prebuffer_ms=settings.lead_ms,
+        chunk_ms=settings.chunk_ms,
+        capacity_s=settings.max_backlog,
+        late=settings.late,
+        late_after_s=settings.late_after,
+        late_bound_s=settings.late_bound,
+        whole=settings.mode == "utterance",
+        live=settings.mode == "live",
+        max_utterance_s=settings.max_length_ms / 1000,
+        states=settings.avatar_state,
+    )
 
 
 def _now() -> float:

@@ -80,6 +80,11 @@ class Tasks:
             self._ending.set()
             await asyncio.wait({self._owner})
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it has begun, and neither failed nor ended."""
+        return self._group is not None
+
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T] | None:
         """Do `work` in a task of the group; None: it has ended, and nothing is done any more."""
         if self._group is None:

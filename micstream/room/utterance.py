@@ -36,10 +36,6 @@ class Turn(Protocol):
         """Take nothing more of it, and close it."""
         ...
 
-    def sent_s(self, claim: int) -> float:
-        """Seconds of its sound written so far."""
-        ...
-
 
 class Utterance:
     """Open segment. Write mono 16-bit PCM at its rate into it; it is resampled for the avatar.
@@ -51,6 +47,8 @@ class Utterance:
     def __init__(self, turn: Turn, claim: int, rate: int) -> None:
         self.id = ""
         """Name in events; empty until it has its turn."""
+        self.sent_s = 0.0
+        """Seconds of sound written to the avatar so far."""
         self._turn = turn
         self._claim = claim
         self._piece = AudioFormat(rate).bytes(_PIECE_MS)
@@ -60,11 +58,6 @@ class Utterance:
         self._sent = True
         self._has_capacity = False
         self._ended: EndReason | None = None
-
-    @property
-    def sent_s(self) -> float:
-        """Seconds of sound written to the avatar so far."""
-        return self._turn.sent_s(self._claim)
 
     async def write(self, pcm: bytes) -> None:
         """Send more speech: mono 16-bit PCM. Waits while the avatar has enough to play.
@@ -127,9 +120,9 @@ class Utterance:
         self._granted = False
         self._news.set()
 
-    def sent(self) -> None:
+    def sent(self, sent_s: float) -> None:
         """Take note that what is due of the sound offered last is written."""
-        self._sent = True
+        self._sent, self.sent_s = True, sent_s
         self._news.set()
 
     def capacity(self) -> None:
@@ -137,7 +130,7 @@ class Utterance:
         self._has_capacity = True
         self._news.set()
 
-    def end(self, reason: EndReason) -> None:
+    def end(self, reason: EndReason, sent_s: float) -> None:
         """Take note that it is closed."""
-        self._ended = reason
+        self._ended, self.sent_s = reason, sent_s
         self._news.set()

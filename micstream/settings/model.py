@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from micstream.audio.advice import Preset
-from micstream.errors import UsageError
+from micstream.errors import UsageError, reason_of
 from micstream.settings import pieces
 from micstream.settings import table as knobs
 from micstream.settings.table import AvatarStates, FrameMs, Late, Mode, Talk
@@ -258,6 +258,10 @@ class Settings(BaseSettings):
         """Cleaning."""
         return pieces.SoundPathSettings(clean=self.clean, send_original=self.send_original)
 
+    def stage(self) -> pieces.StageSettings:
+        """The avatars that a page shows."""
+        return pieces.StageSettings(connection=self.connection(), patterns=self.avatar)
+
     def controls(self) -> pieces.ControlSettings:
         """Gate and route at the start."""
         return pieces.ControlSettings(manual=self.talk != "voice", route=self.route)
@@ -343,7 +347,7 @@ def load(**flags: Any) -> Settings:
         ) from None
     except OSError as error:
         raise UsageError(
-            f"a settings file cannot be read: {(error.strerror or 'no reason given').lower()}",
+            f"a settings file cannot be read: {reason_of(error)}",
             hint="look at .env.local and .env, and at their permissions",
             code="bad_env",
         ) from None

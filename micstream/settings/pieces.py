@@ -124,6 +124,14 @@ class SoundPathSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StageSettings:
+    """Which avatars a page shows, and in which room it finds them."""
+
+    connection: ConnectionSettings
+    patterns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ControlSettings:
     """How the controls stand at the start."""
 

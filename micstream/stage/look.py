@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from micstream.errors import InputError, UsageError
+from micstream.errors import InputError, UsageError, reason_of
 
 Fit = Literal["fit", "fill"]
 
@@ -61,9 +61,8 @@ class Look:
         try:
             file.open("rb").close()
         except OSError as error:
-            why = (error.strerror or "no reason given").lower()
             raise InputError(
-                f"the poster {file} cannot be read: {why}",
+                f"the poster {file} cannot be read: {reason_of(error)}",
                 hint="name an image file, or --poster drawn, none, auto",
                 code="bad_poster",
             ) from None

@@ -12,11 +12,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 from livekit import rtc
+from micstream.monitor import Monitor
+from micstream.pipeline import Performance
 
 from micstream.demo.server import LocalServer
 from micstream.events import Event
-from micstream.monitor import Monitor
-from micstream.pipeline import Performance
 from micstream.room.role import Role
 from micstream.settings import load
 from micstream.speech.cutter import Gate
