@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import pytest
 
-from micstream.audio.format import SPEECH, AudioFormat
 from micstream.bus import Bus
 from micstream.controls import Controls
 from micstream.errors import AudioDeviceError, ConnectionFailed, UsageError
@@ -21,9 +20,9 @@ from micstream.settings.pieces import ControlSettings
 from micstream.sources import opening
 from micstream.sources.source import Block, LiveSource, Lost, Opened, Source
 from micstream.taps import Taps
-from tests.support.fake_room import FakeRoom
+from tests.support.fake_room import FakeRoom, PushedSource
 from tests.support.outputs import NotedOutput
-from tests.support.sources import Pushed, Silent
+from tests.support.sources import Silent
 
 SAID = b"\x00\x20" * 1_600
 
@@ -374,9 +373,9 @@ async def test_sources_are_spoken_one_after_the_other() -> None:
 
 
 @pytest.fixture
-def device(monkeypatch: pytest.MonkeyPatch) -> Pushed:
+def device(monkeypatch: pytest.MonkeyPatch) -> PushedSource:
     """The live source that the settings lead to."""
-    pushed = Pushed()
+    pushed = PushedSource()
 
     def live(wanted: str | None, *, channel: int = 0) -> LiveSource:
         return pushed
@@ -385,7 +384,9 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Pushed:
     return pushed
 
 
-async def test_nothing_else_is_spoken_while_the_microphone_is_listened_to(device: Pushed) -> None:
+async def test_nothing_else_is_spoken_while_the_microphone_is_listened_to(
+    device: PushedSource,
+) -> None:
     stage = Stage()
     async with stage.session as session:
         listening = asyncio.create_task(session.listen())
@@ -399,7 +400,7 @@ async def test_nothing_else_is_spoken_while_the_microphone_is_listened_to(device
     assert device.closed
 
 
-async def test_ready_is_told_once_all_is_there(device: Pushed) -> None:
+async def test_ready_is_told_once_all_is_there(device: PushedSource) -> None:
     """The avatars first, then the microphone; and again whenever an avatar is back."""
     stage = Stage()
     async with stage.session as session:
@@ -438,9 +439,11 @@ LOUD = b"\x00\x40\x00\xc0" * 160
 """20 ms."""
 
 
-async def test_a_microphone_through_a_loss_and_back(device: Pushed) -> None:
+async def test_a_microphone_through_a_loss_and_back(device: PushedSource) -> None:
     stage = Stage()
-    source = cast("Source", Silent(name="USB"))
+    silent = Silent()
+    silent.name = "USB"
+    source = cast("Source", silent)
     (output,) = stage.room.avatars
     async with stage.session as session:
         listening = asyncio.create_task(session.listen())
@@ -470,14 +473,14 @@ async def test_a_microphone_through_a_loss_and_back(device: Pushed) -> None:
     assert stage.bus.state.dropped_s == 0.5
 
 
-async def test_one_that_cannot_be_opened_is_an_error(device: Pushed) -> None:
+async def test_one_that_cannot_be_opened_is_an_error(device: PushedSource) -> None:
     stage = Stage()
     device.push(AudioDeviceError("no such device"))
     with pytest.raises(AudioDeviceError, match="no such device"):
         await stage.run(stage.session.listen())
 
 
-async def test_a_mute_before_the_microphone_is_there_counts(device: Pushed) -> None:
+async def test_a_mute_before_the_microphone_is_there_counts(device: PushedSource) -> None:
     stage = Stage()
     (output,) = stage.room.avatars
     async with stage.session as session:
@@ -493,7 +496,3 @@ async def test_a_mute_before_the_microphone_is_there_counts(device: Pushed) -> N
         assert output.kinds.startswith("(-")
         listening.cancel()
         await asyncio.wait([listening])
-
-
-def test_the_sound_is_what_the_sources_say() -> None:
-    assert SPEECH == AudioFormat(16_000, 1)
