@@ -204,6 +204,7 @@ class Sending:
             self._playback.ledger.sent(current.segment, current.seconds(size), now)
         if first:
             started = UtteranceStarted(
+                avatar=current.name,
                 id=current.id,
                 onset_s=current.request.onset_s,
                 decided_s=current.request.decided_s,
@@ -339,7 +340,11 @@ class Sending:
             self._reading = self._outbox.call(wire.ARRIVED, "", ARRIVED_S, now)
         if current.sent:
             ended = UtteranceEnded(
-                id=current.id, duration_s=current.sent_s, bytes=current.sent, reason=reason
+                avatar=current.name,
+                id=current.id,
+                duration_s=current.sent_s,
+                bytes=current.sent,
+                reason=reason,
             )
             self._outbox.tell(ended, current.name)
         if current.lost_s:
