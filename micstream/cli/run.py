@@ -32,7 +32,7 @@ Work: TypeAlias = "Callable[[Session, Settings], Coroutine[Any, Any, None]]"
 
 _WAIT_AVATAR_S: Final = 30.0
 _FLUSH_S: Final = 1.0
-"""How long whoever reads us may take for the last events; one that has stopped reading never ends."""
+"""How long whoever reads us may take for the last events: one who reads no more takes for ever."""
 _LOGGED: Final = 10_000
 """Lines of the log that wait to be written."""
 

@@ -77,6 +77,7 @@ class Avatar:
         self._operation: tuple[int, asyncio.Task[None] | None] = (0, None)
         self._timer: asyncio.TimerHandle | None = None
         self._turning = False
+        self._told: tuple[str | None, bool] = (None, False)
         self._claims: dict[int, Utterance] = {}
         self._taken = asyncio.Event()
         self._idle = asyncio.Event()
@@ -255,14 +256,15 @@ class Avatar:
         if self._turning:  # what acting has caused comes in the same turn
             return
         self._turning = True
-        before = (self.identity, self.is_listening)
         try:
             while actions := [*self._link.actions(), *self._delivery.actions()]:
                 for action in actions:
                     self._act(action)
         finally:
             self._turning = False
-        if before != (self.identity, self.is_listening):
+        # Compared with what was told last: what was handed in has changed it already.
+        if self._told != (self.identity, self.is_listening):
+            self._told = (self.identity, self.is_listening)
             self._owner.link_changed()
         self._set_timer()
 
