@@ -64,7 +64,8 @@ class FakeRoom:
     async def times_ready(self) -> AsyncIterator[None]:
         """Each `become_ready`."""
         while True:
-            yield await self._ready.get()
+            await self._ready.get()
+            yield
 
 
 class PushedSource:
