@@ -47,17 +47,6 @@ async def run_until(work: Coroutine[Any, Any, T], stop: asyncio.Event) -> T | No
     return None if working.cancelled() else working.result()
 
 
-async def finished(task: asyncio.Task[Any]) -> bool:
-    """Wait for a task to end, however often we are cancelled; whether we were."""
-    cancelled = False
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError:
-            cancelled = True
-    return cancelled
-
-
 def _each(failed: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     found: list[BaseException] = []
     for each in failed.exceptions:

@@ -279,11 +279,11 @@ def test_a_live_source_gets_the_gate_as_it_stands() -> None:
     desk.do(("mute", "on"))
     another = opened(Cutter(ScriptedDetector([True] * 100), OPTIONS))
     with desk.controls.governing(another):
-        assert another.cutter.gate is Gate.CLOSED
+        assert another.gate is Gate.CLOSED
         desk.do(("auto", None))
-        assert another.cutter.gate is Gate.DETECTOR
+        assert another.gate is Gate.DETECTOR
     desk.do(("mute", "on"))
-    assert another.cutter.gate is Gate.DETECTOR
+    assert another.gate is Gate.DETECTOR
 
 
 Way = Literal["verb", "method"]

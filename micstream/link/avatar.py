@@ -6,8 +6,8 @@ what is sent before is lost without an error). It also clears, so it is asked on
 plays.
 
     state      | means                             | left for
-    -----------|-----------------------------------|------------------------------------------------
-    LOST       | we are not in the room            | ABSENT, JOINING, PROBING: connection(True), seen
+    -----------|-----------------------------------|-----------------------------------------------
+    LOST       | we are not in the room            | ABSENT, JOINING, PROBING: connection, seen
     ABSENT     | nobody who fits is there          | JOINING, PROBING: seen
     JOINING    | nobody who fits is active yet     | PROBING: seen
     PROBING    | one is asked, and has not said    | LISTENING: it answers ok, or is taken as it is
@@ -111,6 +111,8 @@ class Link:
         self._asking: int | None = None
         self._calls = 0
         self._answered_once: set[str] = set()
+        self._silent: dict[str, str] = {}
+        """Identities that were proved silent, and as which they had joined then."""
         self._missing_since = math.inf
         self._several_told = False
         self._actions: list[Action] = []
@@ -140,6 +142,10 @@ class Link:
     def is_listening(self) -> bool:
         """Whether the next word is heard."""
         return self._listens
+
+    def is_silent(self, identity: str) -> bool:
+        """Whether this one was proved silent, and has neither listened nor joined anew since."""
+        return identity in self._silent
 
     def absence(self, waited_s: float | None) -> AvatarUnavailable:
         """Error that says why nobody listens, after so many seconds, and what to do."""
@@ -185,6 +191,8 @@ class Link:
         known = {each.person.sid: each for each in self._candidates}
         self._candidates = []
         for person in candidates(people, (self.pattern,)):
+            if self._silent.get(person.identity) not in (None, person.sid):
+                del self._silent[person.identity]
             candidate = known.get(person.sid) or _Candidate(person, now + ACTIVE_GRACE_S)
             candidate.person = person
             if person.active:
@@ -225,6 +233,7 @@ class Link:
         self._missing_since = now
         focus.silent, focus.asked_since, focus.due_at = True, now, now
         self._answered_once.add(identity)
+        self._silent[identity] = focus.person.sid
         self._do(Tell(events.AvatarSilent(identity=identity)))
         self._warn(notices.silent(identity))
         self._go_on(now)
@@ -298,6 +307,7 @@ class Link:
         candidate.begin_anew()
         self._focus, self._listens, self._missing_since = candidate, True, math.inf
         identity = candidate.person.identity
+        self._silent.pop(identity, None)
         if how == "probe":
             self._answered_once.add(identity)
         else:

@@ -3,16 +3,17 @@
 Each attempt to join has a number, and only one is the adopted one. What any other says changes
 nothing: one that was given up and succeeds later is left again.
 
-    state         | joined          | join failed, or no  | reconnecting | reconnected | disconnected
-    --------------|-----------------|---------------------|--------------|-------------|-----------------
-    CONNECTING    | CONNECTED, Up   | first: CLOSED       | -            | -           | kept: LOST once
-                  |                 | later: LOST         |              |             | it has joined
-    CONNECTED     | Discard it      | -                   | RECONNECTING | -           | LOST, or CLOSED
-                  |                 |                     | Down         |             | (identity in use)
-    RECONNECTING  | Discard it      | -                   | -            | CONNECTED   | LOST, or CLOSED
-                  |                 |                     |              | Up          |
-    LOST          | Discard it      | -                   | -            | -           | -
-    CLOSED        | Discard it      | -                   | -            | -           | -
+    state        | joined        | join failed, no | reconnecting | reconnected | disconnected
+                 |               | answer in time  |              |             |
+    -------------|---------------|-----------------|--------------|-------------|-----------------
+    CONNECTING   | CONNECTED, Up | first: CLOSED   | -            | -           | kept: LOST once
+                 |               | later: LOST     |              |             | it has joined
+    CONNECTED    | Discard it    | -               | RECONNECTING | -           | LOST, or CLOSED
+                 |               |                 | Down         |             | (identity in use)
+    RECONNECTING | Discard it    | -               | -            | CONNECTED   | LOST, or CLOSED
+                 |               |                 |              | Up          |
+    LOST         | Discard it    | -               | -            | -           | -
+    CLOSED       | Discard it    | -               | -            | -           | -
 
 From LOST each pause of the backoff leads to CONNECTING, once no attempt that was given up can come
 back any more (that is waited for, within bounds); `close` leads to CLOSED from everywhere.

@@ -50,15 +50,14 @@ def _rank(person: Person) -> tuple[bool, bool, float, str]:
     return (not person.is_agent, joined is None, joined or 0.0, person.identity)
 
 
-def shared_out(
-    people: Sequence[Person], patterns: Sequence[str], taken: Sequence[str | None]
-) -> list[list[Person]]:
-    """Candidates for each pattern: nobody stands for two, and whom one names no other takes.
+def free_for(
+    at: int, people: Iterable[Person], patterns: Sequence[str], taken: Sequence[str | None]
+) -> list[Person]:
+    """Candidates for the pattern at this place, without those that are for another.
 
-    `taken`: for each pattern the identity that stands for it now, or None.
+    Nobody stands for two, and whom one pattern names no other takes. `taken`: for each pattern the
+    identity that stands for it now, or None.
     """
-    shares = []
-    for at, pattern in enumerate(patterns):
-        others = {each for n, each in enumerate((*patterns, *taken)) if n % len(patterns) != at}
-        shares.append([p for p in candidates(people, (pattern,)) if p.identity not in others])
-    return shares
+    others = {patterns[n] for n in range(len(patterns)) if n != at}
+    others |= {identity for n, identity in enumerate(taken) if n != at and identity is not None}
+    return [p for p in candidates(people, (patterns[at],)) if p.identity not in others]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime
 import re
 import secrets
@@ -13,7 +12,7 @@ from typing import Final
 from livekit import rtc
 
 from micstream.errors import ConnectionFailed
-from micstream.room import token
+from micstream.room import joining, token
 from micstream.room.address import server_url, shown
 from micstream.room.redact import guard_sdk_log, redact
 from micstream.settings.pieces import ConnectionSettings
@@ -52,6 +51,8 @@ def credentials(connection: ConnectionSettings) -> tuple[str, str]:
 async def connect(room: rtc.Room, connection: ConnectionSettings) -> None:
     """Connect `room`, subscribing to nothing by itself.
 
+    Without a timeout of ours; one that is cancelled goes on until `joining.leave`.
+
     Raises:
         UsageError: the settings do not suffice.
         ConnectionFailed: the server is not reached or does not let us in.
@@ -60,13 +61,7 @@ async def connect(room: rtc.Room, connection: ConnectionSettings) -> None:
     url, pass_ = credentials(connection)
     options = rtc.RoomOptions(auto_subscribe=False, connect_timeout=_ATTEMPT_S)
     try:
-        await _join(room, url, pass_, options)
-    except TimeoutError:
-        raise ConnectionFailed(
-            f"{shown(url)} does not answer within {_CONNECT_S:.0f} s",
-            hint="check LIVEKIT_URL and the network; micstream doctor looks closer",
-            code="server_unreachable",
-        ) from None
+        await joining.join(room, url, pass_, options)
     except rtc.ConnectError as error:
         given = pass_ if connection.token is not None else None
         raise explain(url, error.message, given=given) from None
@@ -93,47 +88,17 @@ async def visit(room: rtc.Room, connection: ConnectionSettings, name: str) -> No
         ttl=TOKEN_LIFE,
         passing=True,
     )
+    joined = False
     try:
-        await _join(room, url, pass_, rtc.RoomOptions(auto_subscribe=False))
+        async with asyncio.timeout(_CONNECT_S):
+            await joining.join(room, url, pass_, rtc.RoomOptions(auto_subscribe=False))
+        joined = True
     except (rtc.ConnectError, TimeoutError) as error:
         said = error.message if isinstance(error, rtc.ConnectError) else "no answer"
         raise explain(url, said) from None
-
-
-async def _join(room: rtc.Room, url: str, pass_: str, options: rtc.RoomOptions) -> None:
-    """Join; one that nobody waits for any more is gone through with, and left again.
-
-    The SDK goes on where its caller is cancelled: it would stay in the room under our identity, and
-    end the program because nobody takes what has joined (livekit/python-sdks, issue 784). The next
-    one waits for that, or the two would put each other out.
-
-    Raises:
-        TimeoutError: it takes too long.
-        rtc.ConnectError: it fails.
-    """
-    loop = asyncio.get_running_loop()
-    if before := [stray for stray in _strays if stray.get_loop() is loop]:
-        await asyncio.wait(before)
-    joining = asyncio.ensure_future(room.connect(url, pass_, options))
-    try:
-        await asyncio.wait({joining}, timeout=_CONNECT_S)
     finally:
-        if not joining.done():
-            stray = asyncio.create_task(_leave_again(room, joining))
-            _strays.add(stray)
-            stray.add_done_callback(_strays.discard)
-    if not joining.done():
-        raise TimeoutError
-    joining.result()
-
-
-_strays: Final[set[asyncio.Task[None]]] = set()
-
-
-async def _leave_again(room: rtc.Room, joining: asyncio.Future[None]) -> None:
-    with contextlib.suppress(rtc.ConnectError):
-        await joining
-        await room.disconnect()
+        if not joined:
+            joining.leave(room, name)
 
 
 def explain(url: str, said: str, *, given: str | None = None) -> ConnectionFailed:

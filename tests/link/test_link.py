@@ -260,15 +260,24 @@ def test_without_connection_nobody_is_asked_or_believed(
 
 def test_one_that_answers_is_listened_through_at_once() -> None:
     world = World()
+    states = [world.link.state]
     world.connect()
-    assert world.link.state is State.ABSENT
+    states.append(world.link.state)
     world.join("a", active=False)
-    assert world.link.state is State.JOINING
+    states.append(world.link.state)
     world.wait(3.0)
     assert world.probes == []
     world.change("a", active=True)
-    assert world.link.state is State.PROBING
+    states.append(world.link.state)
     world.wait(0.1)
+    states.append(world.link.state)
+    assert [state.name for state in states] == [
+        "LOST",
+        "ABSENT",
+        "JOINING",
+        "PROBING",
+        "LISTENING",
+    ]
     assert world.hows == [("avatar-a", "probe")]
     (ready,) = world.told
     assert isinstance(ready, AvatarReady)
@@ -294,8 +303,13 @@ def test_one_that_answered_once_is_not_taken_again_for_its_picture_alone() -> No
     world.connect()
     world.join("a", has_video=True)
     world.wait(1.0)
-    for forgets in (lambda: world.leave("a"), lambda: world.connect(False), world.silent):
-        forgets()
+    for way in ("leave", "away", "silent"):
+        if way == "leave":
+            world.leave("a")
+        elif way == "away":
+            world.connect(False)
+        else:
+            world.silent()
         world.connect()
         world.join("a", "no method", has_video=True)
         world.wait(600.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micstream.link.people import Person, candidates, matches, shared_out
+from micstream.link.people import Person, candidates, free_for, matches
 from micstream.link.warnings import RoomWarnings, closes_unwatched_after
 
 IDENTITIES = st.sampled_from(["avatar-a", "avatar-b", "avatar-c", "b", "viewer", ""])
@@ -28,16 +28,20 @@ PEOPLE = st.lists(
 def test_nobody_stands_for_two_and_whom_one_names_no_other_takes(
     people: list[Person], patterns: list[str], data: st.DataObject
 ) -> None:
-    free: list[str | None] = [None, *(person.identity for person in people)]
-    taken = [data.draw(st.sampled_from(free)) for _ in patterns]
-    shares = shared_out(people, patterns, taken)
-    assert len(shares) == len(patterns)
-    for at, share in enumerate(shares):
+    some = data.draw(st.permutations([person.identity for person in people]))
+    nobody = [None] * len(patterns)
+    taken = data.draw(st.permutations([*some, *nobody]))[: len(patterns)]
+    for at, pattern in enumerate(patterns):
+        share = free_for(at, people, patterns, taken)
         for person in share:
-            assert matches([patterns[at]], person.identity)
+            assert matches([pattern], person.identity)
             for other in range(len(patterns)):
                 if other != at:
                     assert person.identity not in (taken[other], patterns[other])
+        if share and taken[at] is None:
+            taken[at] = share[0].identity
+    standing = [identity for identity in taken if identity is not None]
+    assert len(set(standing)) == len(standing)
 
 
 @given(PEOPLE, PATTERNS)
