@@ -266,7 +266,7 @@ def open_session(settings: Settings, bus: Bus) -> Session:
         UsageError: the settings do not suffice for it.
     """
     taps = Taps()
-    room = Room(settings, bus)
+    room = Room.of(settings, bus)
     fan_out = FanOut(room.avatars)
     controls = Controls(fan_out, bus, settings.controls())
     sound = SoundSettings(

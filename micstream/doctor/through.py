@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final
 
 import numpy as np
@@ -18,8 +18,7 @@ from micstream.audio.format import SPEECH
 from micstream.doctor.check import Check, failed
 from micstream.errors import AvatarUnavailable, ConnectionFailed
 from micstream.events import AvatarReady, Event
-from micstream.monitor import Monitor
-from micstream.room.room import AvatarRoom
+from micstream.room.room import Room
 from micstream.room.utterance import AvatarGone
 from micstream.settings import Settings
 from micstream.viewer.viewer import Viewer, viewing
@@ -32,22 +31,29 @@ _HEARD_S: Final = 8.0
 _HUM_S, _HUM_HZ, _HUM_DB = 0.6, 220, -20
 _ENOUGH_S: Final = 0.2
 """Of sound: less may be anything."""
-_PLAYED_S: Final = 3.0
+_LEAVE_S: Final = 4.0
+
+
+class _Record:
+    """In place of the bus: keeps what was told."""
+
+    def __init__(self, told: list[Event]) -> None:
+        self._told = told
+
+    def emit(self, event: Event) -> None:
+        """Keep it."""
+        self._told.append(event)
 
 
 @asynccontextmanager
-async def _as_sender(settings: Settings, told: list[Event]) -> AsyncIterator[AvatarRoom]:
+async def _as_sender(settings: Settings, told: list[Event]) -> AsyncIterator[Room]:
     """In the room under the sender's identity; leaves nothing for an avatar to report."""
-    monitor = Monitor()
-    monitor.listen(told.append)
-    async with AvatarRoom(settings, monitor) as room:
+    quiet = settings.model_copy(update={"avatar_state": "off"})  # nobody performs
+    async with Room.of(quiet, _Record(told)) as room:
         try:
             yield room
         finally:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_PLAYED_S):
-                    await room.drain()
-            await room.settle()
+            await room.leave(asyncio.get_running_loop().time() + _LEAVE_S)
 
 
 async def check_through(settings: Settings) -> Check:
@@ -91,14 +97,14 @@ def _messages(told: list[Event]) -> list[str]:
     return [message for message in found if message]
 
 
-async def _silent(settings: Settings, room: AvatarRoom, avatars: list[str]) -> list[str]:
+async def _silent(settings: Settings, room: Room, avatars: list[str]) -> list[str]:
     """Which of the avatars publish a sound, and are not heard when they should speak."""
     async with viewing(settings.connection(), "micstream-doctor") as viewer:
         heard = await asyncio.gather(*(_is_heard(viewer, room, avatar) for avatar in avatars))
     return [avatar for avatar, is_heard in zip(avatars, heard, strict=True) if not is_heard]
 
 
-async def _is_heard(viewer: Viewer, room: AvatarRoom, identity: str) -> bool:
+async def _is_heard(viewer: Viewer, room: Room, identity: str) -> bool:
     """Have an avatar hum, and listen; true as well where it publishes no sound."""
     recording = viewer.record_sound(identity)
     try:
