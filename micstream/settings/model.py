@@ -18,10 +18,12 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from micstream.audio.advice import Preset
+from micstream.delivery.options import DeliveryOptions, States
+from micstream.delivery.send_queue import Policy
 from micstream.errors import UsageError, reason_of
 from micstream.settings import pieces
 from micstream.settings import table as knobs
-from micstream.settings.table import AvatarStates, FrameMs, Late, Mode, Talk
+from micstream.settings.table import FrameMs, Mode, Talk
 from micstream.speech.presets import TUNINGS, Tuning, Vad
 
 
@@ -77,12 +79,12 @@ class Settings(BaseSettings):
     lead_ms: int = _knob("lead_ms")
     chunk_ms: int = _knob("chunk_ms")
     avatar_rate: int = _knob("avatar_rate")
-    late: Late = _knob("late")
+    late: Policy = _knob("late")
     late_after: float = _knob("late_after")
     late_bound: float = _knob("late_bound")
     max_backlog: float = _knob("max_backlog")
     route: int = _knob("route")
-    avatar_state: AvatarStates = _knob("avatar_state")
+    avatar_state: States = _knob("avatar_state")
     preset: Preset | None = _knob("preset")
     vad: Vad = _knob("vad")
     vad_on: float | None = _knob("vad_on")
@@ -214,6 +216,22 @@ class Settings(BaseSettings):
     def links(self) -> pieces.LinkSettings:
         """The avatars to speak through, and their readiness."""
         return pieces.LinkSettings(patterns=self.avatar, ready_timeout_s=self.ready_timeout)
+
+    def delivery(self) -> DeliveryOptions:
+        """Options of the delivery to each avatar."""
+        return DeliveryOptions(
+            avatar_rate=self.avatar_rate,
+            prebuffer_ms=self.lead_ms,
+            chunk_ms=self.chunk_ms,
+            capacity_s=self.max_backlog,
+            late=self.late,
+            late_after_s=self.late_after,
+            late_bound_s=self.late_bound,
+            whole=self.mode == "utterance",
+            live=self.mode == "live",
+            max_utterance_s=self.max_length_ms / 1000,
+            states=self.avatar_state,
+        )
 
     def start(self) -> pieces.StartSettings:
         """The avatar to ask its server for.
