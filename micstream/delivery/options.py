@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from micstream.delivery.send_queue import Policy
-
+Policy = Literal["drop", "queue", "latest"]
+"""What becomes of sound that waits too long: see `send_queue`."""
 States = Literal["on", "user", "agent", "off"]
 
 

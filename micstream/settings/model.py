@@ -18,8 +18,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from micstream.audio.advice import Preset
-from micstream.delivery.options import DeliveryOptions, States
-from micstream.delivery.send_queue import Policy
+from micstream.delivery.options import DeliveryOptions, Policy, States
 from micstream.errors import UsageError, reason_of
 from micstream.settings import pieces
 from micstream.settings import table as knobs

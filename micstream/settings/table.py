@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
 from micstream.audio.advice import Preset
-from micstream.delivery.options import States
-from micstream.delivery.send_queue import Policy
+from micstream.delivery.options import Policy, States
 from micstream.speech.presets import Vad
 
 Talk = Literal["voice", "manual", "push"]
