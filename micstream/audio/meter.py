@@ -24,9 +24,8 @@ import numpy.typing as npt
 from numpy.fft import rfft
 
 from micstream.audio.format import SAMPLE_WIDTH, SPEECH
-from micstream.audio.levels import FLOOR_DB, FULL_SCALE, quantile
+from micstream.audio.levels import FLOOR_DB, FULL_SCALE, Floats, energy_above, quantile
 
-Floats = npt.NDArray[np.float64]
 Kept = TypeVar("Kept", np.float64, np.bool_)
 
 PIECE: Final = SPEECH.samples(20)
@@ -56,18 +55,6 @@ _HARMONICS: Final = (50, 100, 150, 200, 250, 60, 120, 180, 240)
 _WINDOW: Final = np.hanning(2 * PIECE + 1)[:-1]
 _LOW_BINS: Final = 5
 """0 to 100 Hz, in steps of 25."""
-
-
-def _low_basis() -> Floats:
-    """Real and imaginary parts of the window's lowest bins, scaled to sum up to their power."""
-    size = 2 * PIECE
-    angles = 2 * np.pi * np.outer(np.arange(size), np.arange(_LOW_BINS)) / size
-    scale = np.sqrt(np.where(np.arange(_LOW_BINS) == 0, 1, 2) / size)
-    basis: Floats = np.hstack((np.cos(angles) * scale, np.sin(angles) * scale))
-    return basis
-
-
-_LOW: Final = _low_basis()
 _WINDOW_POWER: Final = float(np.dot(_WINDOW, _WINDOW)) * FULL_SCALE**2
 _HUM_WINDOW_SHAPE: Final = np.hanning(_HUM_WINDOW + 1)[:-1]
 _HUM_POWER: Final = float(np.dot(_HUM_WINDOW_SHAPE, _HUM_WINDOW_SHAPE)) * _HUM_WINDOW / 2
@@ -236,8 +223,7 @@ class Meter:
         sound = batch.astype(np.float64)
         pieces = np.concatenate((self._before, sound)).reshape(-1, PIECE)
         windows = np.hstack((pieces[:-1], pieces[1:])) * _WINDOW
-        low = windows @ _LOW
-        power = np.einsum("ij,ij->i", windows, windows) - np.einsum("ij,ij->i", low, low)
+        power = energy_above(windows, _LOW_BINS)
         size = np.abs(sound)
         peaks = size.reshape(_AT_ONCE, PIECE).max(axis=1)
         first = self._pieces % len(self._levels)

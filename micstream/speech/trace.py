@@ -15,7 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from micstream.audio.format import SPEECH
-from micstream.audio.levels import BAND_FROM_HZ, FULL_SCALE, quantile, rms_db
+from micstream.audio.levels import (
+    BAND_FROM_HZ,
+    FULL_SCALE,
+    Floats,
+    bins_below,
+    energy_above,
+    quantile,
+    rms_db,
+)
 
 HISTORY: Final = SPEECH.samples(3_000)
 """Samples: what is heard of the noise before."""
@@ -61,9 +69,7 @@ def began(history: bytes, farthest: int, voice: bytes = b"") -> int:
     return back * _STEP
 
 
-def _levels(frames: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
-    spectra = np.fft.rfft(frames / FULL_SCALE, axis=1)
-    first = -(-BAND_FROM_HZ * _STEP // SPEECH.rate)
-    power: npt.NDArray[np.float64] = (np.abs(spectra[:, first:]) ** 2).sum(axis=1)
-    levels: npt.NDArray[np.float64] = 10 * np.log10(2 * power / _STEP**2 + _LEAST)
+def _levels(frames: npt.NDArray[np.int16]) -> Floats:
+    energy = energy_above(frames / FULL_SCALE, bins_below(BAND_FROM_HZ, _STEP))
+    levels: Floats = 10 * np.log10(np.maximum(energy, 0.0) / _STEP + _LEAST)
     return levels
