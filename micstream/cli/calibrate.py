@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -52,6 +51,8 @@ def calibrate(
 
       micstream calibrate --speech-s 15 --dry-run --json
     """
+    import asyncio
+
     from micstream.cli.run import quiet_libraries
     from micstream.settings import load
 
@@ -80,6 +81,8 @@ async def _until_stopped(
     microphone: Microphone, quiet_s: float, speech_s: float, show: MovingMeter | PlainMeter
 ) -> Measured | None:
     """What was measured; None after Ctrl-C and SIGTERM."""
+    import asyncio
+
     from micstream.calibrate import measure
     from micstream.signals import set_on_signals
     from micstream.tasks import run_until
