@@ -496,4 +496,4 @@ async def test_a_mute_before_the_microphone_is_there_counts(device: Pushed) -> N
 
 
 def test_the_sound_is_what_the_sources_say() -> None:
-    assert SPEECH == AudioFormat(16_000, 1)
+    assert AudioFormat(16_000, 1) == SPEECH

@@ -198,6 +198,11 @@ class Settings(BaseSettings):
             raise ValueError("--max-backlog must be longer than --lead-ms")
         return self
 
+    @property
+    def voice(self) -> int:
+        """Older name of `route`."""
+        return self.route
+
     # ---- pieces: what the parts get --------------------------------------------------------
 
     def connection(self) -> pieces.ConnectionSettings:
