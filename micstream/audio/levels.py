@@ -1,4 +1,4 @@
-"""How loud: RMS and peak in dBFS, where a full-scale square wave is 0 dBFS."""
+"""Levels: RMS and peak in dBFS, where a full-scale square wave is 0 dBFS."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FLOOR_DB: Final = -96.0
 BAND_FROM_HZ: Final = 200
 
 FULL_SCALE: Final = 32768.0
-"""Of 16 bits: what a float of 1.0 stands for."""
+"""Full scale of 16 bits: what a float of 1.0 stands for."""
 _TO_ONE: Final = np.float32(1 / FULL_SCALE)
 
 
@@ -75,7 +75,7 @@ def _lowest_bins(size: int, bins: int) -> Floats:
 
 
 def quantile(values: Floats, share: float) -> float:
-    """What a share of them stays below, interpolated; `values` is one row, not empty.
+    """Quantile: what a share of `values` stays below, interpolated; they are one row, not empty.
 
     numpy's own loads a module of 7 MiB when it is first asked, and the sound would wait for it.
     """

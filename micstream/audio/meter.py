@@ -1,4 +1,4 @@
-"""What a microphone delivers, as figures: level, noise floor, speech, clipping, hum, zeros.
+"""Meter: what a microphone delivers, as figures: level, noise floor, speech, clipping, hum, zeros.
 
 Sound is measured in *pieces* of 20 ms, by 40 ms under a Hann window that ends with the piece.
 What lies at or below 100 Hz does not count as level: hum, rumble and an offset have figures of
@@ -80,15 +80,15 @@ class Reading:
     """The figures, over what is remembered. Levels in dBFS, of what lies above 100 Hz."""
 
     seconds: float
-    """How much that is."""
+    """Seconds of sound that are remembered."""
     level_db: float
-    """Of the newest piece."""
+    """Level of the newest piece."""
     floor_db: float | None
     """Noise floor; None before anything but zeros was heard."""
     speech_db: float | None
     """RMS of the pieces that are speech; None where none is well above the floor."""
     speech_s: float
-    """How much speech there is."""
+    """Seconds of speech among them."""
     peak_db: float
     """The largest sample, all frequencies."""
     clipped_share: float
@@ -101,7 +101,7 @@ class Reading:
 
     @property
     def snr_db(self) -> float | None:
-        """How far the speech lies above the floor."""
+        """Signal-to-noise ratio in dB: how far the speech lies above the floor."""
         if self.floor_db is None or self.speech_db is None:
             return None
         return self.speech_db - self.floor_db
@@ -132,12 +132,12 @@ class Meter:
 
     @property
     def pieces(self) -> int:
-        """How many have been measured, ever."""
+        """Count of pieces measured, ever."""
         return self._pieces
 
     @property
     def seconds(self) -> float:
-        """How long they are together."""
+        """Seconds of sound measured, ever."""
         return self._pieces * PIECE / SPEECH.rate
 
     @property
@@ -160,7 +160,7 @@ class Meter:
         return _db(self._newest(self._levels, count))
 
     def newest_clipped(self, count: int) -> int:
-        """How many of the newest pieces were clipped."""
+        """Count of the newest pieces that were clipped."""
         return int(self._newest(self._clipped, count).sum())
 
     def floor_db(self) -> float | None:
@@ -267,7 +267,7 @@ def _medians(rows: Floats) -> Floats:
 
 
 def _zeros_at_end(batch: npt.NDArray[np.int16], before: int) -> int:
-    """How long the run of zeros is after this batch."""
+    """Length of the run of zeros after this batch, in samples."""
     if batch[-1]:
         return 0
     sounding = np.flatnonzero(batch)

@@ -80,7 +80,7 @@ def calibrate(
 async def _until_stopped(
     microphone: Microphone, quiet_s: float, speech_s: float, show: MovingMeter | PlainMeter
 ) -> Measured | None:
-    """What was measured; None after Ctrl-C and SIGTERM."""
+    """Result of the measurement; None after Ctrl-C and SIGTERM."""
     import asyncio
 
     from micstream.calibrate import measure
@@ -94,7 +94,7 @@ async def _until_stopped(
 
 
 def _meter(output: Output) -> MovingMeter | PlainMeter:
-    """What is asked for goes to stderr where stdout is for a program."""
+    """Meter to read while speaking; on stderr where stdout is for a program."""
     from micstream.view.console import Terminal
     from micstream.view.meter import MovingMeter, PlainMeter
 

@@ -1,4 +1,4 @@
-"""Where the livekit-server of this machine comes from.
+"""Provision of the livekit-server of this machine.
 
 In this order: `livekit-server` on the PATH; the one in micstream's cache; the official release
 archive, its checksum verified; built by `go install`, which verifies by Go's checksum database.

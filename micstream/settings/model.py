@@ -40,7 +40,7 @@ def _also(name: str) -> Any:
 
 
 class Settings(BaseSettings):
-    """What `table` describes, validated. Secrets are masked wherever it is shown."""
+    """Settings as `table` describes them, validated. Secrets are masked wherever it is shown."""
 
     model_config = SettingsConfigDict(
         env_file=(".env", ".env.local"),
@@ -310,7 +310,7 @@ class Settings(BaseSettings):
 
     @property
     def tuning(self) -> Tuning:
-        """How utterances are found: the preset of the detector, and over it what was given."""
+        """Thresholds and segmenter: the preset of the detector, and over it what was given."""
         return self._tuned(self.preset or "room")
 
     def _tuned(self, name: Preset) -> Tuning:
@@ -323,7 +323,7 @@ class Settings(BaseSettings):
         return replace(preset, on=on, off=min(on, off), segmenter=segmenter, **own)
 
     def _given(self, *names: str) -> dict[str, int]:
-        """Those of the settings that are not left to the preset."""
+        """Settings that are not left to the preset, by name."""
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Where the sound that a detector decided on really began.
+"""Onset trace: where the sound that a detector decided on really began.
 
 A detector says "speech" some frames late, and a quiet consonant comes before the voice. From the
 first voiced frame back, 10 ms by 10 ms, the sound belongs to the utterance for as long as it
@@ -42,7 +42,7 @@ _LEAST: Final = 1e-9
 
 
 def began(history: bytes, farthest: int, voice: bytes = b"") -> int:
-    """How many samples before the end of `history` the sound began, 0 to `farthest`.
+    """Samples before the end of `history` at which the sound began, 0 to `farthest`.
 
     `history`: 16-bit mono at 16 kHz, up to the first voiced frame. `voice`: from there to the
     decision.
