@@ -14,12 +14,12 @@ import soundfile
 from micstream.audio.format import SPEECH
 from micstream.errors import InputError, reason_of
 from micstream.settings import Settings
-from micstream.sound_path import SoundPath, Timed, make_path
+from micstream.sound_path import SoundPath, make_path
 from micstream.sources.files import FileSource, file_name
 from micstream.sources.source import Block
 from micstream.speech.detector import Detector
 from micstream.speech.detectors import make_cutter
-from micstream.speech.events import End, EndReason, Onset, Speech
+from micstream.speech.events import End, EndReason, Onset, Speech, Timed
 
 _ROUNDED_S: Final = 0.1
 """A label may end this much after the sound does."""

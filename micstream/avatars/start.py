@@ -31,7 +31,7 @@ from micstream.settings import Settings, load
 from micstream.settings.pieces import StartSettings
 
 WAIT_S: Final = 30.0
-"""How long the avatar may take to be there, from the first step on, unless told otherwise."""
+"""Seconds that the avatar may take to be there, from the first step on, unless told otherwise."""
 _AGAIN_S: Final = 10.0
 """After this long no further attempt is begun."""
 _PAUSES_S: Final = (0.3, 0.6, 1.2, 2.4, 4.0)
@@ -46,7 +46,7 @@ Step = Literal["asked", "accepted", "present", "joined", "active", "picture", "r
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked of the avatar's server; checked, and its secrets shown nowhere."""
+    """Order to the avatar's server, checked; its secrets are shown nowhere."""
 
     server: str
     avatar_id: str

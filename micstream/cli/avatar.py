@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 import time
@@ -53,6 +52,8 @@ def start(flags: Flags, output: Output) -> None:
 
       micstream avatar start --avatar-server http://localhost:8080 && micstream live
     """
+    import asyncio
+
     from micstream.bus import Bus
     from micstream.cli.run import make_view, quiet_libraries, showing
     from micstream.settings import load
@@ -133,6 +134,8 @@ def stop(flags: Flags, output: Output) -> None:
 
       micstream avatar stop --room show --avatar avatar-anna
     """
+    import asyncio
+
     from micstream.cli.run import make_view
     from micstream.errors import UsageError
     from micstream.events import AvatarStopped
@@ -151,6 +154,8 @@ def stop(flags: Flags, output: Output) -> None:
 
 
 def _look(flags: Flags, output: Output) -> tuple[Settings, list[Standing]]:
+    import asyncio
+
     from micstream.cli.run import quiet_libraries
     from micstream.room.admin import find
     from micstream.settings import load

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import sys
 from contextlib import AsyncExitStack
@@ -49,10 +48,14 @@ def demo(
 
       micstream demo --play --mode utterance
     """
+    import asyncio
+
     asyncio.run(_run(flags, output, play=play, stage=not no_stage))
 
 
 async def _run(flags: Flags, output: Output, *, play: bool, stage: bool) -> None:
+    import asyncio
+
     from micstream.cli.live import listen
     from micstream.cli.play import Playlist, play_files
     from micstream.cli.run import quiet_libraries, run_session

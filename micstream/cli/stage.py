@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -119,6 +118,8 @@ def stage(
 
       micstream stage --room show --background chroma --mirror --port 8420
     """
+    import asyncio
+
     from micstream.errors import UsageError
     from micstream.settings import load
     from micstream.stage.look import Look
@@ -147,6 +148,8 @@ async def _serve(
     link_host: str | None,
     open_: bool,
 ) -> None:
+    import asyncio
+
     from micstream.bus import Bus
     from micstream.cli.run import quiet_libraries, showing
     from micstream.events import StageOpen, Warned
@@ -250,6 +253,8 @@ def _show_code(address: str, *, plain: bool) -> None:
 @asynccontextmanager
 async def demo_page(settings: Settings, say: Callable[[str], None]) -> AsyncIterator[None]:
     """The page of the demo, opened where there is somebody to see it."""
+    import asyncio
+
     from micstream.bus import Bus
     from micstream.errors import MicstreamError
     from micstream.stage.link import has_display, open_browser

@@ -39,7 +39,7 @@ _FIELDS: Final = ("livekit_url", "livekit_token", "avaluma_key", "avaluma_avatar
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What was asked, checked."""
+    """Request as it was asked, checked."""
 
     url: str
     token: str

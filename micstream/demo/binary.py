@@ -1,4 +1,4 @@
-"""Where the livekit-server of this machine comes from.
+"""Provision of the livekit-server of this machine.
 
 In this order: `livekit-server` on the PATH; the one in micstream's cache; the official release
 archive, its checksum verified; built by `go install`, which verifies by Go's checksum database.
@@ -20,6 +20,8 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+
+import platformdirs
 
 from micstream.demo import process
 from micstream.errors import MicstreamError, reason_of
@@ -73,10 +75,10 @@ async def find_server(*, allow_install: bool = True, progress: Progress) -> Path
 
 
 def cache_path() -> Path:
-    """Where the server is kept: `livekit-server-<version>` in micstream's folder of the cache."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    """Path of the server: `livekit-server-<version>` in micstream's folder of the user's cache."""
     ending = ".exe" if os.name == "nt" else ""
-    return Path(base) / "micstream" / f"livekit-server-{VERSION}{ending}"
+    folder = Path(platformdirs.user_cache_dir("micstream", appauthor=False))
+    return folder / f"livekit-server-{VERSION}{ending}"
 
 
 async def _download(place: Path, progress: Progress) -> Path:

@@ -67,7 +67,7 @@ class _Receiver(DataStreamAudioReceiver):  # type: ignore[misc] # not followed b
 
 
 async def _hear(receiver: DataStreamAudioReceiver) -> None:
-    """Until it ends or fails.
+    """Run it until it ends or fails.
 
     Its task keeps an error to itself, and the runner learns of it only when it next asks for sound.
     """

@@ -1,4 +1,4 @@
-"""What `micstream calibrate` found out about each device, kept in the user's configuration.
+"""Calibrations: what `micstream calibrate` measured of each device, in the user's configuration.
 
 One JSON file: `{"version": 1, "devices": {name: {channel: what was measured}}}`.
 """
@@ -46,7 +46,7 @@ def store_path() -> Path:
 
 
 def load(device: str, channel: int) -> Calibration | None:
-    """What is known of this channel of this device (0: all mixed); None where nothing is.
+    """Calibration of this channel of this device (0: all mixed); None where there is none.
 
     Raises:
         MicstreamError: the file is there and cannot be used.

@@ -1,4 +1,4 @@
-"""Who may see the page, and what a page gets that may join the room.
+"""Admission to the page: who may see it, and the token with which it may join the room.
 
 On loopback everybody on this machine may, but only under a name of this machine: a page from
 elsewhere whose name was made to lead here (DNS rebinding) asks under its own. On a network the
@@ -20,7 +20,7 @@ from micstream.room import token
 from micstream.settings.pieces import ConnectionSettings
 
 TOKEN_LIFE: Final = datetime.timedelta(minutes=2)
-"""To join with; a page that joins again asks for another."""
+"""Life of a token to join with; a page that joins again asks for another."""
 
 _KEY_BYTES: Final = 16
 _SENDING: Final = ("canPublish", "canPublishData")
@@ -30,7 +30,7 @@ _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether nobody but this machine reaches a server that listens there."""
+    """Tell whether only this machine reaches a server that listens there."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -38,7 +38,7 @@ def is_loopback(host: str) -> bool:
 
 
 def named_as_here(host: str, names: Iterable[str] = ()) -> bool:
-    """Whether the `Host` of a request is a name of this machine's own, whatever the port.
+    """Tell whether the `Host` of a request is a name of this machine's own, whatever the port.
 
     `names`: those that it was given besides.
     """
@@ -60,7 +60,7 @@ def key_for(connection: ConnectionSettings) -> str:
 
 
 def is_key(key: str, given: str) -> bool:
-    """Whether they are the same, found in a time that tells nothing."""
+    """Compare two keys, in a time that tells nothing."""
     return hmac.compare_digest(key.encode(), given.encode(errors="replace"))
 
 

@@ -21,7 +21,7 @@ from micstream.stage.look import Look
 
 LOOPBACK: Final = "127.0.0.1"
 PORT: Final = 8420
-"""Where it is free and none was asked for: so that a link stays good."""
+"""Port where it is free and none was asked for: so that a link stays good."""
 
 _STATIC: Final = Path(__file__).parent / "static"
 _TYPES: Final = {
@@ -70,7 +70,7 @@ class StageServer:
         self._loopback = is_loopback(host)
         self._names = {name for name in (host, link_host) if name}
         self.path = "/" if self._loopback else f"/{key_for(settings.connection)}/"
-        """Where the page is: a secret, unless only this machine can come."""
+        """Path of the page: a secret, unless only this machine can come."""
 
     def app(self) -> web.Application:
         """The application, to be run."""
@@ -146,7 +146,7 @@ def _built() -> dict[str, bytes]:
 
 
 def _headers(url: str) -> dict[str, str]:
-    """What keeps the page to itself: it may talk to this server and to LiveKit's, and no other."""
+    """Headers that keep the page to itself: it may talk to this server and LiveKit's, no other."""
     parts = urlsplit(url)
     hosts = [parts.netloc]
     if (parts.hostname or "").endswith(".livekit.cloud"):

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from micstream.delivery.actions import Answer
 
+from micstream.delivery.actions import Answer
 from micstream.events import AvatarReady, AvatarSilent, Warned
 from micstream.link.actions import Gone, Listening, Probe, Tell
 from micstream.link.avatar import (
