@@ -74,6 +74,8 @@ class Conduct:
     answer_s: float | None = 0.005
     answers: dict[str, Answer] = field(default_factory=dict)
     """By method; else `OK`, and `UNSUPPORTED` for what no avatar has."""
+    hangs: frozenset[str] = frozenset()
+    """Methods that are never answered, whatever the others are."""
     plays: bool = True
     """Plays what comes, one segment after the other, and reports it."""
     latency_s: float = 0.1
@@ -451,10 +453,11 @@ class Stage:
         conduct = self.conduct
         usual = Answer.UNSUPPORTED if action.method == wire.ARRIVED else Answer.OK
         answer = conduct.answers.get(action.method, usual)
-        if conduct.answer_s is None or conduct.answer_s > action.timeout_s:
+        hangs = conduct.answer_s is None or action.method in conduct.hangs
+        if hangs or (conduct.answer_s or 0.0) > action.timeout_s:
             answer, after_s = Answer.NONE, action.timeout_s
         else:
-            after_s = conduct.answer_s
+            after_s = conduct.answer_s or 0.0
         if action.method == wire.CLEAR_BUFFER and answer is Answer.OK and conduct.plays:
             self.clock.after(after_s, self.player.clear)
         self.clock.after(after_s, lambda: self.delivery.answered(action.call, answer, self.now))
