@@ -8,6 +8,7 @@ ever under way, and that timers are no busy loop.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from random import Random
 from typing import Any
 
 import pytest
@@ -22,83 +23,87 @@ from tests.support.virtual import RATE, Conduct, Stage
 
 Step = tuple[Any, ...]
 
-TIMES = st.one_of(
-    st.sampled_from([0.0, 0.001, 0.02, 0.5, 1.0, 1.5, 2.0, 9.0, 10.0]), st.floats(0.0, 12.0)
-)
-TAKES = st.one_of(*[st.just(0.001)] * 3, st.floats(0.0, 3.0), st.none())
-WORKS = st.sampled_from([True] * 5 + [False])
-ANSWERS = st.dictionaries(
-    st.sampled_from([wire.CLEAR_BUFFER, wire.ARRIVED, wire.USER_STATE, wire.AGENT_STATE]),
-    st.sampled_from(Answer),
-)
-CONDUCTS = st.one_of(
-    st.just(Conduct()),
-    st.just(Conduct(answer_s=None, plays=False)),
-    st.builds(
-        Conduct,
-        open_s=TAKES,
-        write_s=TAKES,
-        close_s=TAKES,
-        opens=WORKS,
-        writes=WORKS,
-        closes=WORKS,
-        answer_s=TAKES,
-        answers=ANSWERS,
-        plays=st.booleans(),
-        latency_s=st.floats(0.0, 2.0),
-    ),
-)
-LISTENS = st.tuples(
-    st.just("listen"),
-    st.sampled_from(["avatar-a", "avatar-b"]),
-    st.sampled_from([True] * 3 + [False]),
-)
-SAYS = st.tuples(st.just("say"), st.floats(0.02, 3.0), st.sampled_from([0.0, 0.2, 1.0]))
-WAITS = st.tuples(st.just("wait"), TIMES)
-STEPS: st.SearchStrategy[list[Step]] = st.lists(
-    st.one_of(
-        SAYS,
-        SAYS,
-        SAYS,
-        st.just(("begin",)),
-        st.tuples(st.just("speak"), st.integers(1, 3 * RATE)),
-        st.tuples(st.just("end"), st.sampled_from(EndReason)),
-        WAITS,
-        WAITS,
-        WAITS,
-        LISTENS,
-        LISTENS,
-        st.just(("lose",)),
-        st.just(("interrupt",)),
-        st.just(("started",)),
-        st.tuples(st.just("finished"), st.floats(0.0, 5.0), st.booleans()),
-        st.tuples(st.just("claim"), st.sampled_from([8_000, 16_000, 48_000])),
-        st.tuples(st.just("offer"), st.integers(1, RATE)),
-        st.tuples(st.just("offer"), st.integers(1, RATE)),
-        st.just(("capacity",)),
-        st.tuples(st.just("end claim"), st.sampled_from(EndReason)),
-        st.tuples(st.just("conduct"), CONDUCTS),
-        st.tuples(st.just("network"), st.booleans()),
-        st.tuples(st.just("mute"), st.booleans()),
-    ),
-    min_size=5,
-    max_size=40,
-)
-STARTS = st.one_of(*[LISTENS] * 4, st.just(("wait", 0.0)))
-"""Where an avatar listens from the start, as a rule."""
-OPTIONS = st.builds(
-    DeliveryOptions,
-    prebuffer_ms=st.sampled_from([0, 100, 500]),
-    chunk_ms=st.sampled_from([20, 100]),
-    capacity_s=st.sampled_from([1.0, 3.0, 10.0]),
-    late=st.sampled_from(["drop", "queue", "latest"]),
-    late_after_s=st.sampled_from([0.1, 2.0]),
-    late_bound_s=st.sampled_from([1.0, 5.0]),
-    whole=st.sampled_from([False, False, True]),
-    max_utterance_s=st.just(5.0),
-    states=st.sampled_from(["on", "user", "agent", "off"]),
-)
-ENDS = st.one_of(st.none(), st.just(0.0), st.floats(0.0, 3.0))
+
+class Plan:
+    """A run of steps, drawn so that most of them find an avatar that listens, and somebody speaks.
+
+    By a seed: hypothesis by itself draws few and alike steps, of which one run in eight sends
+    anything at all. `steps` is what it may make smaller.
+    """
+
+    def __init__(self, seed: int, steps: int) -> None:
+        self._chance = Random(seed)
+        pick = self._chance.choice
+        self.options = DeliveryOptions(
+            avatar_rate=pick([16_000, 16_000, 24_000]),
+            prebuffer_ms=pick([0, 100, 500]),
+            chunk_ms=pick([20, 100]),
+            capacity_s=pick([1.0, 3.0, 10.0]),
+            late=pick(["drop", "queue", "latest"]),
+            late_after_s=pick([0.1, 0.5, 2.0]),
+            late_bound_s=pick([1.0, 5.0]),
+            whole=pick([False, False, True]),
+            max_utterance_s=5.0,
+            states=pick(["on", "user", "agent", "off"]),
+        )
+        self.ages = pick([True, True, False])
+        self.conduct = self._conduct() if pick([True, False]) else Conduct()
+        self.steps = [self._step() for _ in range(steps)]
+        if pick([True] * 4 + [False]):
+            self.steps.insert(0, ("listen", "avatar-a", pick([True, False])))
+        self.leaves_in_s = pick([None, None, 0.0, 1.6, self._chance.uniform(0, 5)])
+
+    def __repr__(self) -> str:
+        """For whoever looks for the fault."""
+        return "\n".join(map(str, [self.options, self.ages, self.conduct, *self.steps]))
+
+    def _step(self) -> Step:
+        chance, pick = self._chance, self._chance.choice
+        wait = ("wait", pick([0.001, 0.02, 0.5, 1.5, 2.0, 9.0, 10.0, chance.uniform(0, 13)]))
+        say = ("say", chance.uniform(0.05, 3.0), pick([0.0, 0.2, 1.0, 1.0]))
+        steps: list[tuple[Step, int]] = [
+            (say, 12),
+            (("begin",), 6),
+            (("speak", chance.randint(1, 2 * RATE)), 8),
+            (("end", pick(list(EndReason))), 4),
+            (wait, 14),
+            (("listen", pick(["avatar-a", "avatar-b"]), pick([True, True, False])), 7),
+            (("lose",), 2),
+            (("interrupt",), 3),
+            (("started",), 2),
+            (("finished", chance.uniform(0, 5), pick([True, False])), 2),
+            (("claim", pick([8_000, 16_000, 48_000])), 4),
+            (("offer", chance.randint(1, RATE)), 8),
+            (("capacity",), 3),
+            (("end claim", pick(list(EndReason))), 3),
+            (("conduct", self._conduct()), 4),
+            (("conduct", Conduct()), 4),
+            (("conduct", Conduct(answer_s=None, plays=False)), 1),
+            (("network", pick([True, False])), 1),
+            (("mute", pick([True, False])), 1),
+        ]
+        (step,) = chance.choices([s for s, _ in steps], [weight for _, weight in steps])
+        return step
+
+    def _conduct(self) -> Conduct:
+        chance, pick = self._chance, self._chance.choice
+
+        def takes() -> float | None:
+            return pick([0.0, 0.001, 0.001, 0.001, chance.uniform(0, 3), None])
+
+        methods = [wire.CLEAR_BUFFER, wire.ARRIVED, wire.USER_STATE, wire.AGENT_STATE]
+        return Conduct(
+            open_s=takes(),
+            write_s=takes(),
+            close_s=takes(),
+            opens=pick([True] * 6 + [False]),
+            writes=pick([True] * 6 + [False]),
+            closes=pick([True, True, False]),
+            answer_s=takes(),
+            answers={pick(methods): pick(list(Answer)) for _ in range(2)},
+            plays=pick([True, True, False]),
+            latency_s=chance.uniform(0, 1),
+        )
 
 
 @dataclass
@@ -135,7 +140,7 @@ def do(stage: Stage, direct: Direct, step: Step, *, ages: bool) -> None:
         case ("speak", samples) if stage.speaking:
             stage.speak(samples, ages=ages)
         case ("say", duration, pace) if not stage.speaking:
-            stage.say(duration, pace=pace, ages=ages)
+            stage.say(duration, pace=pace, ages=ages, block=1_600)
         case ("end", reason) if stage.speaking:
             # The segmenter's own interrupts are never handed on.
             stage.end(EndReason.MUTE if reason is EndReason.INTERRUPT else reason)
@@ -173,32 +178,25 @@ def check(stage: Stage) -> None:
     assert delivery.capacity_s(stage.now) <= options.capacity_s
 
 
-@settings(max_examples=600)
-@given(OPTIONS, st.booleans(), CONDUCTS, STARTS, STEPS, ENDS)
-def test_whatever_comes(
-    options: DeliveryOptions,
-    ages: bool,
-    conduct: Conduct,
-    start: Step,
-    steps: list[Step],
-    leaves_in_s: float | None,
-) -> None:
-    stage, direct = Stage(options, conduct), Direct()
+@settings(max_examples=1_500)
+@given(st.builds(Plan, st.integers(0, 2**32), st.integers(0, 40)))
+def test_whatever_comes(plan: Plan) -> None:
+    stage, direct = Stage(plan.options, plan.conduct), Direct()
     stage.probing = True
-    for step in (start, *steps):
-        do(stage, direct, step, ages=ages)
+    for step in plan.steps:
+        do(stage, direct, step, ages=plan.ages)
         check(stage)
     if stage.speaking:
         stage.end(EndReason.SHUTDOWN)
     if direct.claim is not None:
         stage.delivery.end(direct.claim, EndReason.SOURCE_ENDED, stage.now)
         stage.act()
-    stage.leave(leaves_in_s)
+    stage.leave(plan.leaves_in_s)
     began = stage.now
     stage.until(lambda: stage.delivery.has_left, 120)
-    if leaves_in_s is not None:
+    if plan.leaves_in_s is not None:
         # Only an avatar that answered our clearing is waited for any longer.
-        assert stage.now - began <= leaves_in_s + 4.1
+        assert stage.now - began <= plan.leaves_in_s + 4.1
     assert len(stage.did(actions.Left)) == 1
     assert stage.delivery.next_timer() is None
     assert all(stream.is_over for stream in stage.streams)
@@ -210,8 +208,12 @@ def test_whatever_comes(
 def assert_all_is_counted(stage: Stage, direct: Direct) -> None:
     said_s = stage.said / RATE + direct.offered_s
     # What is resampled is as long as that but for a sample or two an utterance.
-    slack_s = 0.001 * (1 + len(stage.named("utterance_ended", "dropped")))
-    assert stage.accounted_s == pytest.approx(said_s, abs=slack_s if direct.offered_s else 1e-6)
+    slack_s = (
+        1e-6
+        if not (direct.offered_s or stage.options.avatar_rate != RATE)
+        else 0.001 * (1 + len(stage.named("utterance_ended", "dropped")))
+    )
+    assert stage.accounted_s == pytest.approx(said_s, abs=slack_s)
 
 
 def assert_events_are_in_order(stage: Stage) -> None:

@@ -318,17 +318,21 @@ class Stage:
         self.delivery.push(End(at, at, at, at, True, reason), 0.0, self.now)
         self.act()
 
-    def say(self, seconds: float, *, pace: float = 1.0, ages: bool = True) -> None:
+    def say(
+        self, seconds: float, *, pace: float = 1.0, ages: bool = True, block: int = BLOCK
+    ) -> None:
         """One utterance, 20 ms at a time as it is spoken (`pace` 0: all at once)."""
         self.begin(ages=ages)
-        self.go_on(seconds, pace=pace, ages=ages)
+        self.go_on(seconds, pace=pace, ages=ages, block=block)
         self.end()
 
-    def go_on(self, seconds: float, *, pace: float = 1.0, ages: bool = True) -> None:
+    def go_on(
+        self, seconds: float, *, pace: float = 1.0, ages: bool = True, block: int = BLOCK
+    ) -> None:
         """More of an utterance."""
-        for _ in range(round(seconds * RATE / BLOCK)):
-            self.run(pace * BLOCK / RATE)
-            self.speak(BLOCK, ages=ages)
+        for _ in range(round(seconds * RATE / block)):
+            self.run(pace * block / RATE)
+            self.speak(block, ages=ages)
 
     # ---- what came of it -----------------------------------------------------------------------
 
