@@ -130,7 +130,13 @@ class Feed:
         if own is not None and self._queue.has_lost_begun:
             self._sending.end(EndReason.AVATAR, now)
             return True
-        taken = self._take(own, now)
+        capacity_s = self._capacity_s(own, now)
+        if capacity_s < MIN_CAPACITY_S and own is not None and self._is_held_up(now):
+            self._fall_behind(now)
+            return True
+        taken = None
+        if capacity_s >= MIN_CAPACITY_S:
+            taken = self._queue.take(now, SPEECH.samples(1000 * capacity_s))
         if taken is None:
             self._queue.expire(now)
             return False
@@ -158,20 +164,19 @@ class Feed:
             return self._sending.awaits_own
         return own.ending is not None or self._sending.is_busy
 
-    def _take(self, own: OpenUtterance | None, now: float) -> Timed | None:
-        """The next event, if it may go now."""
+    def _capacity_s(self, own: OpenUtterance | None, now: float) -> float:
+        """Seconds of sound that may be taken from the queue now."""
         capacity_s = self._playback.capacity_s(now)
         if own is not None:
             capacity_s -= own.gathered_s
         elif not self._may_begin(capacity_s, now):
             self._wait_for_avatar(now)
-            return None
+            return 0.0
         self._missing_since = None
-        if capacity_s < MIN_CAPACITY_S:
-            if own is not None and self._loses and self._queue.is_held_up(now):
-                self._fall_behind(now)
-            return None
-        return self._queue.take(now, SPEECH.samples(1000 * capacity_s))
+        return capacity_s
+
+    def _is_held_up(self, now: float) -> bool:
+        return self._loses and self._queue.is_held_up(now)
 
     def _may_begin(self, capacity_s: float, now: float) -> bool:
         if self._behind and capacity_s > MIN_CAPACITY_S:
