@@ -37,16 +37,14 @@ from typing import Any
 import numpy as np
 
 from bench.delay import Heard, measure, spoken_places
-from bench.recording import RATE, Recording, Samples, heard_by
+from bench.inside import make_cutter
+from bench.recording import RATE, Recording, Samples, from_viewer
 from bench.report import Figures, dump, parser, show
-from bench.senders import AGENTS, OURS, SENDERS, WEBRTC, Sender, stage, tell
+from bench.senders import AGENTS, OURS, SENDERS, WEBRTC, Sender, Stage, stage, tell
 from bench.spoken import Utterance, sentences
-from micstream.pipeline import make_cutter
 from micstream.settings import load
 from micstream.speech.cutter import Cutter
 from micstream.speech.events import Onset
-from testbed.rooms import Bystander
-from testbed.waiting import wait_until
 
 PROMPT_MS = 150
 RUNS, UTTERANCES = 3, 20
@@ -69,9 +67,7 @@ async def run_once(sender: Sender, count: int) -> Figures:
     """One sender on a fresh stage: its figures, and every utterance behind them."""
     track, script = sentences(count)
     async with stage(sender) as on:
-        await on.say(track)
-        await _until_quiet(on.viewer)
-        mic, heard = on.ears.recording(), heard_by(on.viewer)
+        mic, heard = await said_and_heard(on, track)
         started = on.sender.events("utterance_started")
         alive = on.avatar.alive
     places = await asyncio.to_thread(spoken_places, track, script, mic)
@@ -86,8 +82,12 @@ async def run_once(sender: Sender, count: int) -> Figures:
     return {**figures, "avatar_alive": alive, "heard": rows}
 
 
-async def _until_quiet(viewer: Bystander) -> None:
-    await wait_until(lambda: viewer.silent_for() > _SILENT_S, _LAST_S, "the avatar's silence")
+async def said_and_heard(on: Stage, track: Samples) -> tuple[Recording, Recording]:
+    """Speak the track; what was captured of it, and what a viewer heard until all was silent."""
+    await on.say(track)
+    async with asyncio.timeout(_LAST_S):
+        await on.heard.until_silent(_SILENT_S)
+    return on.ears.recording(), from_viewer(on.heard)
 
 
 def _decisions(
