@@ -28,7 +28,6 @@ from pathlib import Path
 import numpy as np
 
 from bench.cost import cpu_percent, peak_mib
-from bench.delay import measure, spoken_places
 from bench.latency import said_and_heard
 from bench.recording import ears
 from bench.report import Figures, dump, parser, show
@@ -39,6 +38,7 @@ from testbed.sound import virtual_microphone
 from testbed.waiting import wait_until
 
 NAMES = ("old", "new")
+_SPARE_TRIES = 2
 SHARE = 0.03
 """By so much a figure may be worse before it is said to be."""
 ROWS = {
@@ -106,11 +106,11 @@ async def speaking(sender: Sender, plan: Plan) -> Figures:
     """Delays, CPU and memory of one sender on a fresh stage."""
     track, script = sentences(plan.utterances)
     async with stage(sender) as on:
-        mic, heard = await said_and_heard(on, track)
+        said = await said_and_heard(on, track)
         cpu = await cpu_percent(on, plan.window_s)
         peak, alive = peak_mib(on.sender.pid), on.avatar.alive
-    places = await asyncio.to_thread(spoken_places, track, script, mic)
-    found = [measure(place, mic, heard) for place in places]
+    _, found = await asyncio.to_thread(said.measured, track, script)
+    assert len(found) > plan.utterances / 2, "the microphone stuttered"
     return {
         "delays_ms": [each.start_ms for each in found if each.start_ms is not None],
         "missing": sum(each.missing for each in found),
@@ -152,6 +152,16 @@ async def starting(senders: Sequence[Sender], times: int) -> dict[str, list[floa
     return spent
 
 
+async def _once_more_at_need(sender: Sender, plan: Plan) -> Figures:
+    """As `speaking`; again where a busy machine has spoilt the stage itself."""
+    for _ in range(_SPARE_TRIES):
+        try:
+            return await speaking(sender, plan)
+        except (AssertionError, TimeoutError) as error:
+            tell(f"compare: once more, as {str(error) or 'it took too long'}")
+    return await speaking(sender, plan)
+
+
 async def bench(senders: dict[str, Sender], plan: Plan) -> Figures:
     """All of it, in turns; who goes first changes with each round."""
     tell("compare: --help")
@@ -167,7 +177,7 @@ async def bench(senders: dict[str, Sender], plan: Plan) -> Figures:
     for number in range(plan.rounds):
         for name in sorted(senders, reverse=bool(number % 2)):
             tell(f"compare: round {number + 1} of {plan.rounds}, {senders[name].what}")
-            rounds[name].append(await speaking(senders[name], plan))
+            rounds[name].append(await _once_more_at_need(senders[name], plan))
     figures: Figures = {
         name: {"commit": commit(sender.root), **over(rounds[name], helped[name], started[name])}
         for name, sender in senders.items()
