@@ -58,7 +58,7 @@ class Sender:
 
     @property
     def state(self) -> State:
-        """State of everything: gate, route, connection, avatars, counts. It is a new one each time."""
+        """State of everything: gate, route, connection, avatars, counts; a new one each time."""
         return self._bus.state
 
     @property
