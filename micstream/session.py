@@ -276,7 +276,7 @@ def open_session(settings: Settings, bus: Bus) -> Session:
         UsageError: the settings do not suffice for it.
     """
     taps = Taps()
-    room = Room.of(settings, bus)
+    room = Room.of(settings, bus, taps)
     fan_out = FanOut(room.avatars)
     controls = Controls(fan_out, bus, settings.controls())
     sound = SoundSettings(
