@@ -77,6 +77,8 @@ class Avatar:
         self._operation: tuple[int, asyncio.Task[None] | None] = (0, None)
         self._timer: asyncio.TimerHandle | None = None
         self._turning = False
+        self._stood: tuple[str | None, bool] = (None, False)
+        """Who stood for it after the last turn, and whether it listened."""
         self._claims: dict[int, Utterance] = {}
         self._taken = asyncio.Event()
         self._idle = asyncio.Event()
@@ -255,14 +257,15 @@ class Avatar:
         if self._turning:  # what acting has caused comes in the same turn
             return
         self._turning = True
-        before = (self.identity, self.is_listening)
         try:
             while actions := [*self._link.actions(), *self._delivery.actions()]:
                 for action in actions:
                     self._act(action)
         finally:
             self._turning = False
-        if before != (self.identity, self.is_listening):
+        stands = (self.identity, self.is_listening)
+        if stands != self._stood:
+            self._stood = stands
             self._owner.link_changed()
         self._set_timer()
 
