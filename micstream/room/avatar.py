@@ -84,7 +84,8 @@ class Avatar:
         self._timer: asyncio.TimerHandle | None = None
         self._rate = options.avatar_rate
         self._turning = False
-        self._told: tuple[str | None, bool] = (None, False)
+        self._stood: tuple[str | None, bool] = (None, False)
+        """Who stood for it after the last turn, and whether it listened."""
         self._claims: dict[int, Utterance] = {}
         self._taken = asyncio.Event()
         self._idle = asyncio.Event()
@@ -269,9 +270,9 @@ class Avatar:
                     self._act(action)
         finally:
             self._turning = False
-        # Compared with what was told last: what was handed in has changed it already.
-        if self._told != (self.identity, self.is_listening):
-            self._told = (self.identity, self.is_listening)
+        stands = (self.identity, self.is_listening)
+        if stands != self._stood:
+            self._stood = stands
             self._owner.link_changed()
         self._set_timer()
 
