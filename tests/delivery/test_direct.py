@@ -158,6 +158,18 @@ def test_whoever_waits_for_capacity_hears_of_its_end(how: str) -> None:
     assert not owner.offer()
 
 
+def test_nor_does_one_wait_for_it_that_was_ended_by_its_owner() -> None:
+    stage = ready(Conduct(plays=False), capacity_s=1.0)
+    owner = Owner(stage)
+    for _ in range(3):
+        owner.offer()
+        stage.run(0.01)
+    owner.want_capacity()
+    assert owner.got(actions.Capacity) == []
+    owner.end()
+    assert len(owner.got(actions.Capacity)) == 1
+
+
 def test_an_interrupt_closes_it_and_the_next_has_its_turn() -> None:
     stage = ready()
     owner, other = Owner(stage), Owner(stage)
