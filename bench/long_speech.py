@@ -22,6 +22,7 @@ import auditok
 import numpy as np
 import numpy.typing as npt
 
+from bench.inside import make_cutter
 from bench.labelled import Labelled, read_folder
 from bench.report import Figures, dump, parser, show
 from bench.spoken import bundled_speech
@@ -29,8 +30,8 @@ from micstream.audio.format import SPEECH
 from micstream.cutting import read_labels
 from micstream.demo.assets import bundled
 from micstream.errors import MicstreamError
-from micstream.pipeline import make_cutter
 from micstream.settings import load
+from micstream.speech.detectors import make_cutter
 from micstream.speech.events import End, EndReason
 
 LENGTHS_S = (8, 10, 13, 30)

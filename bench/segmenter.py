@@ -25,12 +25,13 @@ import auditok
 import numpy as np
 import webrtcvad
 
+from bench.inside import make_cutter
 from bench.recording import RATE
 from bench.report import Figures, dump, parser, show
 from bench.spoken import bundled_speech
 from micstream.audio.levels import to_float
-from micstream.pipeline import make_cutter
 from micstream.settings import load
+from micstream.speech.detectors import make_cutter
 from micstream.speech.events import Onset
 from micstream.speech.silero import load_model
 

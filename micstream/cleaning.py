@@ -37,18 +37,28 @@ class Cleaner:
     def __init__(
         self, *, high_pass: bool = True, noise_suppression: bool = True, gain: bool = True
     ) -> None:
+        self._parts = {
+            "high_pass_filter": high_pass,
+            "noise_suppression": noise_suppression,
+            "auto_gain_control": gain,
+        }
         self._delay = _DELAY if noise_suppression else 0
+        self._module: rtc.AudioProcessingModule | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew: another stream, of which nothing is known.
+
+        Raises:
+            MicstreamError: the module failed.
+        """
         self._framer = Framer(_FRAME * SAMPLE_WIDTH)
         self._taken = 0  # bytes
         self._given = -self._delay * SAMPLE_WIDTH  # bytes; below zero: still to be dropped
         self._silent = 0  # bytes handed out by then are zeros
-        self._module: rtc.AudioProcessingModule | None = None
+        self._module = None
         try:
-            self._module = rtc.AudioProcessingModule(
-                high_pass_filter=high_pass,
-                noise_suppression=noise_suppression,
-                auto_gain_control=gain,
-            )
+            self._module = rtc.AudioProcessingModule(**self._parts)
         except RuntimeError as error:
             raise _failed(error) from None
 

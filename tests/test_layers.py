@@ -32,12 +32,14 @@ ORDER = (
     "avatars",
     "room",
     "monitor",
+    "settings",
     "delivery",
+    "taps",
     "notices",
     "events",
-    "settings",
     "speech",
     "audio",
+    "signals",
     "backoff",
     "errors",
 )
@@ -145,7 +147,7 @@ def test_within_the_avatars_room_the_pure_imports_only_the_pure() -> None:
 
 LIGHT = """
 import sys, wave
-from micstream.pipeline import make_cutter
+from micstream.speech.detectors import make_cutter
 from micstream.settings import Settings
 with wave.open("assets/hello_world_16kHz.wav") as file:
     pcm = file.readframes(file.getnframes())

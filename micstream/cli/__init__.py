@@ -1,4 +1,5 @@
-"""The command line: options in, an exit code out. One file a command; the work is elsewhere."""
+"""The command line: options in, an exit code out. One file a command, imported on
+demand; the work is elsewhere."""
 
 from __future__ import annotations
 
@@ -13,37 +14,22 @@ from typing import NoReturn
 
 import typer
 
-from micstream.cli import (
-    avatar,
-    calibrate,
-    cut,
-    demo,
-    devices,
-    doctor,
-    live,
-    pipe,
-    play,
-    stage,
-    token,
-)
-from micstream.cli.fail import fail
+from micstream.cli.fail import fail, write_in_time
+from micstream.cli.help import LazyGroup
 from micstream.errors import MicstreamError
 
 app = typer.Typer(
     name="micstream",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    cls=LazyGroup,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Speak through a talking avatar, live.\n\n"
-    "Try it on this machine alone: [bold]micstream demo[/bold]. On stage: set LIVEKIT_URL, "
+    "Try it on this machine alone: micstream demo. On stage: set LIVEKIT_URL, "
     "LIVEKIT_API_KEY and LIVEKIT_API_SECRET (environment or .env.local), ask "
-    "[bold]micstream doctor[/bold], then [bold]micstream live[/bold].",
+    "micstream doctor, then micstream live.",
 )
-
-for module in (live, play, pipe, avatar, cut, calibrate, devices, token, doctor, stage, demo):
-    module.register(app)
 
 
 def _version(wanted: bool) -> None:
@@ -71,7 +57,7 @@ def main() -> NoReturn:
     code = _run()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):  # nobody reads it any more
-            stream.flush()
+            write_in_time(stream.flush)
     # The SDK's threads call into Python up to the end, and abort the whole process where they meet
     # an interpreter that is being taken down: so it is not taken down. All is closed by now.
     os._exit(code)

@@ -9,8 +9,7 @@ import typer
 from micstream.cli.options import CLEAN, CONNECTION, SEGMENTATION, TRANSPORT, Flags, Output, takes
 
 if TYPE_CHECKING:
-    from micstream.monitor import Monitor
-    from micstream.pipeline import Performance
+    from micstream.session import Session
     from micstream.settings import Settings
 
 
@@ -48,20 +47,20 @@ def pipe(
 
       ffmpeg -i radio.mp3 -f s16le -ar 24000 -ac 1 - | micstream pipe --rate 24000 --cut
     """
-    from micstream.cli.perform import perform
+    from micstream.cli.run import run
 
-    async def work(performance: Performance, settings: Settings, monitor: Monitor) -> None:
-        from micstream.cli.perform import patience
+    async def work(session: Session, settings: Settings) -> None:
+        from micstream.cli.run import wait_avatar
         from micstream.events import Warned
         from micstream.sources.stdin import StdinSource
 
         source = await StdinSource.open(rate=rate, channels=channels)
-        wait = patience(settings)
-        await performance.room.wait_ready(wait, least=1)
+        wait = wait_avatar(settings)
+        await session.room.wait_ready(wait, at_least=1)
         try:
-            await performance.speak(source, cut=cut, patience=wait)
+            await session.speak(source, cut=cut, wait_avatar=wait)
         finally:
             for message in source.warnings:
-                monitor.emit(Warned(code="stdin", message=message))
+                session.bus.emit(Warned(code="stdin", message=message))
 
-    perform(work, flags, output)
+    run(work, flags, output)

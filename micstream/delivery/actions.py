@@ -125,6 +125,8 @@ class Sent:
     """All that was due of the sound offered last was written: more may be offered."""
 
     claim: int
+    sent_s: float = 0.0
+    """Seconds of the utterance written so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,8 @@ class Ended:
 
     claim: int
     reason: EndReason
+    sent_s: float = 0.0
+    """Seconds of it that were written."""
 
 
 @dataclass(frozen=True, slots=True)

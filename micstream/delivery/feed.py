@@ -25,12 +25,12 @@ from micstream.delivery.drops import dropped
 from micstream.delivery.options import DeliveryOptions
 from micstream.delivery.outbox import GRAIN_S, Outbox, earliest
 from micstream.delivery.playback import Playback
-from micstream.delivery.send_queue import SendQueue, Timed
+from micstream.delivery.send_queue import SendQueue
 from micstream.delivery.sending import Sending
 from micstream.delivery.utterance import OpenUtterance, Request
 from micstream.delivery.whole import WholeUtterances
 from micstream.events import Warned
-from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech
+from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech, Timed
 
 MIN_CAPACITY_S: Final = 0.02
 """Less capacity than this is none."""

@@ -89,7 +89,9 @@ class Playback:
         segment = self.ledger.started(now)
         if segment is not None:
             delay_ms = round((now - segment.captured_at) * 1000)
-            self._outbox.tell(PlaybackStarted(id=segment.id, delay_ms=delay_ms))
+            self._outbox.tell(
+                PlaybackStarted(avatar=self._outbox.name, id=segment.id, delay_ms=delay_ms)
+            )
 
     def finished(self, report: Finished, now: float) -> None:
         """Take the avatar's report that a segment has ended."""
@@ -101,6 +103,7 @@ class Playback:
             self.prebuffer.played(round(segment.lead_s * 1000), stutter_ms)
         self._outbox.tell(
             PlaybackFinished(
+                avatar=self._outbox.name,
                 id=segment.id,
                 position_s=report.position_s,
                 interrupted=report.interrupted,

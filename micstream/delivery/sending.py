@@ -207,6 +207,7 @@ class Sending:
             self._playback.ledger.sent(current.segment, current.seconds(size), now)
         if first:
             started = UtteranceStarted(
+                avatar=current.name,
                 id=current.id,
                 onset_s=current.request.onset_s,
                 decided_s=current.request.decided_s,
@@ -293,7 +294,7 @@ class Sending:
         elif current.ending is None:
             if current.owes_sent and current.request.claim is not None:
                 current.owes_sent = False
-                self._outbox.put(Sent(current.request.claim))
+                self._outbox.put(Sent(current.request.claim, current.sent_s))
             return False
         elif self._is_open:
             self._begin(_Operation.CLOSING, now + CLOSE_S)
@@ -345,11 +346,15 @@ class Sending:
             self._reading_s = ledger.sent_s
         if current.sent:
             ended = UtteranceEnded(
-                id=current.id, duration_s=current.sent_s, bytes=current.sent, reason=reason
+                avatar=current.name,
+                id=current.id,
+                duration_s=current.sent_s,
+                bytes=current.sent,
+                reason=reason,
             )
             self._outbox.tell(ended, current.name)
         if current.lost_s:
             code: DropCode = "interrupted" if reason is EndReason.INTERRUPT else "avatar_lost"
             self._outbox.tell(dropped(current.lost_s, code), current.name)
         if current.request.claim is not None:
-            self._outbox.put(Ended(current.request.claim, reason))
+            self._outbox.put(Ended(current.request.claim, reason, current.sent_s))

@@ -32,7 +32,7 @@ class BacklogTeller:
         backlog_s = self._playback.backlog_s(now)
         if self._differs(backlog_s) and now >= self._told_at + BACKLOG_EVERY_S:
             self._told_s, self._told_at = backlog_s, now
-            self._outbox.tell(Backlog(seconds=backlog_s))
+            self._outbox.tell(Backlog(avatar=self._outbox.name, seconds=backlog_s))
 
     def next_timer(self, now: float) -> float | None:
         """Monotonic second at which there is something to tell."""

@@ -96,7 +96,7 @@ async def test_plays_what_it_is_sent_and_reports_it(
         sender(server, room_name) as voice,
     ):
         await voice.ready("avatar-test")
-        await wait_until(lambda: viewer.listening and viewer.video_seen.is_set(), 10, "its tracks")
+        await wait_until(lambda: viewer.listening and viewer.shows_picture, 10, "its tracks")
         begun = time.time()
         await voice.say("avatar-test", tone(1.0))
         await wait_until(lambda: voice.reports, 15, "a report")
