@@ -73,6 +73,14 @@ class Viewer:
         """Whether it has published a picture, subscribed to or not."""
         return bool(self._publications(identity, _PICTURE))
 
+    def track(self, identity: str, *, picture: bool = False) -> rtc.Track | None:
+        """Its sound, or picture, as the SDK has it; None: not subscribed to.
+
+        For what only the SDK knows, such as the jitter buffer's statistics (`get_stats`).
+        """
+        tracks = self._tracks(identity, _PICTURE if picture else _SOUND)
+        return tracks[0] if tracks else None
+
     async def until(self, condition: Callable[[], T]) -> T:
         """Wait until `condition()` is true; it is looked at whenever the room has changed.
 
