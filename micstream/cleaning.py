@@ -28,7 +28,7 @@ class Cleaner:
     """Cleans one stream of 16 kHz mono 16-bit PCM; what it hands out stands where it stood.
 
     The same bytes give the same result however they are divided. Up to 16 ms are held back. Each
-    stream needs its own: noise floor and gain are learned from what was heard.
+    stream needs its own: noise floor and gain are learned from what went in.
 
     Raises:
         MicstreamError: the module failed; nothing is handed out from then on.
@@ -79,8 +79,8 @@ class Cleaner:
         """What is held back becomes zeros, where it stands."""
         self._silent = self._taken
 
-    def heard(self, position: int) -> int:
-        """How many samples had to go in before the first `position` came out."""
+    def input_for(self, position: int) -> int:
+        """Samples that had to go in before the first `position` came out."""
         frames = -(-(position + self._delay) // _FRAME)
         return min(frames * _FRAME, self._taken // SAMPLE_WIDTH)
 

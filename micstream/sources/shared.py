@@ -76,14 +76,14 @@ class Picked:
         match item:
             case Block():
                 self._push(item)
-            case Opened(source, again, heard):
+            case Opened(source, again, current):
                 if self._channel > source.format.channels:
                     self.close(_no_channel(source, self._channel))
                     return
                 self._source = _Channel(source.name, source.format, self._channel)
-                self._hold(Opened(self._source, again=again, heard=heard))
-            case Lost(_, error, heard) if self._source is not None:
-                self._hold(Lost(self._source, error, heard))
+                self._hold(Opened(self._source, again=again, current=current))
+            case Lost(_, error, current) if self._source is not None:
+                self._hold(Lost(self._source, error, current))
             case Left() if self._source is not None:
                 self._hold(Left(self._source))
 

@@ -117,14 +117,14 @@ class _Reader:
     def __init__(self, descriptor: int) -> None:
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[bytes] = asyncio.Queue()
-        self._room = threading.Semaphore(_QUEUED_READS)
+        self._capacity = threading.Semaphore(_QUEUED_READS)
         self._unread = b""
         self._ended = False
         threading.Thread(target=self._run, args=(descriptor,), name="stdin", daemon=True).start()
 
     def _run(self, descriptor: int) -> None:
         while True:
-            self._room.acquire()
+            self._capacity.acquire()
             try:
                 data = os.read(descriptor, _READ_BYTES)
             except OSError:
@@ -149,5 +149,5 @@ class _Reader:
             return b""
         data = await self._queue.get()
         self._ended = not data
-        self._room.release()
+        self._capacity.release()
         return data

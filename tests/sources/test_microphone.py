@@ -348,3 +348,30 @@ class TestClock:
             assert position_s == pytest.approx(at_ms / 1_000)
             assert (block.lost_code == "") == (not overflowed and not not_taken)
             not_taken, overflowed = 0, False
+
+    @settings(max_examples=100)
+    @given(st.integers(110, 5_000), st.lists(st.integers(0, 60), min_size=80, max_size=80))
+    def test_a_gap_that_nobody_told_of_is_found_within_a_second(
+        self, missing_ms: int, late_ms: list[int]
+    ) -> None:
+        losses = microphone._Losses(SPEECH)
+        position_s = 0.0
+        found: list[int] = []
+        for number, late in enumerate([0] * 20 + late_ms):
+            at_ms = 32 * (number + 1) + (missing_ms if number >= 30 else 0)
+            now = (at_ms + late) / 1_000
+            block = losses.told(microphone._Part(bytes(1_024), now, 0, False), bytes(1_024))
+            position_s += block.lost_s + 0.032
+            if block.lost_code:
+                assert block.lost_code == "gap"
+                found.append(number)
+        assert found == [30 + 1_000 // 32 - 1]
+        assert 0 <= position_s - at_ms / 1_000 <= 0.060
+
+    def test_callbacks_that_are_late_now_and_then_are_no_loss(self) -> None:
+        losses = microphone._Losses(SPEECH)
+        for number in range(400):
+            late = 0.9 if number % 29 else 0.0
+            now = 0.032 * (number + 1) + late
+            block = losses.told(microphone._Part(bytes(1_024), now, 0, False), bytes(1_024))
+            assert block.lost_s == 0.0

@@ -28,10 +28,10 @@ def block(ends_at: float, since: float | None = None) -> Block:
 def told(item: Item) -> str:
     """The item in a word: a block by its time."""
     match item:
-        case Opened(source, again, heard):
-            return f"opened {NAMES[id(source)]}{' again' * again}{' unheard' * (not heard)}"
-        case Lost(source, _, heard):
-            return f"lost {NAMES[id(source)]}{' unheard' * (not heard)}"
+        case Opened(source, again, current):
+            return f"opened {NAMES[id(source)]}{' again' * again}{' aside' * (not current)}"
+        case Lost(source, _, current):
+            return f"lost {NAMES[id(source)]}{' aside' * (not current)}"
         case Left(source):
             return f"left {NAMES[id(source)]}"
         case Block():
@@ -79,7 +79,7 @@ async def test_one_is_heard_and_the_other_ready_to_be() -> None:
         a.push(block(1.7))
         await settled()
         task.cancel()
-    assert sorted(listening.words[:3]) == ["1", "opened a", "opened b unheard"]
+    assert sorted(listening.words[:3]) == ["1", "opened a", "opened b aside"]
     assert listening.words[3:] == [
         *("left a", "opened b", "1.5 after 0.49"),
         *("left b", "opened a", "1.7 after 0.19"),
@@ -120,7 +120,7 @@ async def test_one_that_is_away_is_switched_to_all_the_same_and_heard_when_it_is
         await settled()
         task.cancel()
     assert listening.words[:3] == ["left a", "opened b again", "2 after 0.99"]
-    assert sorted(listening.words[3:]) == ["lost a unheard", "lost b", "opened a again unheard"]
+    assert sorted(listening.words[3:]) == ["lost a aside", "lost b", "opened a again aside"]
 
 
 async def test_one_that_cannot_be_opened_fails_it() -> None:
@@ -156,7 +156,7 @@ def test_blocks_are_those_of_the_one_that_is_open_and_never_of_two(acts: list[st
     now = 0.0
     for word in words:
         what, _, rest = word.partition(" ")
-        if "unheard" in word:
+        if "aside" in word:
             assert heard is None or not rest.startswith(heard)
         elif what == "opened":
             assert heard is None, "opened before the other was left"
