@@ -274,9 +274,7 @@ class TestOverflow:
         assert last.lost_s == pytest.approx(308 * 0.020)
         assert last.lost_code == "slow"
 
-    async def test_what_portaudio_lost_is_told_with_the_next_block(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_what_portaudio_lost_is_counted(self, monkeypatch: pytest.MonkeyPatch) -> None:
         device = FakeDevice("m", blocks=[bytes(1_920)] * 5, overflowed=2, unplugged=True)
         installed(monkeypatch, device)
         blocks = await taken(Microphone())

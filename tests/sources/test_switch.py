@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
 
 import pytest
@@ -11,8 +12,11 @@ from hypothesis import strategies as st
 
 from micstream.audio.format import SPEECH
 from micstream.errors import AudioDeviceError
+from micstream.sound_path import SoundPath
 from micstream.sources.source import Block, Item, Left, Lost, Opened
 from micstream.sources.switch import Switch
+from micstream.speech.events import End, EndReason, Onset, SegmentEvent
+from micstream.speech.whole import Whole
 from tests.support.sources import GONE, Pushed, Silent
 
 A, B = Silent(name="a"), Silent(name="b")
@@ -45,12 +49,14 @@ class Listening:
         self.sources = Pushed(), Pushed()
         self.switch = Switch(self.sources)
         self.words: list[str] = []
+        self.names: list[str] = []
+        self.take: Callable[[Item], None] = lambda item: self.words.append(told(item))
 
     async def run(self) -> None:
         """Until cancelled, or until it fails."""
         async with aclosing(self.switch.items()) as items:
             async for item in items:
-                self.words.append(told(item))
+                self.take(item)
 
 
 async def settled() -> None:
@@ -151,7 +157,9 @@ ACTS = st.lists(
 @given(ACTS)
 def test_blocks_are_those_of_the_one_that_is_open_and_never_of_two(acts: list[str | int]) -> None:
     """Whatever comes, and whenever it is switched: opened, its blocks, then lost or left."""
-    words = asyncio.run(acted(acts))
+    listening = Listening()
+    asyncio.run(acted(acts, listening))
+    words = listening.words
     heard: str | None = None
     now = 0.0
     for word in words:
@@ -175,9 +183,8 @@ def test_blocks_are_those_of_the_one_that_is_open_and_never_of_two(acts: list[st
             now = float(what)
 
 
-async def acted(acts: list[str | int]) -> list[str]:
-    """What comes of it. A block of a's ends at an even hundredth, one of b's at an odd one."""
-    listening = Listening()
+async def acted(acts: list[str | int], listening: Listening) -> None:
+    """Do all of it. A block of a's ends at an even hundredth, one of b's at an odd one."""
     sources = {"a": A, "b": B}
     is_open: set[str] = set()
     ended_at: dict[str, float] = {}
@@ -204,4 +211,41 @@ async def acted(acts: list[str | int]) -> list[str]:
                     listening.sources["ab".index(act[-1])].push(Lost(sources[act[-1]], GONE))
         await settled()
         task.cancel()
-    return listening.words
+
+
+@settings(max_examples=100)
+@given(ACTS)
+def test_an_utterance_is_of_one_source_and_ends_before_the_next_one_begins(
+    acts: list[str | int],
+) -> None:
+    """A sound path fed by a switch, as a session does it."""
+
+    async def run() -> None:
+        path = SoundPath(Whole())
+        spoken: list[tuple[str, SegmentEvent]] = []
+        listening = Listening()
+
+        def take(item: Item) -> None:
+            match item:
+                case Opened(source, current=True):
+                    spoken.extend((source.name, event) for event, _ in path.open(source))
+                    listening.names.append(source.name)
+                case Block():
+                    name = listening.names[-1]
+                    spoken.extend((name, event) for event, _ in path.push(item))
+                case Left(source) | Lost(source, current=True):
+                    reason = EndReason.MUTE if isinstance(item, Left) else EndReason.DEVICE
+                    spoken.extend((source.name, event) for event, _ in path.finish(reason))
+
+        listening.take = take
+        await acted(acts, listening)
+        at, speaker = -1, ""
+        for name, event in spoken:
+            if isinstance(event, Onset):
+                assert event.start > at
+                at, speaker = event.start, name
+            assert name == speaker
+            if isinstance(event, End):
+                at = event.end - 1
+
+    asyncio.run(run())
