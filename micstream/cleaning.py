@@ -21,7 +21,7 @@ from micstream.errors import MicstreamError
 
 _FRAME: Final = SPEECH.samples(10)
 _DELAY: Final = SPEECH.samples(6)
-"""Of the noise suppression; the other parts have none."""
+"""Delay of the noise suppression; the other parts have none."""
 
 
 class Cleaner:
@@ -63,7 +63,7 @@ class Cleaner:
             raise _failed(error) from None
 
     def push(self, pcm: bytes) -> bytes:
-        """What `pcm` completes: as many bytes as went in before, less those held back."""
+        """Clean sound that `pcm` completes: as many bytes as went in before, less those held back."""
         self._taken += len(pcm)
         return self._clean(pcm)
 
@@ -76,7 +76,7 @@ class Cleaner:
         return tail
 
     def silence_rest(self) -> None:
-        """What is held back becomes zeros, where it stands."""
+        """Silence what is held back, where it stands."""
         self._silent = self._taken
 
     def input_for(self, position: int) -> int:

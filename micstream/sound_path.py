@@ -1,4 +1,4 @@
-"""One performer's sound on its way to the fan-out: all that happens to it on this machine.
+"""Sound path: one performer's sound on its way to the fan-out, all that happens to it here.
 
 source --block--> [resampler] --> [cleaner] --> [cutter] --event, dated--> fan-out
                               \\--> listeners (microphone health, taps)
@@ -25,7 +25,7 @@ Timed = tuple[SegmentEvent, float]
 
 
 class PathOptions(Protocol):
-    """What is done to the sound on its way: `SoundPathSettings`, or alike."""
+    """Options of a sound path: `SoundPathSettings`, or alike."""
 
     @property
     def clean(self) -> bool:

@@ -38,13 +38,13 @@ _CLOSE_S: Final = 0.1
 _STALLED_S: Final = 0.1
 """More, in case it was we who stood still: then its next callback comes at once."""
 _GAP_S: Final = 0.1
-"""Less is taken for the scheduler's doing; the clock follows it all the same, within 16 s."""
+"""Shortest gap that is told. Less may be the scheduler's doing; the clock follows it within 16 s."""
 _LATE_BLOCKS: Final = 1_000 // _BLOCK_MS
 """Callbacks that all have to be late before sound is missing: a second of them."""
 
 
 class _Part(NamedTuple):
-    """What the callback hands over."""
+    """Block as the callback hands it over."""
 
     data: bytes
     ends_at: float

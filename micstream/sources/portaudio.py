@@ -41,7 +41,7 @@ def load() -> ModuleType:
 
 
 class _AudioThread:
-    """One daemon thread in which all work with PortAudio is done, in the order in which it came."""
+    """Daemon thread in which all work with PortAudio is done, in the order in which it came."""
 
     def __init__(self) -> None:
         self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
@@ -199,7 +199,7 @@ def supported_rates(device: InputDevice) -> list[int]:
 
 
 def accepts(device: InputDevice, rate: int, channels: int, dtype: str) -> bool:
-    """Whether the device can be opened like this."""
+    """Check that the device can be opened like this."""
     sounddevice = load()
     try:
         sounddevice.check_input_settings(device.index, channels, dtype, samplerate=rate)

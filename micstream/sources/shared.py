@@ -1,4 +1,4 @@
-"""One device for several sound paths: captured once, each path picks a channel of its own."""
+"""Shared capture: one device for several sound paths, each with a channel of its own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Shared:
         self._picks: list[Picked] = []
 
     def pick(self, channel: int) -> Picked:
-        """One channel, from 1 (0: all mixed), as a live source of its own; before `run`."""
+        """Pick one channel, from 1 (0: all mixed), as a live source of its own; before `run`."""
         picked = Picked(channel, self._capacity_s)
         self._picks.append(picked)
         return picked
@@ -93,7 +93,7 @@ class Picked:
         self._arrived.set()
 
     async def items(self) -> AsyncGenerator[Item, None]:
-        """What comes of the shared source, until it is no longer run.
+        """Items of the shared source, until it is no longer run.
 
         Raises:
             AudioDeviceError: it cannot be opened the first time, or has no such channel.

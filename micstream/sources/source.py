@@ -1,4 +1,4 @@
-"""What every source is to the rest.
+"""Sources, as the rest of the program sees them.
 
 A `Source` is an open thing that yields blocks: a file, standard input, a device. A `LiveSource` has
 no end of its own: it is opened again whenever it is lost, and says so between its blocks.
@@ -46,7 +46,7 @@ class Source(Protocol):
 
     @property
     def format(self) -> AudioFormat:
-        """What `Block.pcm` is made of."""
+        """Format of `Block.pcm`."""
         ...
 
     @property
@@ -77,7 +77,7 @@ class Opened:
 
     source: Source
     again: bool = False
-    """It had been lost."""
+    """True: it had been lost."""
     current: bool = True
     """False: another source of a switch is the current one; the blocks of this one do not come."""
 

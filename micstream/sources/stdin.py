@@ -22,7 +22,7 @@ _EMPTY_HINT: Final = (
 
 
 class StdinSource:
-    """What comes in on a file descriptor, handed on as it comes; the writer waits for us.
+    """Source of what comes in on a file descriptor, as it comes; the writer waits for us.
 
     Open it with `open`: whether it is a WAV is known only from its first bytes.
     """
@@ -81,7 +81,7 @@ class StdinSource:
         return cls(reader, header, header.format)
 
     async def blocks(self) -> AsyncIterator[Block]:
-        """What has come, as 16-bit PCM; ends with the input, or with the WAV's data."""
+        """Blocks as they come, as 16-bit PCM; ends with the input, or with the WAV's data."""
         frame = self._header.frame_bytes if self._header else self.format.frame_bytes
         left = self._header.data_bytes if self._header else None
         rest, read = b"", 0

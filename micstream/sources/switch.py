@@ -49,7 +49,7 @@ class Switch:
             raise ValueError(f"no source {index}; there are {len(self._sources)}, from 0")
 
     async def items(self) -> AsyncGenerator[Item, None]:
-        """What comes of the current source, until the generator is closed.
+        """Items of the current source, until the generator is closed.
 
         Raises:
             AudioDeviceError: one of them cannot be opened the first time.
@@ -84,7 +84,7 @@ class Switch:
             await items.aclose()
 
     def _changed(self) -> list[Item]:
-        """What a switch makes of it."""
+        """Items that tell of a switch, if there was one."""
         wanted = self._open.get(self._current)
         if self._told is wanted or (self._told is None and wanted is None):
             return []
