@@ -35,7 +35,7 @@ class SoundSettings:
     path: SoundPathSettings
 
     def tuned(self, calibrated: Preset | None) -> DetectionSettings:
-        """How utterances are found with a device's preset; None: as the settings say."""
+        """Detection with a device's calibrated preset; None: as the settings say."""
         return self.detection if calibrated is None else self.calibrated[calibrated]
 
 
