@@ -258,7 +258,7 @@ class Gate(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Interrupted(Event):
-    """An interrupt by hand: what was being said is cut off, the avatars are told to drop the rest."""
+    """An interrupt by hand: what is being said is cut off, the avatars drop what they hold."""
 
     EVENT = "interrupted"
     by: str = ""
