@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from micstream.delivery import actions, wire
+from micstream.delivery.actions import Answer
 from micstream.delivery.delivery import Delivery
 from micstream.delivery.options import DeliveryOptions
 from micstream.delivery.sending import ARRIVED_S, CLOSE_S, READ_S, STALL_S
@@ -206,6 +207,35 @@ class TestStreams:
         assert [event.id for event in stage.named("utterance_ended")] == ["u2"]
         assert stage.streams[-1].seconds == 0.5
 
+    def test_one_whose_rest_fails_ends_for_the_avatar(self) -> None:
+        stage = ready()
+        stage.begin()
+        stage.go_on(0.96)
+        stage.run(0.01)
+        stage.conduct = Conduct(writes=False)
+        stage.end()
+        stage.run(1)
+        (ended,) = stage.named("utterance_ended")
+        assert (ended.reason, ended.duration_s) == ("avatar", 0.9)
+        assert stage.dropped == {"avatar_lost": pytest.approx(0.06)}
+        assert stage.streams[0].state == "closed"
+
+    def test_one_of_which_something_gave_way_ends_and_the_next_is_heard(self) -> None:
+        """Nothing reaches the avatar while one talks on, beyond what may wait."""
+        stage = ready(Conduct(hangs=frozenset({wire.ARRIVED})), late="queue", late_bound_s=1.0)
+        stage.begin()
+        stage.go_on(6.0)
+        assert stage.delivery.is_stalled(stage.now)
+        assert stage.named("utterance_ended")[0].reason == "avatar"
+        stage.conduct = Conduct()
+        stage.run(15)
+        stage.end()
+        stage.say(0.5)
+        stage.run(2)
+        assert stage.streams[-1].seconds == 0.5
+        assert set(stage.dropped) == {"overflow"}
+        assert stage.accounted_s == pytest.approx(6.5)
+
 
 class TestInterrupting:
     def test_it_closes_the_stream_then_clears(self) -> None:
@@ -272,6 +302,44 @@ class TestInterrupting:
         assert stage.dropped == {"interrupted": pytest.approx(0.1)}
         assert wire.CLEAR_BUFFER in [method for _, method, _ in stage.calls]
 
+    def test_what_waits_for_its_turn_has_none(self) -> None:
+        stage = ready()
+        claim = stage.delivery.claim(RATE, stage.now)
+        stage.say(1.0, pace=0)
+        assert not stage.delivery.is_idle
+        stage.interrupt()
+        stage.run(1)
+        assert stage.did(actions.Ended) == [actions.Ended(claim, EndReason.INTERRUPT)]
+        assert stage.delivery.is_idle
+        stage.say(1.0, pace=0)
+        stage.run(1)
+        assert [event.id for event in stage.named("utterance_ended")] == ["u2"]
+
+    def test_what_was_in_flight_is_so_no_more_once_it_is_answered(self) -> None:
+        stage = ready(Conduct(plays=False, hangs=frozenset({wire.ARRIVED})))
+        stage.say(2.0)
+        stage.run(5)
+        assert stage.delivery.backlog_s(stage.now) > 1
+        stage.interrupt()
+        stage.run(0.1)
+        assert stage.delivery.backlog_s(stage.now) == 0
+
+    @pytest.mark.parametrize("how", ["lost", "unreachable"])
+    def test_one_that_cannot_be_asked_is_not_waited_for(self, how: str) -> None:
+        stage = ready()
+        stage.say(1.0)
+        stage.run(3)
+        stage.conduct = Conduct(answer_s=0.3, answers={wire.CLEAR_BUFFER: Answer.NONE})
+        stage.say(1.0)
+        stage.run(0.5)
+        stage.interrupt()
+        assert stage.did(actions.Cleared) == []
+        if how == "lost":
+            stage.lose()
+        else:
+            stage.run(0.31)
+        assert len(stage.did(actions.Cleared)) == 1
+
     def test_while_nobody_listens_there_is_nobody_to_ask(self) -> None:
         stage = Stage()
         stage.begin()
@@ -322,7 +390,7 @@ class TestLosing:
         stage.run(CLOSE_S + 0.01)
         assert stage.streams[0].state == state
         assert stage.accounted_s == pytest.approx(0.2)
-        assert stage.delivery.backlog_s(stage.now) == 0, "nothing is owed to one that is gone"
+        assert stage.delivery.sent_s == 0, "nothing is owed to one that is gone"
 
     def test_the_next_avatar_begins_with_the_next_utterance(self) -> None:
         stage = ready()
@@ -337,6 +405,19 @@ class TestLosing:
         first, second = stage.named("utterance_ended")
         assert (first.avatar, first.reason) == (IDENTITY, "avatar")
         assert (second.avatar, second.duration_s) == ("avatar-other", 0.5)
+
+    def test_what_the_last_one_got_proves_nothing_of_the_next(self) -> None:
+        stage = ready(Conduct(answer_s=0.4))
+        stage.say(2.0)
+        stage.run(0.01)
+        stage.lose()
+        stage.listen("avatar-other")
+        stage.run(0.5)
+        before = len(stage.calls)
+        stage.begin()
+        stage.go_on(1.5)
+        asked = [method for _, method, _ in stage.calls[before:]]
+        assert wire.ARRIVED in asked
 
     def test_until_one_listens_events_name_what_is_looked_for(self) -> None:
         stage = Stage(DeliveryOptions(late_after_s=0.5))
@@ -429,6 +510,16 @@ class TestBacklog:
         assert steps == pytest.approx([0.5] * len(steps), abs=0.01)
         assert told[-1] <= 0.5
 
+    def test_they_are_told_four_times_a_second_at_most(self) -> None:
+        stage = ready()
+        stage.say(8.0, pace=0.1)
+        stage.run(10)
+        when = [
+            at for at, e in zip(stage.told_at, stage.events, strict=True) if e.EVENT == "backlog"
+        ]
+        assert len(when) > 10
+        assert all(later - earlier >= 0.249 for earlier, later in pairwise(when))
+
     def test_live_speech_has_none_to_tell(self) -> None:
         stage = ready()
         stage.say(10.0)
@@ -518,12 +609,11 @@ class TestSourcesThatWait:
         assert stage.dropped == {"no_avatar": 1.0}
 
     def test_with_another_that_listens_they_do_not_wait_for_one_that_stalls(self) -> None:
-        stage = ready(Conduct(answer_s=None))
+        stage = ready(Conduct(answer_s=None), capacity_s=1.0)
         stage.begin(ages=False)
-        while stage.delivery.held_s <= 1.0:
-            stage.run(0.05)
-            stage.speak(1_600, ages=False)
-        assert stage.delivery.is_stalled(stage.now)
+        stage.speak(5 * RATE, ages=False)
+        stage.until(lambda: stage.delivery.is_stalled(stage.now))
+        assert stage.done[-1] == (stage.now, actions.Taken())
         assert stage.delivery.accepts(False, stage.now)
         assert not stage.delivery.accepts(True, stage.now)
 

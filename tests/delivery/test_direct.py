@@ -53,10 +53,10 @@ def test_one_from_its_turn_to_its_end() -> None:
     assert owner.offer()
     assert owner.got(actions.Sent) == []
     stage.run(0.01)
-    assert len(owner.got(actions.Sent)) == 1
+    assert owner.got(actions.Sent) == [actions.Sent(owner.claim, 1.0)]
     owner.end()
     stage.run(3)
-    assert owner.got(actions.Ended) == [actions.Ended(owner.claim, EndReason.SOURCE_ENDED)]
+    assert owner.got(actions.Ended) == [actions.Ended(owner.claim, EndReason.SOURCE_ENDED, 1.0)]
     (started,) = stage.named("utterance_started")
     assert (started.onset_s, started.decided_s, started.lead_ms) == (0.0, 0.0, 1_000)
     (ended,) = stage.named("utterance_ended")
@@ -158,6 +158,18 @@ def test_whoever_waits_for_capacity_hears_of_its_end(how: str) -> None:
     assert not owner.offer()
 
 
+def test_nor_does_one_wait_for_it_that_was_ended_by_its_owner() -> None:
+    stage = ready(Conduct(plays=False), capacity_s=1.0)
+    owner = Owner(stage)
+    for _ in range(3):
+        owner.offer()
+        stage.run(0.01)
+    owner.want_capacity()
+    assert owner.got(actions.Capacity) == []
+    owner.end()
+    assert len(owner.got(actions.Capacity)) == 1
+
+
 def test_an_interrupt_closes_it_and_the_next_has_its_turn() -> None:
     stage = ready()
     owner, other = Owner(stage), Owner(stage)
@@ -166,7 +178,7 @@ def test_an_interrupt_closes_it_and_the_next_has_its_turn() -> None:
     owner.offer(bytes(640))
     stage.interrupt()
     stage.run(1)
-    assert owner.got(actions.Ended) == [actions.Ended(owner.claim, EndReason.INTERRUPT)]
+    assert owner.got(actions.Ended) == [actions.Ended(owner.claim, EndReason.INTERRUPT, 0.77)]
     assert stage.dropped == {"interrupted": pytest.approx(0.02)}
     other.offer()
     other.end()
@@ -184,7 +196,7 @@ def test_an_avatar_that_is_lost_ends_it() -> None:
     stage.run(0.01)
     stage.lose()
     stage.run(1)
-    assert owner.got(actions.Ended) == [actions.Ended(owner.claim, EndReason.AVATAR)]
+    assert owner.got(actions.Ended) == [actions.Ended(owner.claim, EndReason.AVATAR, 1.0)]
     owner.end()
     assert len(owner.got(actions.Ended)) == 1
 

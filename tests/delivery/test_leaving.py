@@ -162,6 +162,15 @@ class TestInAHurry:
         stage.leave(30.0)
         assert left(stage) < 3.1
 
+    def test_nor_is_played_what_could_be(self) -> None:
+        stage = ready()
+        stage.say(0.5, pace=0)
+        stage.run(0.01)
+        stage.delivery.network(True, stage.now)
+        stage.leave(HURRY_S)
+        stage.run(0.01)
+        assert clears(stage) == 1
+
     def test_one_that_has_answered_and_not_yet_reported_is_waited_for(self) -> None:
         """To leave before its report would end it: the deadline gives way."""
         stage = ready()
@@ -183,6 +192,15 @@ class TestInAHurry:
         assert stage.delivery.has_left
         stage.end()
         assert stage.accounted_s == pytest.approx(2.0)
+
+
+def test_an_avatar_that_comes_afterwards_is_not_called() -> None:
+    stage = Stage()
+    stage.leave()
+    stage.listen()
+    stage.run(30)
+    assert stage.calls == []
+    assert stage.delivery.listening_to is None
 
 
 def test_our_answer_to_its_last_report_has_time_to_arrive() -> None:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from micstream.delivery.send_queue import KEPT, PAUSE, QUIET_DB, Policy, SendQueue
+from micstream.delivery.options import Policy
+from micstream.delivery.send_queue import KEPT, PAUSE, QUIET_DB, SendQueue
 from micstream.events import DropCode
 from micstream.speech.events import End, EndReason, Onset, Speech
 

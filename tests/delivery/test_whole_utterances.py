@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from micstream.delivery.send_queue import Timed
 from micstream.delivery.whole import MAX_S, WholeUtterances
-from micstream.speech.events import End, EndReason, Onset, Speech
+from micstream.speech.events import End, EndReason, Onset, Speech, Timed
 
 ONSET = Onset(100, 120, 150)
 

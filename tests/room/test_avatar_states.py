@@ -18,7 +18,7 @@ from micstream.bus import Bus
 from micstream.delivery.actions import Answer
 from micstream.demo.server import LocalServer
 from micstream.events import Event
-from micstream.room import avatar as room_avatar
+from micstream.room.calls import call
 from micstream.session import Session, open_session
 from micstream.settings import load
 from micstream.speech.events import End, EndReason, Onset, Speech
@@ -161,7 +161,6 @@ async def test_one_that_does_not_know_them_is_asked_once_each_time_it_joins(
     server: LocalServer, room_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: Counter[str] = Counter()
-    call = room_avatar.call
 
     async def counted(
         room: rtc.Room, identity: str, method: str, payload: str = "", *, timeout_s: float
@@ -170,7 +169,7 @@ async def test_one_that_does_not_know_them_is_asked_once_each_time_it_joins(
             asked[method] += 1
         return await call(room, identity, method, payload, timeout_s=timeout_s)
 
-    monkeypatch.setattr(room_avatar, "call", counted)
+    monkeypatch.setattr("micstream.room.avatar.call", counted)
     async with (
         wire_avatar(server, room_name, plays=True) as avatar,
         performing(server, room_name) as (session, happened),

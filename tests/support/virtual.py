@@ -203,6 +203,8 @@ class Stage:
         self.player = Player(self)
         self.streams: list[Stream] = []
         self.events: list[Event] = []
+        self.told_at: list[float] = []
+        """When each of them was told."""
         self.done: list[tuple[float, Action]] = []
         """All actions but `Tell`, and when."""
         self.calls: list[tuple[float, str, str]] = []
@@ -367,6 +369,7 @@ class Stage:
                 event = action.event
                 assert not isinstance(event, AvatarEvent | Dropped | Warned) or event.avatar
                 self.events.append(event)
+                self.told_at.append(self.now)
                 continue
             self.done.append((self.now, action))
             match action:
