@@ -67,25 +67,25 @@ class Sender:
         self,
         *names: str,
         since: float = 0.0,
-        within: float = 20.0,
+        timeout: float = 20.0,
         where: Callable[[Told], bool] = lambda _: True,
     ) -> Told:
         """The first event of one of these names since then for which `where` holds."""
-        deadline = time.monotonic() + within
+        deadline = time.monotonic() + timeout
         while True:
             alive = self.alive
             for told in self.named(*names, since=since):
                 if where(told):
                     return told
             assert alive, f"it ended with {self.running.returncode} before {'/'.join(names)}"
-            assert time.monotonic() < deadline, f"no {'/'.join(names)} within {within:g} s"
+            assert time.monotonic() < deadline, f"no {'/'.join(names)} within {timeout:g} s"
             await asyncio.sleep(_POLL_S)
 
-    async def ended(self, within: float, *, traceback: bool = False) -> int:
+    async def ended(self, timeout: float, *, traceback: bool = False) -> int:
         """Its exit code. It leaves no process behind, and shows a traceback only if it may."""
-        deadline = time.monotonic() + within
+        deadline = time.monotonic() + timeout
         while self.alive:
-            assert time.monotonic() < deadline, f"it has not ended within {within:g} s"
+            assert time.monotonic() < deadline, f"it has not ended within {timeout:g} s"
             await asyncio.sleep(_POLL_S)
         self.look()
         shown = any("Traceback" in line for line in self.said)
@@ -129,19 +129,19 @@ async def sender(
     log: Path,
     *words: str,
     environment: Mapping[str, str],
-    within: Sequence[str] = (),
+    prefix: Sequence[str] = (),
     patch: str = "",
     terminal: Terminal | None = None,
 ) -> AsyncIterator[Sender]:
     """`micstream WORDS`, running until the context ends; it is read while it runs.
 
-    `within`: a command that runs it elsewhere, such as in a network namespace. `patch`: Python
+    `prefix`: a command that runs it elsewhere, such as in a network namespace. `patch`: Python
     that runs in it first, for a fault inside of it. `terminal`: one that writes into `log`.
     """
     start = [sys.executable, "-m", "micstream"]
     if patch:
         start = [sys.executable, "-c", f"{patch}\nfrom micstream.cli import main\nmain()"]
-    command = [*within, *start, *words]
+    command = [*prefix, *start, *words]
     if terminal is None:
         running = process.start(command, environment=environment, log=log)
     else:

@@ -106,7 +106,7 @@ async def _nobody_there(stage: Stage) -> Times:
     await stage.plug_in()
     begun = time.time()
     await stage.start()
-    code = await stage.sender.ended(20 * stage.patience)
+    code = await stage.sender.ended(20 * stage.stretch)
     took = time.time() - begun
     assert code == 5, f"it ended with {code}"
     failed = stage.sender.named("error")[0]
