@@ -22,7 +22,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bench.delay import measure, spoken_places
-from bench.inside import make_cutter, make_path
+from bench.inside import open_path
 from bench.recording import RATE, Recording, Samples, from_viewer
 from bench.senders import OURS, ROOM, Sender, running, stage, tell
 from bench.soak.record import Record, Watch
@@ -127,7 +127,7 @@ def cut(wav: Path) -> list[Segment]:
     """What each utterance of a file should be on the wire."""
     settings = load()
     source = FileSource(wav)
-    path = make_path(source, make_cutter(settings), settings)
+    path = open_path(source, settings)
     found: list[Segment] = []
     size, hashed = 0, hashlib.sha256()
     steps = (path.push(Block(pcm, 0.0)) for pcm in source.read())
