@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from chaos import spoken
-from chaos.sender import Sender, Told, sender
+from chaos.output import Told
+from chaos.sender import Sender, sender
 from chaos.terminal import Terminal
 from micstream.demo import process
 from micstream.demo.avatar import AvatarProcess, local_avatar
@@ -141,26 +142,23 @@ class Stage:
         **more: str,
     ) -> Sender:
         """One more `micstream`, of any command; `more` is added to its environment."""
-        self._count += 1
         ours = environment(self.server)
         settings = {name: ours[name] for name in ours if name.startswith("LIVEKIT_")}
         options = ["--room", self.room, "--avatar", "avatar-*", "--json"]
         if words[0] == "live" and "--device" not in words:
             options += ["--device", VirtualMicrophone.DEVICE]
-        log = self.folder / f"sender-{self._count}.log"
-        log.touch()
-        if in_terminal:
-            self.terminal = Terminal(log)
-        return await self.enter(
+        started, terminal = await self.enter(
             sender(
-                log,
                 *(words[0], *options, *words[1:]),
                 environment=self.microphone.env | settings | more,
                 prefix=prefix,
                 patch=patch,
-                terminal=self.terminal if in_terminal else None,
+                in_terminal=in_terminal,
             )
         )
+        if terminal is not None:
+            self.terminal = terminal
+        return started
 
     def speak(self) -> None:
         """Somebody speaks into the microphone from now on, whatever happens to it."""

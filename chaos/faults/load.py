@@ -9,8 +9,8 @@ import sys
 import time
 from itertools import pairwise
 
+from chaos.output import Told
 from chaos.row import Row, Times
-from chaos.sender import Told
 from chaos.stage import Stage
 from micstream.demo import process
 

@@ -8,9 +8,9 @@ import time
 import psutil
 
 from chaos.namespace import Namespace, namespace
+from chaos.output import Told
 from chaos.relay import relay
 from chaos.row import Row, Times
-from chaos.sender import Told
 from chaos.stage import Stage
 
 _CUT_S = 10.0

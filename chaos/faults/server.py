@@ -9,8 +9,8 @@ import time
 from livekit import api
 
 from chaos.inside import mint, short_life
+from chaos.output import Told
 from chaos.row import Row, Times
-from chaos.sender import Told
 from chaos.stage import IDENTITY, Stage
 from testbed.waiting import wait_until
 
