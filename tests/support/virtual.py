@@ -209,7 +209,7 @@ class Stage:
         """All actions but `Tell`, and when."""
         self.calls: list[tuple[float, str, str]] = []
         """When, method, payload."""
-        self.source = b""
+        self.source = bytearray()
         """All sound that was pushed."""
         self.said = 0
         """Samples of it."""
