@@ -73,6 +73,18 @@ class TestWriting:
         assert stage.streams == []
         assert stage.named("utterance_started", "utterance_ended", "dropped") == []
 
+    @pytest.mark.parametrize("prebuffer_ms", [990, 1_000, 5_000])
+    @pytest.mark.parametrize("samples", [317, 1_600])
+    def test_a_prebuffer_beyond_the_capacity_is_what_the_capacity_is(
+        self, prebuffer_ms: int, samples: int
+    ) -> None:
+        stage = ready(prebuffer_ms=prebuffer_ms, capacity_s=1.0, late="queue")
+        for _ in range(2):
+            stage.say(2.0, pace=0, block=samples)
+        stage.until(lambda: stage.delivery.is_idle)
+        assert b"".join(stream.payload for stream in stage.streams) == stage.source
+        assert all(event.lead_ms >= 900 for event in stage.named("utterance_started"))
+
     def test_while_a_write_blocks_the_rest_waits_and_goes_as_one(self) -> None:
         stage = ready(Conduct(write_s=3.0))
         stage.say(2.0)

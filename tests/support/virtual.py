@@ -218,6 +218,7 @@ class Stage:
         """Whether to look, before each step, that time alone changes nothing before its timer."""
         self.timers = 0
         self._under_way: str | None = None
+        self._hung: Callable[[], None] | None = None
         self._epoch = 0
 
     # ---- time ----------------------------------------------------------------------------------
@@ -276,6 +277,13 @@ class Stage:
         self.player.forget()
         self.delivery.lost(self.now)
         self.act()
+
+    def thaw(self) -> None:
+        """An operation that hangs does so no longer, and succeeds."""
+        hung, self._hung = self._hung, None
+        if hung is not None:
+            hung()
+            self.act()
 
     def started(self) -> None:
         """The avatar reports that it plays."""
@@ -452,7 +460,9 @@ class Stage:
                 self._under_way = None
                 ends()
 
-        if seconds is not None:
+        if seconds is None:
+            self._hung = over
+        else:
             self.clock.after(seconds, over)
 
     def _call(self, action: actions.Call) -> None:
