@@ -19,7 +19,8 @@ from micstream.delivery import actions, wire
 from micstream.delivery.actions import Answer
 from micstream.delivery.options import DeliveryOptions
 from micstream.speech.events import EndReason
-from tests.support.virtual import RATE, Conduct, Stage
+from tests.support.virtual import RATE, Stage
+from tests.support.virtual_avatar import Conduct
 
 Step = tuple[Any, ...]
 
