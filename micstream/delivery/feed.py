@@ -134,6 +134,9 @@ class Feed:
         if capacity_s < MIN_CAPACITY_S and own is not None and self._is_held_up(now):
             self._fall_behind(now)
             return True
+        if own is not None and self._is_full(own, capacity_s, now):
+            own.is_full = True
+            return True
         taken = None
         if capacity_s >= MIN_CAPACITY_S:
             taken = self._queue.take(now, SPEECH.samples(1000 * capacity_s))
@@ -177,6 +180,12 @@ class Feed:
 
     def _is_held_up(self, now: float) -> bool:
         return self._loses and self._queue.is_held_up(now)
+
+    def _is_full(self, own: OpenUtterance, capacity_s: float, now: float) -> bool:
+        """Whether playing will bring no capacity for the rest of a prebuffer, or of a chunk."""
+        if capacity_s >= MIN_CAPACITY_S or self._queue.empty or not own.gathered_s:
+            return False
+        return self._playback.capacity_at(MIN_CAPACITY_S + own.gathered_s, now) is None
 
     def _may_begin(self, capacity_s: float, now: float) -> bool:
         if self._behind and capacity_s > MIN_CAPACITY_S:

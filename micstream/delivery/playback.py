@@ -55,7 +55,7 @@ class Playback:
         return max(self.ledger.backlog(now), in_flight_s)
 
     def played_at(self, since: float, now: float) -> float:
-        """Monotonic second at which all should be played; what is in flight goes on from `since`."""
+        """Monotonic second at which all is played; what is in flight counts from `since`."""
         in_flight_s = self.estimate.in_flight_s(self.ledger.sent_s, now)
         return max(self.ledger.played_until, since + in_flight_s)
 

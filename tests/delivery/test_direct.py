@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from micstream.delivery import actions
-from micstream.delivery.options import DeliveryOptions
 from micstream.speech.events import EndReason
-from tests.support.virtual import IDENTITY, RATE, Conduct, Stage
+from tests.support.virtual import IDENTITY, RATE, Stage, ready
+from tests.support.virtual_avatar import Conduct
 
 SECOND = bytes(2 * RATE)
 
@@ -37,13 +37,6 @@ class Owner:
 
     def got(self, kind: type[Any]) -> list[Any]:
         return [action for action in self.stage.did(kind) if action.claim == self.claim]
-
-
-def ready(conduct: Conduct | None = None, **options: Any) -> Stage:
-    stage = Stage(DeliveryOptions(**options), conduct)
-    stage.probing = True
-    stage.listen()
-    return stage
 
 
 def test_one_from_its_turn_to_its_end() -> None:

@@ -19,7 +19,8 @@ from micstream.delivery import actions, wire
 from micstream.delivery.actions import Answer
 from micstream.delivery.options import DeliveryOptions
 from micstream.speech.events import EndReason
-from tests.support.virtual import RATE, Conduct, Stage
+from tests.support.virtual import RATE, Stage
+from tests.support.virtual_avatar import Conduct
 
 Step = tuple[Any, ...]
 
@@ -51,6 +52,7 @@ class Plan:
         self.steps = [self._step() for _ in range(steps)]
         if pick([True] * 4 + [False]):
             self.steps.insert(0, ("listen", "avatar-a", pick([True, False])))
+        self.goes_well_at_last = pick([True, False])
         self.leaves_in_s = pick([None, None, 0.0, 1.6, self._chance.uniform(0, 5)])
 
     def __repr__(self) -> str:
@@ -191,6 +193,8 @@ def test_whatever_comes(plan: Plan) -> None:
     if direct.claim is not None:
         stage.delivery.end(direct.claim, EndReason.SOURCE_ENDED, stage.now)
         stage.act()
+    if plan.goes_well_at_last:
+        assert_all_is_sent_or_dropped(stage)
     stage.leave(plan.leaves_in_s)
     began = stage.now
     stage.until(lambda: stage.delivery.has_left, 120)
@@ -203,6 +207,19 @@ def test_whatever_comes(plan: Plan) -> None:
     assert_all_is_counted(stage, direct)
     assert_events_are_in_order(stage)
     assert_owners_were_answered(stage)
+
+
+def assert_all_is_sent_or_dropped(stage: Stage) -> None:
+    """Once an avatar listens and is well, nothing waits for ever."""
+    stage.conduct = Conduct()
+    stage.thaw()
+    stage.listen(stage.delivery.listening_to or "avatar-a")
+    stage.run(90)
+    stage.listen(stage.delivery.listening_to or "avatar-a")  # it may have been proved silent
+    stage.run(30)
+    assert stage.delivery.is_idle
+    assert stage.delivery.backlog_s(stage.now) == 0
+    assert not stage.delivery.is_stalled(stage.now)
 
 
 def assert_all_is_counted(stage: Stage, direct: Direct) -> None:

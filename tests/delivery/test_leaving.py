@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from micstream.delivery import actions, wire
 from micstream.delivery.actions import Answer
 from micstream.delivery.options import DeliveryOptions
-from tests.support.virtual import RATE, Conduct, Stage
+from tests.support.virtual import RATE, Stage, ready
+from tests.support.virtual_avatar import Conduct
 
 HURRY_S = 1.6
-
-
-def ready(conduct: Conduct | None = None, **options: Any) -> Stage:
-    stage = Stage(DeliveryOptions(**options), conduct)
-    stage.probing = True
-    stage.listen()
-    stage.run(0.1)
-    return stage
 
 
 def left(stage: Stage) -> float:

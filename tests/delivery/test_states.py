@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from micstream.delivery import wire
 from micstream.delivery.actions import Answer
-from micstream.delivery.options import DeliveryOptions
-from tests.support.virtual import Conduct, Stage
+from tests.support.virtual import Stage, ready
+from tests.support.virtual_avatar import Conduct
 
 USER, AGENT = wire.USER_STATE, wire.AGENT_STATE
-
-
-def ready(conduct: Conduct | None = None, **options: Any) -> Stage:
-    stage = Stage(DeliveryOptions(**options), conduct)
-    stage.probing = True
-    stage.listen()
-    stage.run(0.1)
-    return stage
 
 
 def told(stage: Stage, *methods: str) -> list[str]:

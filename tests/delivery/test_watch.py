@@ -11,7 +11,8 @@ from micstream.delivery.actions import Answer
 from micstream.delivery.estimate import TRY_S
 from micstream.delivery.options import DeliveryOptions
 from micstream.delivery.watch import ANSWER_S, EVERY_S
-from tests.support.virtual import RATE, Conduct, Stage
+from tests.support.virtual import RATE, Stage
+from tests.support.virtual_avatar import Conduct
 
 FROZEN = Conduct(answer_s=None, plays=False)
 

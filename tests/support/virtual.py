@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,6 +25,7 @@ from micstream.delivery.options import DeliveryOptions
 from micstream.delivery.wire import Finished
 from micstream.events import AvatarEvent, Dropped, Event, Warned
 from micstream.speech.events import End, EndReason, Onset, Speech
+from tests.support.virtual_avatar import Conduct, Player, Stream
 
 RATE = 16_000
 BLOCK = 320
@@ -61,133 +60,6 @@ class Clock:
         happens()
 
 
-@dataclass
-class Conduct:
-    """How long the shell and the avatar take, and what comes of it; None: it hangs for ever."""
-
-    open_s: float | None = 0.002
-    write_s: float | None = 0.001
-    close_s: float | None = 0.001
-    opens: bool = True
-    writes: bool = True
-    closes: bool = True
-    answer_s: float | None = 0.005
-    answers: dict[str, Answer] = field(default_factory=dict)
-    """By method; else `OK`, and `UNSUPPORTED` for what no avatar has."""
-    hangs: frozenset[str] = frozenset()
-    """Methods that are never answered, whatever the others are."""
-    plays: bool = True
-    """Plays what comes, one segment after the other, and reports it."""
-    latency_s: float = 0.1
-    """From the first sound of a segment to its being played."""
-
-
-@dataclass
-class Stream:
-    """One segment, as the avatar got it."""
-
-    number: int
-    rate: int
-    opened_at: float
-    state: str = "opening"
-    chunks: list[bytes] = field(default_factory=list)
-    closed_at: float | None = None
-
-    @property
-    def payload(self) -> bytes:
-        """All of its sound."""
-        return b"".join(self.chunks)
-
-    @property
-    def seconds(self) -> float:
-        """How long it lasts."""
-        return len(self.payload) / 2 / self.rate
-
-    @property
-    def is_over(self) -> bool:
-        """Closed, or nobody's any more."""
-        return self.state in ("closed", "abandoned")
-
-
-@dataclass
-class _Segment:
-    stream: Stream
-    unplayed_s: float = 0.0
-    ends_at: float | None = None
-    position_s: float = 0.0
-    closed: bool = False
-
-
-class Player:
-    """An avatar that plays one segment after the other, as a stock one does, and reports."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-        self._segments: deque[_Segment] = deque()
-        self._epoch = 0
-
-    def arrived(self, stream: Stream, seconds: float) -> None:
-        """Sound of a segment."""
-        segment = next((s for s in self._segments if s.stream is stream), None)
-        if segment is None:
-            segment = _Segment(stream)
-            self._segments.append(segment)
-        segment.position_s += seconds
-        if segment.ends_at is None:
-            segment.unplayed_s += seconds
-            self._play()
-        else:
-            segment.ends_at = max(segment.ends_at, self._stage.now) + seconds
-
-    def closed(self, stream: Stream) -> None:
-        """The end of a segment."""
-        for segment in self._segments:
-            if segment.stream is stream:
-                segment.closed = True
-        self._play()
-
-    def clear(self) -> None:
-        """Drop everything; one report answers for all of it."""
-        if self._segments:
-            at = self._segments[0]
-            left_s = (
-                max(0.0, (at.ends_at or 0.0) - self._stage.now) if at.ends_at else at.position_s
-            )
-            self._stage.finished(at.position_s - left_s, interrupted=True)
-        self.forget()
-
-    def forget(self) -> None:
-        """It is gone."""
-        self._segments.clear()
-        self._epoch += 1
-
-    def _play(self) -> None:
-        if not self._segments:
-            return
-        head = self._segments[0]
-        if head.ends_at is None:
-            latency_s = self._stage.conduct.latency_s
-            head.ends_at = self._stage.now + latency_s + head.unplayed_s
-            self._later(latency_s, self._stage.started)
-        if head.closed:
-            self._later(head.ends_at - self._stage.now, lambda: self._finish(head))
-
-    def _finish(self, segment: _Segment) -> None:
-        if self._segments and self._segments[0] is segment and segment.closed:
-            self._segments.popleft()
-            self._stage.finished(segment.position_s)
-            self._play()
-
-    def _later(self, seconds: float, happens: Callable[[], None]) -> None:
-        epoch = self._epoch
-
-        def unless_dropped() -> None:
-            if epoch == self._epoch:
-                happens()
-
-        self._stage.clock.after(max(0.0, seconds), unless_dropped)
-
-
 class Stage:
     """A delivery, the shell around it, and the avatar it speaks through."""
 
@@ -209,7 +81,7 @@ class Stage:
         """All actions but `Tell`, and when."""
         self.calls: list[tuple[float, str, str]] = []
         """When, method, payload."""
-        self.source = b""
+        self.source = bytearray()
         """All sound that was pushed."""
         self.said = 0
         """Samples of it."""
@@ -218,6 +90,7 @@ class Stage:
         """Whether to look, before each step, that time alone changes nothing before its timer."""
         self.timers = 0
         self._under_way: str | None = None
+        self._hung: Callable[[], None] | None = None
         self._epoch = 0
 
     # ---- time ----------------------------------------------------------------------------------
@@ -226,6 +99,10 @@ class Stage:
     def now(self) -> float:
         """Virtual monotonic seconds."""
         return self.clock.now
+
+    def after(self, seconds: float, happens: Callable[[], None]) -> None:
+        """Have something happen so much later."""
+        self.clock.after(seconds, happens)
 
     def run(self, seconds: float) -> None:
         """Let so much time pass."""
@@ -276,6 +153,13 @@ class Stage:
         self.player.forget()
         self.delivery.lost(self.now)
         self.act()
+
+    def thaw(self) -> None:
+        """An operation that hangs does so no longer, and succeeds."""
+        hung, self._hung = self._hung, None
+        if hung is not None:
+            hung()
+            self.act()
 
     def started(self) -> None:
         """The avatar reports that it plays."""
@@ -452,7 +336,9 @@ class Stage:
                 self._under_way = None
                 ends()
 
-        if seconds is not None:
+        if seconds is None:
+            self._hung = over
+        else:
             self.clock.after(seconds, over)
 
     def _call(self, action: actions.Call) -> None:
@@ -468,3 +354,12 @@ class Stage:
         if action.method == wire.CLEAR_BUFFER and answer is Answer.OK and conduct.plays:
             self.clock.after(after_s, self.player.clear)
         self.clock.after(after_s, lambda: self.delivery.answered(action.call, answer, self.now))
+
+
+def ready(conduct: Conduct | None = None, **options: Any) -> Stage:
+    """A stage whose avatar listens, and has been told the states; time is probed."""
+    stage = Stage(DeliveryOptions(**options), conduct)
+    stage.probing = True
+    stage.listen()
+    stage.run(1)
+    return stage
