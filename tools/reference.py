@@ -9,7 +9,7 @@ page is no longer what the commands say.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import Any, Literal, get_args, get_origin
 
 import typer.main
 from typer.core import TyperCommand, TyperGroup, TyperOption
@@ -59,13 +59,19 @@ def shared() -> dict[str, dict[str, TyperOption]]:
     return found
 
 
+def choices(option: TyperOption) -> list[str]:
+    """The words that it can be set to; none where it takes anything."""
+    hint: Any = option.type_descriptor.annotation
+    chosen = [hint, *get_args(hint)]
+    return [word for each in chosen if get_origin(each) is Literal for word in get_args(each)]
+
+
 def row(option: TyperOption) -> str:
     """One option as a line of a table."""
     names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
     words = [(option.help or "").replace("*", r"\*").replace("|", r"\|")]
-    choices = get_args(option.type_descriptor.annotation)
-    if choices and str in map(type, choices) and not is_setting(option):
-        words.append(f"One of: {', '.join(choices)}.")
+    if choices(option) and not is_setting(option):
+        words.append(f"One of: {', '.join(choices(option))}.")
     if option.show_default and option.default not in (None, "", False, True):
         words.append(f"(default {option.default})")
     return f"| {names} | {' '.join(words)} |"
