@@ -19,7 +19,7 @@ from typer.core import TyperOption
 
 import micstream
 from micstream import events
-from micstream.delivery.prebuffer import MOST_MS, STUTTER_MS
+from micstream.delivery.prebuffer import MAX_MS, STUTTER_MS
 from micstream.errors import MicstreamError
 from micstream.settings import table as knobs
 from micstream.speech.events import EndReason
@@ -293,8 +293,8 @@ def test_the_table_of_what_is_late_is_the_codes() -> None:
     for name in ("late_after", "late_bound", "max_backlog"):
         knob = knobs.BY_NAME[name]
         assert f"`{knob.option}` ({knob.default:g} {knob.unit})" in page
-    assert f"{STUTTER_MS} ms or more, to {MOST_MS} ms at most" in page
-    assert f"to {MOST_MS} at most" in knobs.BY_NAME["lead_ms"].help
+    assert f"{STUTTER_MS} ms or more, to {MAX_MS} ms at most" in page
+    assert f"to {MAX_MS} at most" in knobs.BY_NAME["lead_ms"].help
 
 
 def test_the_exports_are_exact() -> None:
