@@ -5,7 +5,8 @@ Everything else here runs the command line, or is a participant of the room.
 
 from __future__ import annotations
 
-from micstream.pipeline import make_cutter, make_path
+from micstream.sound_path import make_path
+from micstream.speech.detectors import make_cutter
 from micstream.room.token import mint_avatar
 from micstream.settings import Settings
 from micstream.sound_path import SoundPath
