@@ -12,7 +12,7 @@ from micstream.settings import Settings
 from micstream.sound_path import SoundPath
 from micstream.sources.source import Source
 
-__all__ = ["make_cutter", "mint_avatar", "open_path"]
+__all__ = ["mint_avatar", "open_path"]
 
 
 def open_path(source: Source, settings: Settings) -> SoundPath:
