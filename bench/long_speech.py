@@ -22,6 +22,7 @@ import auditok
 import numpy as np
 import numpy.typing as npt
 
+from bench.inside import make_cutter
 from bench.labelled import Labelled, read_folder
 from bench.report import Figures, dump, parser, show
 from bench.spoken import bundled_speech

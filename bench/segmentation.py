@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from bench.inside import make_cutter
 from bench.labelled import Labelled, read_folder
 from bench.peers import cutters
 from bench.picture import write_picture

@@ -25,6 +25,7 @@ import auditok
 import numpy as np
 import webrtcvad
 
+from bench.inside import make_cutter
 from bench.recording import RATE
 from bench.report import Figures, dump, parser, show
 from bench.spoken import bundled_speech

@@ -15,8 +15,6 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from typing import Self, TypeVar
 
-import numpy as np
-
 from chaos import spoken
 from chaos.sender import Sender, Told, sender
 from chaos.terminal import Terminal
@@ -24,8 +22,9 @@ from micstream.demo import process
 from micstream.demo.avatar import AvatarProcess, local_avatar
 from micstream.demo.server import LocalServer
 from micstream.errors import MicstreamError
+from micstream.viewer.recording import SoundRecording
 from testbed.program import environment
-from testbed.rooms import Bystander, bystander
+from testbed.rooms import viewing
 from testbed.sound import SINK, VirtualMicrophone, virtual_microphone
 from testbed.waiting import wait_until
 
@@ -33,7 +32,6 @@ T = TypeVar("T")
 
 AVATAR = "avatar-chaos"
 IDENTITY = "external-audio-sender"
-_LOUD = 300
 _AGAIN_S = 0.05
 _CALLS = 2
 
@@ -52,7 +50,8 @@ class Stage:
         self.quick = quick
         """Whether what takes long to prove is left out."""
         self.avatar: AvatarProcess
-        self.viewer: Bystander
+        self.sound: SoundRecording
+        """What the viewer gets of the avatar's sound."""
         self.microphone: VirtualMicrophone
         self.sender: Sender
         self.terminal: Terminal
@@ -94,9 +93,8 @@ class Stage:
     async def watch(self, avatar: str = AVATAR) -> None:
         """A viewer, who hears the avatar; in place of the last one."""
         self._count += 1
-        self.viewer = await self.enter(
-            bystander(self.server, self.room, avatar=avatar, identity=f"viewer-{self._count}")
-        )
+        viewer = await self.enter(viewing(self.server, self.room, f"viewer-{self._count}"))
+        self.sound = viewer.record_sound(avatar)
 
     async def call_avatar(self, identity: str = AVATAR) -> None:
         """An avatar worker; in place of the last one, which may be dead."""
@@ -223,9 +221,11 @@ class Stage:
 
     async def viewer_heard(self, since: float, seconds: float) -> None:
         """So much sound, silence aside, has reached the viewer since then: the avatar spoke."""
-        with contextlib.suppress(AssertionError):
-            await wait_until(lambda: self._heard_s(since) >= seconds, 5.0 * self.patience)
-        heard, got = self._heard_s(since), sum(at >= since for _, at in self.viewer.arrivals) / 100
+        sound = self.sound
+        with contextlib.suppress(TimeoutError, MicstreamError):
+            async with asyncio.timeout(5.0 * self.patience):
+                await sound.until(lambda: sound.loud_s(since=since) >= seconds)
+        heard, got = sound.loud_s(since=since), sound.received_s(since=since)
         assert heard >= seconds, (
             f"of {seconds:.1f} s the viewer heard {heard:.1f} s: {got:.1f} s came, silence included"
         )
@@ -249,19 +249,9 @@ class Stage:
     async def sounds_again(self, whole: float, *, within: float = 20.0) -> float:
         """Seconds from `whole` until the viewer hears something; what is begun next comes whole."""
         await self.heard(time.time(), within=within * self.patience)
-        first = self.viewer.first_heard_at(whole)
+        first = self.sound.first_loud_at(whole)
         assert first is not None
         return first - whole
-
-    def _heard_s(self, since: float) -> float:
-        """Seconds of sound that reached the viewer since then."""
-        sound, arrivals = self.viewer.sound, self.viewer.arrivals
-        starts = [start for start, at in arrivals if at >= since]
-        if not starts:
-            return 0.0
-        late = sound[starts[0] :]
-        blocks = np.abs(late[: late.size // 160 * 160].astype(np.int32)).reshape(-1, 160)
-        return float((blocks.max(axis=1) > _LOUD).sum()) / 100
 
     async def recovers(self, fault: float, within: float) -> float:
         """All around is whole from now on: `ready` is told, and the next word is heard."""

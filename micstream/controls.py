@@ -23,9 +23,9 @@ from micstream.bus import Bus
 from micstream.errors import UsageError
 from micstream.fan_out import FanOut
 from micstream.settings.pieces import ControlSettings
-from micstream.sound_path import SoundPath, Timed
+from micstream.sound_path import SoundPath
 from micstream.speech.cutter import Gate
-from micstream.speech.events import EndReason
+from micstream.speech.events import EndReason, Timed
 
 Switch = Literal["on", "off", "toggle"]
 

@@ -12,14 +12,14 @@ from typing import Any, Final
 import soundfile
 
 from micstream.audio.format import SPEECH
-from micstream.errors import InputError
+from micstream.errors import InputError, reason_of
 from micstream.settings import Settings
-from micstream.sound_path import SoundPath, Timed, make_path
+from micstream.sound_path import SoundPath, make_path
 from micstream.sources.files import FileSource, file_name
 from micstream.sources.source import Block
 from micstream.speech.detector import Detector
 from micstream.speech.detectors import make_cutter
-from micstream.speech.events import End, EndReason, Onset, Speech
+from micstream.speech.events import End, EndReason, Onset, Speech, Timed
 
 _ROUNDED_S: Final = 0.1
 """A label may end this much after the sound does."""
@@ -188,7 +188,7 @@ def read_labels(place: Path, duration_s: float) -> list[Label]:
         lines = place.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise InputError(
-            f"{place} cannot be read: {(error.strerror or str(error)).lower()}",
+            f"{place} cannot be read: {reason_of(error)}",
             hint="expected Audacity's labels; check the name and its permissions",
             code="no_labels",
         ) from None
@@ -259,10 +259,9 @@ def write_utterances(cut: CutFile, folder: Path) -> list[Path]:
 
 
 def unwritable(place: Path, error: Exception) -> InputError:
-    """What to tell of a place where nothing can be written."""
-    words = getattr(error, "strerror", None) or str(error)
+    """Error of a place where nothing can be written."""
     return InputError(
-        f"{place} cannot be written: {words.lower()}",
+        f"{place} cannot be written: {reason_of(error)}",
         hint="check the folder and its permissions",
         code="unwritable",
     )

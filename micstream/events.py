@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, Protocol
 
 from micstream.speech.events import EndReason
 
@@ -50,6 +50,14 @@ class Event:
     def as_json(self) -> str:
         """One line, no line break at its end."""
         return json.dumps(self.as_dict(), ensure_ascii=False)
+
+
+class Emitter(Protocol):
+    """Where events go: the bus."""
+
+    def emit(self, event: Event) -> None:
+        """Tell everybody of it; never waits."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,12 +15,12 @@ from micstream.errors import MicstreamError
 from micstream.fan_out import FanOut
 from micstream.settings import calibration
 from micstream.settings.pieces import CaptureSettings, DetectionSettings, SoundPathSettings
-from micstream.sound_path import SoundPath, Timed, make_path
+from micstream.sound_path import SoundPath, make_path
 from micstream.sources.health import HealthReporter
 from micstream.sources.source import Block, LiveSource, Lost, Opened, Source
 from micstream.speech.cutter import Cutter
 from micstream.speech.detectors import make_cutter
-from micstream.speech.events import EndReason
+from micstream.speech.events import EndReason, Timed
 from micstream.taps import Listener
 
 

@@ -58,7 +58,7 @@ class Sender:
 
     @property
     def state(self) -> State:
-        """State of everything: gate, route, connection, avatars, counts; it never changes itself."""
+        """State of everything: gate, route, connection, avatars, counts; a new one each time."""
         return self._bus.state
 
     @property

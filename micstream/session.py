@@ -12,7 +12,7 @@ what was sent plays; or two seconds from the moment at which somebody is in a hu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Final, Self, get_args
 
@@ -20,8 +20,10 @@ from micstream import events
 from micstream.audio.advice import Preset
 from micstream.bus import Bus
 from micstream.controls import Controls
+from micstream.events import Warned
 from micstream.fan_out import FanOut
 from micstream.listening import Listening, SoundSettings
+from micstream.room import address
 from micstream.room.room import Room
 from micstream.settings import Settings
 from micstream.sound_path import make_path
@@ -57,6 +59,8 @@ class Session:
         bus: Bus,
         sound: SoundSettings,
         taps: Taps,
+        *,
+        warnings: Sequence[Warned] = (),
     ) -> None:
         self.room = room
         self.controls = controls
@@ -64,6 +68,7 @@ class Session:
         self.taps = taps
         self._fan_out = fan_out
         self._sound = sound
+        self._warnings = warnings
         self._turns = Turns()
         self._listening: Listening | None = None
         self._life: asyncio.Task[None] | None = None
@@ -146,6 +151,8 @@ class Session:
 
     async def _live(self) -> None:
         """Join, stay until somebody wants to leave or something fails, leave."""
+        for warning in self._warnings:
+            self.bus.emit(warning)
         async with task_group() as tasks, self.room:
             self._joined.set()
             staying = [
@@ -279,7 +286,8 @@ def open_session(settings: Settings, bus: Bus) -> Session:
         ),
         path=settings.sound_path(),
     )
-    return Session(room, fan_out, controls, bus, sound, taps)
+    warnings = address.warnings(settings.connection())
+    return Session(room, fan_out, controls, bus, sound, taps, warnings=warnings)
 
 
 def _failure(life: asyncio.Task[None]) -> Exception | None:

@@ -16,12 +16,9 @@ from micstream.audio.timeline import Timeline
 from micstream.cleaning import Cleaner
 from micstream.sources.source import Block, Source
 from micstream.speech.cutter import Cutter, Gate
-from micstream.speech.events import EndReason, Onset, SegmentEvent, Speech
+from micstream.speech.events import EndReason, Onset, SegmentEvent, Speech, Timed
 from micstream.speech.whole import Whole
 from micstream.taps import Captured, Listener
-
-Timed = tuple[SegmentEvent, float]
-"""An event, and for an onset the monotonic second at which its first sample was captured."""
 
 
 class PathOptions(Protocol):

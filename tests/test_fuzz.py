@@ -19,6 +19,8 @@ import typer.main
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from livekit import rtc
+from micstream.monitor import Monitor
+from micstream.room.playback import Playback
 from typer.core import TyperGroup
 
 from micstream.audio.wav import parse_header
@@ -26,8 +28,6 @@ from micstream.cli import app
 from micstream.delivery import wire
 from micstream.errors import InputError, UsageError
 from micstream.events import Event
-from micstream.monitor import Monitor
-from micstream.room.playback import Playback
 from micstream.settings import Settings, load
 from micstream.settings.table import KNOBS
 from micstream.sources.files import FileSource

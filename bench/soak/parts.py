@@ -22,7 +22,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bench.delay import measure, spoken_places
-from bench.recording import RATE, Recording, Samples, heard_by
+from bench.inside import make_cutter, make_path
+from bench.recording import RATE, Recording, Samples, from_viewer
 from bench.senders import OURS, ROOM, Sender, running, stage, tell
 from bench.soak.record import Record, Watch
 from bench.spoken import Utterance, conversation, laid_out, write_pieces, write_wav
@@ -71,7 +72,7 @@ async def real(record: Record) -> None:
             await _if_it_can(all_played)
             record.avatar_alive = on.avatar.alive
             record.exit_code = await on.sender.stop()
-        mic, heard = on.ears.recording(), heard_by(on.viewer)
+        mic, heard = on.ears.recording(), from_viewer(on.heard)
         await asyncio.to_thread(_listen, record, track, script, mic, heard)
         record.whole = True
 

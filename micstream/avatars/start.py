@@ -14,14 +14,14 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
 import aiohttp
 
 from micstream.backoff import Backoff
 from micstream.errors import AvatarUnavailable, ConnectionFailed, UsageError
-from micstream.events import AvatarStarting, Event, Warned
+from micstream.events import AvatarStarting, Emitter, Event, Warned
 from micstream.room import admin
 from micstream.room.address import avatar_server_warnings, refuse_insecure, server_url, shown
 from micstream.room.connect import TOKEN_LIFE
@@ -31,7 +31,7 @@ from micstream.settings import Settings, load
 from micstream.settings.pieces import StartSettings
 
 WAIT_S: Final = 30.0
-"""How long the avatar may take to be there, from the first step on, unless told otherwise."""
+"""Seconds that the avatar may take to be there, from the first step on, unless told otherwise."""
 _AGAIN_S: Final = 10.0
 """After this long no further attempt is begun."""
 _PAUSES_S: Final = (0.3, 0.6, 1.2, 2.4, 4.0)
@@ -46,7 +46,7 @@ Step = Literal["asked", "accepted", "present", "joined", "active", "picture", "r
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked of the avatar's server; checked, and its secrets shown nowhere."""
+    """Order to the avatar's server, checked; its secrets are shown nowhere."""
 
     server: str
     avatar_id: str
@@ -57,13 +57,6 @@ class Order:
     key: str = field(repr=False)
     livekit_token: Callable[[], str] = field(repr=False)
     """A fresh token for the avatar."""
-
-
-class Emitter(Protocol):
-    """Where events go: the bus."""
-
-    def emit(self, event: Event) -> None:
-        """Tell of it."""
 
 
 class Progress:

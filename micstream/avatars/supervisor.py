@@ -13,9 +13,10 @@ from typing import Final, Protocol
 
 from micstream import notices
 from micstream.avatars import start
-from micstream.avatars.start import Emitter, Progress
+from micstream.avatars.start import Progress
 from micstream.backoff import Backoff
 from micstream.errors import AvatarUnavailable, ConnectionFailed, MicstreamError, UsageError
+from micstream.events import Emitter
 from micstream.room import admin, presence
 from micstream.settings.pieces import StartSettings, SupervisorSettings
 
@@ -23,7 +24,7 @@ PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Before each start after the first; from the beginning again once one was well for ..."""
 WELL_S: Final = 60.0
 LEAVE_S: Final = 5.0
-"""How long the room may take to tell that the avatar was removed."""
+"""Seconds that the room may take to tell that the avatar was removed."""
 
 
 class AvatarWatch(Protocol):

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import typer
 
-from micstream.cli.fail import fail
+from micstream.cli.fail import fail, write_in_time
 from micstream.cli.help import LazyGroup
 from micstream.errors import MicstreamError
 
@@ -57,7 +57,7 @@ def main() -> NoReturn:
     code = _run()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):  # nobody reads it any more
-            stream.flush()
+            write_in_time(stream.flush)
     # The SDK's threads call into Python up to the end, and abort the whole process where they meet
     # an interpreter that is being taken down: so it is not taken down. All is closed by now.
     os._exit(code)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 import time
@@ -53,6 +52,8 @@ def start(flags: Flags, output: Output) -> None:
 
       micstream avatar start --avatar-server http://localhost:8080 && micstream live
     """
+    import asyncio
+
     from micstream.bus import Bus
     from micstream.cli.run import make_view, quiet_libraries, showing
     from micstream.settings import load
@@ -72,20 +73,21 @@ def start(flags: Flags, output: Output) -> None:
 
 
 async def _start_and_wait(settings: Settings, bus: Bus) -> None:
-    from micstream.avatars.start import WAIT_S, Progress, bring, doubts, order
+    from micstream.avatars.start import WAIT_S, Progress, bring, order, warnings
     from micstream.viewer.arrival import arriving
 
-    wanted = order(settings)
-    for doubt in doubts(settings):
-        bus.emit(doubt)
-    within = WAIT_S if settings.wait_avatar is None else settings.wait_avatar
+    asked = settings.start()
+    wanted = order(asked)
+    for warning in warnings(asked):
+        bus.emit(warning)
+    timeout_s = WAIT_S if settings.wait_avatar is None else settings.wait_avatar
     begun = time.monotonic()
-    progress = Progress(wanted.identity, bus.emit)
-    async with arriving(settings, wanted) as arrival:
-        await bring(settings, progress, within=within, on_trouble=bus.emit)
+    progress = Progress(wanted.identity, bus)
+    async with arriving(asked.connection, wanted) as arrival:
+        await bring(asked, progress, bus, timeout_s=timeout_s)
         await arrival.until_ready(
             progress,
-            timeout=max(0.0, within - (time.monotonic() - begun)),
+            timeout=max(0.0, timeout_s - (time.monotonic() - begun)),
             picture_timeout=settings.ready_timeout,
             on_warning=bus.emit,
         )
@@ -132,6 +134,8 @@ def stop(flags: Flags, output: Output) -> None:
 
       micstream avatar stop --room show --avatar avatar-anna
     """
+    import asyncio
+
     from micstream.cli.run import make_view
     from micstream.errors import UsageError
     from micstream.events import AvatarStopped
@@ -145,18 +149,20 @@ def stop(flags: Flags, output: Output) -> None:
             code="several_avatars",
         )
     identity = found[0].identity if found else " or ".join(settings.avatar)
-    there = asyncio.run(remove(settings, identity)) if found else False
+    there = asyncio.run(remove(settings.connection(), identity)) if found else False
     make_view(output)(AvatarStopped(identity=identity, found=there))
 
 
 def _look(flags: Flags, output: Output) -> tuple[Settings, list[Standing]]:
+    import asyncio
+
     from micstream.cli.run import quiet_libraries
     from micstream.room.admin import find
     from micstream.settings import load
 
     settings = load(**flags)
     quiet_libraries(verbose=output.verbose)
-    return settings, asyncio.run(find(settings))
+    return settings, asyncio.run(find(settings.connection(), settings.avatar))
 
 
 def _words(avatar: Standing, settings: Settings) -> str:

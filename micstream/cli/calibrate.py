@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -52,6 +51,8 @@ def calibrate(
 
       micstream calibrate --speech-s 15 --dry-run --json
     """
+    import asyncio
+
     from micstream.cli.run import quiet_libraries
     from micstream.settings import load
 
@@ -79,7 +80,9 @@ def calibrate(
 async def _until_stopped(
     microphone: Microphone, quiet_s: float, speech_s: float, show: MovingMeter | PlainMeter
 ) -> Measured | None:
-    """What was measured; None after Ctrl-C and SIGTERM."""
+    """Result of the measurement; None after Ctrl-C and SIGTERM."""
+    import asyncio
+
     from micstream.calibrate import measure
     from micstream.signals import set_on_signals
     from micstream.tasks import run_until
@@ -91,7 +94,7 @@ async def _until_stopped(
 
 
 def _meter(output: Output) -> MovingMeter | PlainMeter:
-    """What is asked for goes to stderr where stdout is for a program."""
+    """Meter to read while speaking; on stderr where stdout is for a program."""
     from micstream.view.console import Terminal
     from micstream.view.meter import MovingMeter, PlainMeter
 

@@ -99,7 +99,7 @@ def cut(
 
 
 def _place(given: Path, file: Path, ending: str, *, several: bool) -> Path:
-    """Where a file's own labels or picture go."""
+    """Place of a file's own labels or picture."""
     if given.is_dir():
         return given / (file.stem + ending)
     if several:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import sys
 from contextlib import AsyncExitStack
@@ -13,6 +12,7 @@ import typer
 from micstream.cli.options import CAPTURE, CLEAN, SEGMENTATION, TRANSPORT, Flags, Output, takes
 
 if TYPE_CHECKING:
+    from micstream.events import Event
     from micstream.session import Session
     from micstream.settings import Settings
 
@@ -48,10 +48,14 @@ def demo(
 
       micstream demo --play --mode utterance
     """
+    import asyncio
+
     asyncio.run(_run(flags, output, play=play, stage=not no_stage))
 
 
 async def _run(flags: Flags, output: Output, *, play: bool, stage: bool) -> None:
+    import asyncio
+
     from micstream.cli.live import listen
     from micstream.cli.play import Playlist, play_files
     from micstream.cli.run import quiet_libraries, run_session
@@ -96,14 +100,13 @@ async def _prepare(stack: AsyncExitStack, flags: Flags) -> Settings:
     avatar = {"avatar_server": address, "license_key": key, "avatar_id": _AVATAR}
     settings = await _find_room(stack, flags | avatar)
     _say("starting the avatar")
-    await ask(order(settings), on_trouble=lambda trouble: _say(trouble.message))
+    await ask(order(settings.start()), _Said())
     return settings
 
 
 async def _find_room(stack: AsyncExitStack, flags: Flags) -> Settings:
     """The server to use and a room of our own on it."""
     from micstream.demo.server import find_server, local_server
-    from micstream.errors import UsageError
     from micstream.room.address import shown
     from micstream.room.connect import credentials
     from micstream.settings import load
@@ -111,15 +114,11 @@ async def _find_room(stack: AsyncExitStack, flags: Flags) -> Settings:
     room = f"demo-{secrets.token_hex(3)}"
     settings = load(**flags, room=room, avatar=[f"avatar-{_AVATAR}"])
     if settings.url:
-        if not settings.api_key or settings.api_secret is None:
-            raise UsageError(
-                "LIVEKIT_URL is set, and the demo's avatar needs LIVEKIT_API_KEY and "
-                "LIVEKIT_API_SECRET too",
-                hint="set them, or unset LIVEKIT_URL and let the demo bring its own server",
-                code="no_credentials",
-            )
         own = settings.model_copy(update={"token": None})
-        credentials(own)
+        own.connection().keys(
+            or_else=", or unset LIVEKIT_URL: the demo then brings a server of its own"
+        )
+        credentials(own.connection())
         _say(f"using the server at {shown(settings.url)}")
         return own
     server = await stack.enter_async_context(local_server(await find_server(progress=_say)))
@@ -146,6 +145,17 @@ def _has_microphone(settings: Settings) -> bool:
         _say(error.message)
         return False
     return True
+
+
+class _Said:
+    """The bus of the demo's own start: people read what goes wrong."""
+
+    def emit(self, event: Event) -> None:
+        """Say it, where it is a warning."""
+        from micstream.events import Warned
+
+        if isinstance(event, Warned):
+            _say(event.message)
 
 
 def _say(line: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from typing import Annotated
@@ -41,6 +40,8 @@ def doctor(
 
       micstream doctor --through && micstream live
     """
+    import asyncio
+
     from micstream.cli.run import quiet_libraries
     from micstream.settings import load
 

@@ -27,7 +27,7 @@ COMMANDS: Final = {
 """Every command, and the first sentence of what it says of itself."""
 
 _RANGE: Final = re.compile(r"  \[[\d.]+<=x<=[\d.]+\]$")
-"""As typer tells it; the words before tell it too."""
+"""Range as typer tells it; the words before tell it too."""
 
 
 class PlainCommand(TyperCommand):

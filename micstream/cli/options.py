@@ -33,7 +33,7 @@ SEGMENTATION = tuple(knob for knob in KNOBS if knob.panel == CUTTING)
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """How a command speaks."""
+    """Output of a command: its form, and how much of it."""
 
     json: bool
     plain: bool

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -100,6 +99,8 @@ class Playlist:
 
 async def play_files(session: Session, settings: Settings, playlist: Playlist) -> None:
     """Wait for the avatar, then play the files one after the other."""
+    import asyncio
+
     from micstream.cli.run import wait_avatar
     from micstream.events import Warned
     from micstream.sources.files import FileSource

@@ -32,7 +32,7 @@ Work: TypeAlias = "Callable[[Session, Settings], Coroutine[Any, Any, None]]"
 
 _WAIT_AVATAR_S: Final = 30.0
 _FLUSH_S: Final = 1.0
-"""How long whoever reads us may take for the last events; one that has stopped reading never ends."""
+"""How long whoever reads us may take for the last events: one who reads no more takes for ever."""
 _LOGGED: Final = 10_000
 """Lines of the log that wait to be written."""
 
@@ -97,9 +97,10 @@ async def with_avatar(
 
 async def _supervise(session: Session, settings: Settings) -> None:
     if settings.start_avatar or settings.keep_avatar:
-        from micstream.avatars.supervisor import Keeper
+        from micstream.avatars.supervisor import Supervisor
 
-        await Keeper(settings, session.bus).run()
+        watch = session.room.watch(f"avatar-{settings.avatar_id}")
+        await Supervisor(settings.supervisor(), watch, session.bus).run()
 
 
 def wait_avatar(settings: Settings) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,7 +12,7 @@ import typer
 from micstream.cli.options import CONNECTION, Flags, Output, takes
 
 if TYPE_CHECKING:
-    from micstream.events import Event
+    from micstream.events import Emitter, Event
     from micstream.settings import Settings
     from micstream.stage.look import Fit, Look
 
@@ -119,6 +118,8 @@ def stage(
 
       micstream stage --room show --background chroma --mirror --port 8420
     """
+    import asyncio
+
     from micstream.errors import UsageError
     from micstream.settings import load
     from micstream.stage.look import Look
@@ -147,10 +148,12 @@ async def _serve(
     link_host: str | None,
     open_: bool,
 ) -> None:
+    import asyncio
+
     from micstream.bus import Bus
     from micstream.cli.run import quiet_libraries, showing
     from micstream.events import StageOpen, Warned
-    from micstream.room.address import Reach, doubts, reach
+    from micstream.room.address import Reach, reach, warnings
     from micstream.signals import set_on_signals
     from micstream.stage.link import is_known, open_browser
 
@@ -160,13 +163,13 @@ async def _serve(
     with set_on_signals(stop):
         async with (
             showing(bus, view, stop),
-            page(settings, look, host=host, port=port, link_host=link_host, tell=bus.emit) as (
+            page(settings, look, host=host, port=port, link_host=link_host, bus=bus) as (
                 address,
                 on_network,
             ),
         ):
             view.shows_code = on_network and not output.json and not output.quiet
-            for warning in doubts(settings):
+            for warning in warnings(settings.connection()):
                 bus.emit(warning)
             if on_network and settings.url and reach(settings.url) is Reach.SELF:
                 bus.emit(
@@ -201,7 +204,7 @@ async def page(
     host: str | None = None,
     port: int | None = None,
     link_host: str | None = None,
-    tell: Callable[[Event], None],
+    bus: Emitter,
 ) -> AsyncIterator[tuple[str, bool]]:
     """The page being served: its link, and whether others than this machine can come."""
     from micstream.stage.admission import is_loopback
@@ -209,7 +212,7 @@ async def page(
     from micstream.stage.server import LOOPBACK, StageServer, serving
 
     place = LOOPBACK if host in (None, "localhost") else host
-    server = StageServer(settings, look, host=place, tell=tell, link_host=link_host)
+    server = StageServer(settings.stage(), look, host=place, bus=bus, link_host=link_host)
     async with serving(server, host=place, port=port) as taken:
         yield link(link_host or place, taken, server.path), not is_loopback(place)
 
@@ -250,13 +253,16 @@ def _show_code(address: str, *, plain: bool) -> None:
 @asynccontextmanager
 async def demo_page(settings: Settings, say: Callable[[str], None]) -> AsyncIterator[None]:
     """The page of the demo, opened where there is somebody to see it."""
+    import asyncio
+
+    from micstream.bus import Bus
     from micstream.errors import MicstreamError
     from micstream.stage.link import has_display, open_browser
     from micstream.stage.look import Look
 
     async with AsyncExitStack() as stack:
         try:
-            serving = page(settings, Look(), tell=lambda _: None)
+            serving = page(settings, Look(), bus=Bus())
             address, _ = await stack.enter_async_context(serving)
         except MicstreamError as error:
             say(f"without the stage page: {error.message}")

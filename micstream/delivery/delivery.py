@@ -213,8 +213,6 @@ class Delivery:
 
         One that listened before is lost, unless it is the same.
         """
-        if self.has_left:
-            return
         if self._playback.listening_to not in (None, identity):
             self._lose(now)
         if not self._playback.listening:

@@ -25,12 +25,12 @@ from micstream.delivery.drops import dropped
 from micstream.delivery.options import DeliveryOptions
 from micstream.delivery.outbox import GRAIN_S, Outbox, earliest
 from micstream.delivery.playback import Playback
-from micstream.delivery.send_queue import SendQueue, Timed
+from micstream.delivery.send_queue import SendQueue
 from micstream.delivery.sending import Sending
 from micstream.delivery.utterance import OpenUtterance, Request
 from micstream.delivery.whole import WholeUtterances
 from micstream.events import Warned
-from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech
+from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech, Timed
 
 MIN_CAPACITY_S: Final = 0.02
 """Less capacity than this is none."""
@@ -130,7 +130,16 @@ class Feed:
         if own is not None and self._queue.has_lost_begun:
             self._sending.end(EndReason.AVATAR, now)
             return True
-        taken = self._take(own, now)
+        capacity_s = self._capacity_s(own, now)
+        if capacity_s < MIN_CAPACITY_S and own is not None and self._is_held_up(now):
+            self._fall_behind(now)
+            return True
+        if own is not None and self._is_full(own, capacity_s, now):
+            own.is_full = True
+            return True
+        taken = None
+        if capacity_s >= MIN_CAPACITY_S:
+            taken = self._queue.take(now, SPEECH.samples(1000 * capacity_s))
         if taken is None:
             self._queue.expire(now)
             return False
@@ -158,20 +167,25 @@ class Feed:
             return self._sending.awaits_own
         return own.ending is not None or self._sending.is_busy
 
-    def _take(self, own: OpenUtterance | None, now: float) -> Timed | None:
-        """The next event, if it may go now."""
+    def _capacity_s(self, own: OpenUtterance | None, now: float) -> float:
+        """Seconds of sound that may be taken from the queue now."""
         capacity_s = self._playback.capacity_s(now)
         if own is not None:
             capacity_s -= own.gathered_s
         elif not self._may_begin(capacity_s, now):
             self._wait_for_avatar(now)
-            return None
+            return 0.0
         self._missing_since = None
-        if capacity_s < MIN_CAPACITY_S:
-            if own is not None and self._loses and self._queue.is_held_up(now):
-                self._fall_behind(now)
-            return None
-        return self._queue.take(now, SPEECH.samples(1000 * capacity_s))
+        return capacity_s
+
+    def _is_held_up(self, now: float) -> bool:
+        return self._loses and self._queue.is_held_up(now)
+
+    def _is_full(self, own: OpenUtterance, capacity_s: float, now: float) -> bool:
+        """Whether playing will bring no capacity for the rest of a prebuffer, or of a chunk."""
+        if capacity_s >= MIN_CAPACITY_S or self._queue.empty or not own.gathered_s:
+            return False
+        return self._playback.capacity_at(MIN_CAPACITY_S + own.gathered_s, now) is None
 
     def _may_begin(self, capacity_s: float, now: float) -> bool:
         if self._behind and capacity_s > MIN_CAPACITY_S:

@@ -173,7 +173,7 @@ class Leaving:
         if self._deadline == math.inf:
             return until
         in_time = self._deadline - _FOR_STRAY_S
-        if self._cut_off or now + playback.backlog_s(now) > in_time:
+        if self._cut_off or playback.played_at(self._entered, now) > in_time:
             return -math.inf
         return min(until, in_time)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from micstream.delivery.send_queue import Policy
+Policy = Literal["drop", "queue", "latest"]
+"""What becomes of sound that waits too long: see `send_queue`."""
+States = Literal["on", "user", "agent", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class DeliveryOptions:
     """Whether late speech is lost where the avatar is too far behind; else it waits for it."""
     max_utterance_s: float = 30.0
     """Seconds of the longest utterance: one that is collected must have a place to wait in."""
-    states: Literal["on", "user", "agent", "off"] = "on"
+    states: States = "on"
     """Which states are told to the avatar: see `states`."""
 
     @property

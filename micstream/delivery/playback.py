@@ -54,6 +54,11 @@ class Playback:
         in_flight_s = self.estimate.in_flight_s(self.ledger.sent_s, now)
         return max(self.ledger.backlog(now), in_flight_s)
 
+    def played_at(self, since: float, now: float) -> float:
+        """Monotonic second at which all is played; what is in flight counts from `since`."""
+        in_flight_s = self.estimate.in_flight_s(self.ledger.sent_s, now)
+        return max(self.ledger.played_until, since + in_flight_s)
+
     def capacity_s(self, now: float) -> float:
         """Seconds of sound that may be sent now; 0 or less: none."""
         return min(self.max_backlog_s - self.backlog_s(now), self._way_s(now))

@@ -21,16 +21,13 @@ import math
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
 from micstream.audio.format import SPEECH
 from micstream.audio.levels import rms_db
+from micstream.delivery.options import Policy
 from micstream.events import DropCode
-from micstream.speech.events import End, Onset, SegmentEvent, Speech
-
-Policy = Literal["drop", "queue", "latest"]
-Timed = tuple[SegmentEvent, float]
-"""An event, and for an onset the monotonic second at which its first sample was captured."""
+from micstream.speech.events import End, Onset, SegmentEvent, Speech, Timed
 
 _PIECE: Final = SPEECH.samples(20)
 PAUSE: Final = SPEECH.samples(120)

@@ -86,6 +86,8 @@ class Sending:
         self._written_at = 0.0
         self._reading: int | None = None
         """The call whose answer says that the last segment has arrived."""
+        self._reading_s = 0.0
+        """Seconds of sound that had been sent before it."""
         self._read_at: float | None = None
         self._shut = False
         self._own_failure: DropCode | None = None
@@ -156,6 +158,7 @@ class Sending:
 
     def lost(self, now: float) -> None:
         """End it without its rest: nobody hears it any more."""
+        self._reading_s = 0.0
         if self._current is not None:
             self._current.lost = True
             self._fail(self._current)
@@ -221,7 +224,9 @@ class Sending:
         """Take the answer to the call that waits behind the last segment."""
         if call == self._reading:
             self._reading = None
-            self._read_at = now + READ_S if answer is not Answer.NONE else None
+            if answer is not Answer.NONE:
+                self._playback.estimate.arrived(self._reading_s)
+                self._read_at = now + READ_S
 
     def _ends(self, operation: _Operation, stream: int) -> bool:
         if self._under_way is not operation or stream != self._stream:
@@ -338,6 +343,7 @@ class Sending:
         ledger.closed(current.segment)
         if current.sent and self._playback.listening:
             self._reading = self._outbox.call(wire.ARRIVED, "", ARRIVED_S, now)
+            self._reading_s = ledger.sent_s
         if current.sent:
             ended = UtteranceEnded(
                 avatar=current.name,

@@ -55,6 +55,8 @@ class OpenUtterance:
         """In the write that is under way."""
         self.owes_sent = False
         """Its owner waits until what is due is written."""
+        self.is_full = False
+        """There is no capacity for more: what is gathered is due, were it ever so little."""
         self.sent = 0
         """Bytes written, in the avatar's format."""
         self._format = AudioFormat(options.avatar_rate)
@@ -106,11 +108,11 @@ class OpenUtterance:
             self.ending = EndReason.AVATAR
 
     def due(self) -> int:
-        """Bytes to be written now; at its end the rest, but for an interrupt."""
+        """Bytes to be written now; all, at its end or where there is no capacity for more."""
         waiting = len(self._waiting)
         if self.broken or self.ending is EndReason.INTERRUPT:
             return 0
-        if self.ending is not None:
+        if self.ending is not None or self.is_full:
             return waiting
         if self.sent == 0:
             return waiting if waiting >= max(self._prebuffer, 1) else 0
@@ -118,7 +120,7 @@ class OpenUtterance:
 
     def take_due(self) -> bytes:
         """What is due, from now on in the write under way."""
-        size = self.due()
+        size, self.is_full = self.due(), False
         self.pending, self._waiting = self._waiting[:size], self._waiting[size:]
         return self.pending
 

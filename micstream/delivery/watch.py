@@ -43,6 +43,8 @@ class Watch:
         """Whether the last call was not answered."""
         self._look_at: float | None = None
         """When it is called next; None while nothing is on its way."""
+        self._proof_at: float | None = None
+        """When it is proved silent, unless a report or an answer comes."""
         self._silent = False
 
     @property
@@ -52,14 +54,14 @@ class Watch:
 
     def reset(self) -> None:
         """Begin anew: the avatar is gone, or another listens."""
-        self._call, self._look_at = None, None
+        self._call = self._look_at = self._proof_at = None
         self._failed = self._silent = False
 
     def answered(self, call: int, answer: Answer, now: float) -> None:
         """Take the answer to a call."""
         if call != self._call:
             return
-        self._call, self._look_at = None, now + EVERY_S
+        self._call, self._look_at, self._proof_at = None, now + EVERY_S, None
         self._failed = answer is Answer.NONE
         if not self._failed:
             self._playback.estimate.answered(self._sent_s, now)
@@ -73,7 +75,11 @@ class Watch:
             return
         overdue = self._is_overdue(now)
         if self._call is not None:
-            self._silent = self._silent or (self._failed and overdue)
+            if not (self._failed and overdue):
+                self._proof_at = None
+            elif self._proof_at is None:
+                self._proof_at = now + EVERY_S
+            self._silent = self._proof_at is not None and now >= self._proof_at
             return
         if playback.estimate.all_arrived(playback.ledger.sent_s) and not overdue:
             self._failed, self._look_at = False, None
@@ -90,14 +96,15 @@ class Watch:
         """Monotonic second at which it is to be called, or is proved silent."""
         if not self._playback.listening:
             return None
-        overdue_at = self._playback.ledger.overdue_at(SEGMENTS, REPORT_S)
-        if overdue_at is not None:
-            overdue_at += GRAIN_S
         if self._call is not None:
-            return overdue_at if self._failed else None
-        if self._look_at is not None:
-            return self._look_at
-        return overdue_at
+            proof_at = self._proof_at if self._proof_at is not None else self._overdue_at
+            return proof_at if self._failed else None
+        return self._look_at if self._look_at is not None else self._overdue_at
+
+    @property
+    def _overdue_at(self) -> float | None:
+        at = self._playback.ledger.overdue_at(SEGMENTS, REPORT_S)
+        return at + GRAIN_S if at is not None else None
 
     def _is_overdue(self, now: float) -> bool:
         return self._playback.ledger.overdue(now, REPORT_S) >= SEGMENTS

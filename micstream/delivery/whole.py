@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from micstream.audio.format import SPEECH
-from micstream.delivery.send_queue import Timed
-from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech
+from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech, Timed
 
 MAX_S: Final = 660.0
 """More than the longest utterance the segmenter makes. A source that is longer as a whole is handed

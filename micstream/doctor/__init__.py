@@ -29,20 +29,20 @@ async def diagnose(settings: Settings, *, through: bool) -> AsyncIterator[Check]
     async for check in check_microphone(settings):
         yield check
     try:
-        url, _ = credentials(settings)
+        url, _ = credentials(settings.connection())
     except UsageError as error:
         yield failed("credentials", error, "LIVEKIT_URL with a key and secret, or a token")
         return
     how = "a token of kind agent" if settings.token else "a key and its secret"
     yield Check("credentials", "ok", f"an address and {how}")
-    for check in judge_way(settings, url):
+    for check in judge_way(settings.connection(), url):
         yield check
     reachable = await check_server(url)
     for check in reachable:
         yield check
     if any(check.state == "failed" for check in reachable):
         return
-    if settings.api_key and settings.api_secret:
+    if settings.connection().has_keys:
         for check in await check_room(settings):
             yield check
     else:

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from micstream.audio.format import SPEECH
+from micstream.audio.health import HUM_HINT, HUM_LEVEL_DB, HUM_OVER_DB
 from micstream.audio.levels import FLOOR_DB, rms_db
 from micstream.audio.meter import Meter, Reading
 from micstream.audio.resample import Resampler
-from micstream.audio.health import HUM_HINT, HUM_LEVEL_DB, HUM_OVER_DB
 from micstream.doctor.check import Check, failed
 from micstream.errors import AudioDeviceError
 from micstream.settings import Settings

@@ -14,7 +14,7 @@ from micstream.viewer.viewer import viewing
 async def check_room(settings: Settings) -> list[Check]:
     """Look into the room without being taken for the sender."""
     try:
-        async with viewing(settings, "micstream-doctor") as viewer:
+        async with viewing(settings.connection(), "micstream-doctor") as viewer:
             found = _judge_room(settings, viewer.room)
     except ConnectionFailed as error:
         return [failed("token", error, "a room that lets us in")]

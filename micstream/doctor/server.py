@@ -11,7 +11,7 @@ import aiohttp
 from micstream.doctor.check import Check, State
 from micstream.errors import ConnectionFailed
 from micstream.room import address
-from micstream.settings import Settings
+from micstream.settings.pieces import ConnectionSettings
 
 _HTTP_S: Final = 5.0
 _SKEW_WARN_S: Final = 5.0
@@ -19,13 +19,13 @@ _SKEW_FAIL_S: Final = 60.0
 """LiveKit accepts tokens whose start lies a minute in the future."""
 
 
-def judge_way(settings: Settings, url: str) -> list[Check]:
+def judge_way(connection: ConnectionSettings, url: str) -> list[Check]:
     """Check that the way to the server keeps our token to itself, and its key is its own."""
     expected = {"plain_ws": "wss://, or a network of our own", "dev_key": "a key of its own"}
     names = {"plain_ws": "encryption", "dev_key": "key"}
     checks = [
-        Check(names[doubt.code], "warning", doubt.message, expected[doubt.code], doubt.hint)
-        for doubt in address.doubts(settings)
+        Check(names[told.code], "warning", told.message, expected[told.code], told.hint)
+        for told in address.warnings(connection)
     ]
     if not any(check.name == "encryption" for check in checks):
         plain = address.is_plain(url)

@@ -99,7 +99,7 @@ def _messages(told: list[Event]) -> list[str]:
 
 async def _silent(settings: Settings, room: Room, avatars: list[str]) -> list[str]:
     """Which of the avatars publish a sound, and are not heard when they should speak."""
-    async with viewing(settings, "micstream-doctor") as viewer:
+    async with viewing(settings.connection(), "micstream-doctor") as viewer:
         heard = await asyncio.gather(*(_is_heard(viewer, room, avatar) for avatar in avatars))
     return [avatar for avatar, is_heard in zip(avatars, heard, strict=True) if not is_heard]
 

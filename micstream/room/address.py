@@ -1,4 +1,4 @@
-"""Whether the way to the server can be trusted: what an address and its key alone tell.
+"""Safety of the way to a server: what an address and its key alone tell.
 
 No name is looked up: where a name leads may change, and asking tells others of it.
 """
@@ -34,7 +34,7 @@ _DEV_SECRET: Final = "secret"  # noqa: S105 - livekit-server --dev, known to eve
 
 
 class Reach(Enum):
-    """How far an address leads."""
+    """Reach of an address: how far it leads."""
 
     SELF = auto()
     """This machine."""
@@ -45,7 +45,7 @@ class Reach(Enum):
 
 
 def reach(url: str) -> Reach:
-    """How far a server's address leads, by its host alone."""
+    """Reach of a server's address, by its host alone."""
     host = (urlsplit(url).hostname or "").removesuffix(".")
     try:
         address = ipaddress.ip_address(host)
@@ -73,7 +73,7 @@ def shown(url: str) -> str:
 
 
 def is_plain(url: str) -> bool:
-    """Whether what passes is readable to whoever is on the way: `ws://` or `http://`."""
+    """Tell whether what passes is readable to whoever is on the way: `ws://` or `http://`."""
     return urlsplit(url).scheme in ("ws", "http")
 
 

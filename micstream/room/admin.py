@@ -1,4 +1,4 @@
-"""What the server itself says of the avatar, and takes out of the room: for holders of its secret.
+"""Administration of the room: the server's list of avatars, and their removal. Needs the secret.
 
 Source: LiveKit's RoomService (livekit-api).
 """
@@ -42,15 +42,15 @@ class Standing:
     speaks_for: str | None
     """The identity to which it listens; None where it does not say."""
     tracks: tuple[str, ...]
-    """Those it publishes: audio, video."""
+    """Kinds of track that it publishes: audio, video."""
 
     @property
     def is_active(self) -> bool:
-        """Whether data reaches it."""
+        """It is active: data reaches it."""
         return self.state == "active"
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON's types."""
+        """Fields as JSON's types."""
         return {
             "identity": self.identity,
             "state": self.state,

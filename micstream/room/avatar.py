@@ -77,8 +77,7 @@ class Avatar:
         self._operation: tuple[int, asyncio.Task[None] | None] = (0, None)
         self._timer: asyncio.TimerHandle | None = None
         self._turning = False
-        self._stood: tuple[str | None, bool] = (None, False)
-        """Who stood for it after the last turn, and whether it listened."""
+        self._told: tuple[str | None, bool] = (None, False)
         self._claims: dict[int, Utterance] = {}
         self._taken = asyncio.Event()
         self._idle = asyncio.Event()
@@ -263,9 +262,9 @@ class Avatar:
                     self._act(action)
         finally:
             self._turning = False
-        stands = (self.identity, self.is_listening)
-        if stands != self._stood:
-            self._stood = stands
+        # Compared with what was told last: what was handed in has changed it already.
+        if self._told != (self.identity, self.is_listening):
+            self._told = (self.identity, self.is_listening)
             self._owner.link_changed()
         self._set_timer()
 

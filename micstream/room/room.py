@@ -92,7 +92,7 @@ class Room:
     @classmethod
     def of(cls, settings: Settings, bus: Emitter) -> Self:
         """Room that all of the settings describe."""
-        return cls(settings.connection(), settings.links(), delivery_options(settings), bus)
+        return cls(settings.connection(), settings.links(), settings.delivery(), bus)
 
     # ---- joining and leaving -------------------------------------------------------------------
 
@@ -355,23 +355,6 @@ class Room:
             people = presence.people_in(self._up)
             for warning in self._warnings.unwatched(people, presence.closes_after_s(self._up)):
                 self.emit(warning)
-
-
-def delivery_options(settings: Settings) -> DeliveryOptions:
-    """Options of the delivery to each avatar, as the settings have them."""
-    return DeliveryOptions(
-        avatar_rate=settings.avatar_rate,
-        prebuffer_ms=settings.lead_ms,
-        chunk_ms=settings.chunk_ms,
-        capacity_s=settings.max_backlog,
-        late=settings.late,
-        late_after_s=settings.late_after,
-        late_bound_s=settings.late_bound,
-        whole=settings.mode == "utterance",
-        live=settings.mode == "live",
-        max_utterance_s=settings.max_length_ms / 1000,
-        states=settings.avatar_state,
-    )
 
 
 def _now() -> float:

@@ -18,10 +18,11 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from micstream.audio.advice import Preset
-from micstream.errors import UsageError
+from micstream.delivery.options import DeliveryOptions, Policy, States
+from micstream.errors import UsageError, reason_of
 from micstream.settings import pieces
 from micstream.settings import table as knobs
-from micstream.settings.table import AvatarStates, FrameMs, Late, Mode, Talk
+from micstream.settings.table import FrameMs, Mode, Talk
 from micstream.speech.presets import TUNINGS, Tuning, Vad
 
 
@@ -39,7 +40,7 @@ def _also(name: str) -> Any:
 
 
 class Settings(BaseSettings):
-    """What `table` describes, validated. Secrets are masked wherever it is shown."""
+    """Settings as `table` describes them, validated. Secrets are masked wherever it is shown."""
 
     model_config = SettingsConfigDict(
         env_file=(".env", ".env.local"),
@@ -77,12 +78,12 @@ class Settings(BaseSettings):
     lead_ms: int = _knob("lead_ms")
     chunk_ms: int = _knob("chunk_ms")
     avatar_rate: int = _knob("avatar_rate")
-    late: Late = _knob("late")
+    late: Policy = _knob("late")
     late_after: float = _knob("late_after")
     late_bound: float = _knob("late_bound")
     max_backlog: float = _knob("max_backlog")
     route: int = _knob("route")
-    avatar_state: AvatarStates = _knob("avatar_state")
+    avatar_state: States = _knob("avatar_state")
     preset: Preset | None = _knob("preset")
     vad: Vad = _knob("vad")
     vad_on: float | None = _knob("vad_on")
@@ -197,6 +198,11 @@ class Settings(BaseSettings):
             raise ValueError("--max-backlog must be longer than --lead-ms")
         return self
 
+    @property
+    def voice(self) -> int:
+        """Older name of `route`."""
+        return self.route
+
     # ---- pieces: what the parts get --------------------------------------------------------
 
     def connection(self) -> pieces.ConnectionSettings:
@@ -214,6 +220,22 @@ class Settings(BaseSettings):
     def links(self) -> pieces.LinkSettings:
         """The avatars to speak through, and their readiness."""
         return pieces.LinkSettings(patterns=self.avatar, ready_timeout_s=self.ready_timeout)
+
+    def delivery(self) -> DeliveryOptions:
+        """Options of the delivery to each avatar."""
+        return DeliveryOptions(
+            avatar_rate=self.avatar_rate,
+            prebuffer_ms=self.lead_ms,
+            chunk_ms=self.chunk_ms,
+            capacity_s=self.max_backlog,
+            late=self.late,
+            late_after_s=self.late_after,
+            late_bound_s=self.late_bound,
+            whole=self.mode == "utterance",
+            live=self.mode == "live",
+            max_utterance_s=self.max_length_ms / 1000,
+            states=self.avatar_state,
+        )
 
     def start(self) -> pieces.StartSettings:
         """The avatar to ask its server for.
@@ -258,6 +280,10 @@ class Settings(BaseSettings):
         """Cleaning."""
         return pieces.SoundPathSettings(clean=self.clean, send_original=self.send_original)
 
+    def stage(self) -> pieces.StageSettings:
+        """The avatars that a page shows."""
+        return pieces.StageSettings(connection=self.connection(), patterns=self.avatar)
+
     def controls(self) -> pieces.ControlSettings:
         """Gate and route at the start."""
         return pieces.ControlSettings(manual=self.talk != "voice", route=self.route)
@@ -284,7 +310,7 @@ class Settings(BaseSettings):
 
     @property
     def tuning(self) -> Tuning:
-        """How utterances are found: the preset of the detector, and over it what was given."""
+        """Thresholds and segmenter: the preset of the detector, and over it what was given."""
         return self._tuned(self.preset or "room")
 
     def _tuned(self, name: Preset) -> Tuning:
@@ -297,7 +323,7 @@ class Settings(BaseSettings):
         return replace(preset, on=on, off=min(on, off), segmenter=segmenter, **own)
 
     def _given(self, *names: str) -> dict[str, int]:
-        """Those of the settings that are not left to the preset."""
+        """Settings that are not left to the preset, by name."""
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def __repr__(self) -> str:
@@ -343,7 +369,7 @@ def load(**flags: Any) -> Settings:
         ) from None
     except OSError as error:
         raise UsageError(
-            f"a settings file cannot be read: {(error.strerror or 'no reason given').lower()}",
+            f"a settings file cannot be read: {reason_of(error)}",
             hint="look at .env.local and .env, and at their permissions",
             code="bad_env",
         ) from None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSettings:
-    """Which LiveKit server, which room, as whom, and with what credentials."""
+    """Connection: which LiveKit server, which room, as whom, and with what credentials."""
 
     url: str | None
     """Address of the server; None where it is not set: see `room.address.server_url`."""
@@ -57,7 +57,7 @@ class ConnectionSettings:
 
 @dataclass(frozen=True, slots=True)
 class LinkSettings:
-    """Which avatars to speak through, and how they prove that they listen."""
+    """Avatar links: which avatars to speak through, and how they prove that they listen."""
 
     patterns: tuple[str, ...]
     """An identity, or a prefix ending in `*`, for each avatar; in the order of the routes."""
@@ -67,10 +67,10 @@ class LinkSettings:
 
 @dataclass(frozen=True, slots=True)
 class StartSettings:
-    """Which avatar its server is asked to bring in."""
+    """Start of an avatar: which one its server is asked to bring in."""
 
     connection: ConnectionSettings
-    """Where the avatar is to join, and for whom it speaks."""
+    """Room that the avatar is to join; it speaks for our identity there."""
     avatar_id: str | None
     license_key: SecretStr | None = field(repr=False)
     server: str
@@ -87,35 +87,35 @@ class SupervisorSettings:
     keep: bool
     """Start it again whenever it has left or fallen silent."""
     timeout_s: float | None
-    """How long one start may take, until the avatar has joined; None: not given."""
+    """Seconds that one start may take, until the avatar has joined; None: not given."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureSettings:
-    """Which microphone, and which of its channels."""
+    """Capture: which microphone, and which of its channels."""
 
     device: str | None
     """Name, part of a name, or index; None: the system's default."""
     channel: int
-    """From 1; 0 mixes them all."""
+    """Channel from 1; 0 mixes them all."""
 
 
 @dataclass(frozen=True, slots=True)
 class DetectionSettings:
-    """Which detector, and how its decisions become utterances."""
+    """Detection: which detector, and how its decisions become utterances."""
 
     vad: Vad
     tuning: Tuning
     """Thresholds and segmenter: the preset's, and over it what was given."""
     vad_mode: int
-    """How much webrtcvad must hear, 0 to 3."""
+    """Aggressiveness of webrtcvad, 0 to 3: how much it must hear."""
     frame_ms: FrameMs
     """Frame that webrtcvad judges."""
 
 
 @dataclass(frozen=True, slots=True)
 class SoundPathSettings:
-    """What is done to the sound between the source and the avatar."""
+    """Sound path: what is done to the sound between the source and the avatar."""
 
     clean: bool
     """High pass, noise suppression and automatic gain."""
@@ -124,10 +124,18 @@ class SoundPathSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StageSettings:
+    """Stage: which avatars a page shows, and in which room it finds them."""
+
+    connection: ConnectionSettings
+    patterns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ControlSettings:
-    """How the controls stand at the start."""
+    """Controls as they stand at the start."""
 
     manual: bool
     """The gate is closed until somebody opens it; else it is left to the detector."""
     route: int
-    """Which of several avatars speaks, from 1 by the order of their patterns; 0: all of them."""
+    """Route: which of several avatars speaks, from 1 in the order of their patterns; 0: all."""

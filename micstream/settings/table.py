@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
 from micstream.audio.advice import Preset
+from micstream.delivery.options import Policy, States
 from micstream.speech.presets import Vad
 
 Talk = Literal["voice", "manual", "push"]
 """`push` is an older name for `manual`."""
 Mode = Literal["live", "utterance"]
-Late = Literal["drop", "queue", "latest"]
-AvatarStates = Literal["on", "user", "agent", "off"]
 FrameMs = Literal[10, 20, 30]
 
 
@@ -256,7 +255,7 @@ KNOBS: Final = (
         "queue: kept, and sent in order. latest: the newest whole utterance is kept.",
         SENDING,
         "drop",
-        choices=get_args(Late),
+        choices=get_args(Policy),
     ),
     Knob("late_after", "Speech that waits longer is late.", SENDING, 2.0, float, 0.1, 60, unit="s"),
     Knob(
@@ -295,7 +294,7 @@ KNOBS: Final = (
         "own sound plays (agent: speaking, listening). on: both.",
         SENDING,
         "on",
-        choices=get_args(AvatarStates),
+        choices=get_args(States),
     ),
     Knob(
         "preset",

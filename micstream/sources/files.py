@@ -15,7 +15,7 @@ import soundfile
 
 from micstream.audio.format import AudioFormat
 from micstream.audio.levels import to_int16
-from micstream.errors import InputError
+from micstream.errors import InputError, reason_of
 from micstream.sources.source import Block
 
 Pace = Literal["realtime", "fast"]
@@ -110,7 +110,7 @@ def _opened(path: Path) -> _Stream:
         return _Stream(file_name(path))
     except OSError as error:
         raise InputError(
-            f"{path}: {(error.strerror or 'cannot be read').lower()}",
+            f"{path}: {reason_of(error)}",
             hint="check the name and its permissions",
             code="no_file",
         ) from None

@@ -67,12 +67,13 @@ class Reopening:
 
 
 def bridged(block: Block, format: AudioFormat, ended_at: float | None) -> Block:
-    """The first block after sound that ended at `ended_at`; what lies between counts as lost."""
+    """The first block after sound that ended at `ended_at`: what lies between, and no more, counts
+    as lost. None: there was no sound before."""
     if ended_at is None:
         return block
     away_s = block.ends_at - format.seconds(len(block.pcm)) - ended_at
-    if away_s <= block.lost_s:
-        return block
+    if away_s <= 0.0:
+        return block._replace(lost_s=0.0, lost_code="")
     return block._replace(lost_s=away_s, lost_code="device")
 
 

@@ -17,7 +17,7 @@ from micstream.errors import AudioDeviceError
 
 LossCode = Literal["", "slow", "overflow", "device"]
 """Why sound was lost: this program did not take it in time; it was lost before it reached us (how
-much is estimated); the device was away. Empty: nothing was lost."""
+much is estimated); the device was away, or another one was heard. Empty: nothing was lost."""
 
 
 class Block(NamedTuple):

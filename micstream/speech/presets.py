@@ -1,4 +1,4 @@
-"""What is set for each detector and place; found on labelled speech (bench/SEGMENTATION.md)."""
+"""Presets for each detector and place; found on labelled speech (bench/SEGMENTATION.md)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Vad = Literal["hybrid", "silero", "webrtc"]
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """How one detector's probabilities become utterances in one kind of place."""
+    """Tuning: how one detector's probabilities become utterances in one kind of place."""
 
     on: float
     """Probability from which a frame may begin an utterance ..."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-
 from typing import TextIO
 
 from rich.console import Console

@@ -19,7 +19,7 @@ from livekit import rtc
 from micstream.errors import AvatarUnavailable
 from micstream.events import Warned
 from micstream.room import presence
-from micstream.settings import Settings
+from micstream.settings.pieces import ConnectionSettings
 from micstream.viewer.viewer import Viewer, viewing
 
 
@@ -132,13 +132,13 @@ class Arrival:
 
 
 @asynccontextmanager
-async def arriving(settings: Settings, wanted: Wanted) -> AsyncIterator[Arrival]:
+async def arriving(connection: ConnectionSettings, wanted: Wanted) -> AsyncIterator[Arrival]:
     """A viewer in the room, subscribed to the sound of the avatar as soon as there is some.
 
     Raises:
         UsageError: the settings do not suffice.
         ConnectionFailed: the room cannot be joined.
     """
-    async with viewing(settings, "micstream") as viewer:
+    async with viewing(connection, "micstream") as viewer:
         viewer.subscribe(wanted.identity, sound=True)
         yield Arrival(viewer, wanted)

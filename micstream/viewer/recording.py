@@ -96,6 +96,10 @@ class SoundRecording:
         """Whether any sound, or silence, has come."""
         return bool(self._sizes)
 
+    def received_s(self, *, since: float = 0.0) -> float:
+        """Seconds of sound and silence that came since that unix second, as far as held."""
+        return float(np.array(self._sizes)[np.array(self._arrived) >= since].sum()) / RATE
+
     def loud_s(self, threshold: int = LOUD, *, since: float = 0.0) -> float:
         """Seconds that are not silence, block by block, of what came since that unix second."""
         sizes = np.array(self._sizes)

@@ -12,7 +12,7 @@ from livekit import rtc
 
 from micstream.errors import ConnectionFailed
 from micstream.room.connect import visit
-from micstream.settings import Settings
+from micstream.settings.pieces import ConnectionSettings
 from micstream.viewer.changes import Changes
 from micstream.viewer.feed import Feed
 from micstream.viewer.picture import PictureFeed, PictureFrame
@@ -72,6 +72,14 @@ class Viewer:
     def publishes_picture(self, identity: str) -> bool:
         """Whether it has published a picture, subscribed to or not."""
         return bool(self._publications(identity, _PICTURE))
+
+    def track(self, identity: str, *, picture: bool = False) -> rtc.Track | None:
+        """Its sound, or picture, as the SDK has it; None: not subscribed to.
+
+        For what only the SDK knows, such as the jitter buffer's statistics (`get_stats`).
+        """
+        tracks = self._tracks(identity, _PICTURE if picture else _SOUND)
+        return tracks[0] if tracks else None
 
     async def until(self, condition: Callable[[], T]) -> T:
         """Wait until `condition()` is true; it is looked at whenever the room has changed.
@@ -219,8 +227,8 @@ class Viewer:
 
 
 @asynccontextmanager
-async def viewing(settings: Settings, name: str) -> AsyncIterator[Viewer]:
-    """A viewer in the room of the settings, as `name` and a random end, until the context ends.
+async def viewing(connection: ConnectionSettings, name: str) -> AsyncIterator[Viewer]:
+    """A viewer in the connection's room, as `name` and a random end, until the context ends.
 
     Of kind standard: an agent may be taken for the sender. The room takes no notice of it, but the
     others see it: to a hidden participant's subscription an avatar does not show itself.
@@ -231,7 +239,7 @@ async def viewing(settings: Settings, name: str) -> AsyncIterator[Viewer]:
     """
     room = rtc.Room()
     viewer = Viewer(room)
-    await visit(room, settings, name)
+    await visit(room, connection, name)
     try:
         viewer.joined()
         yield viewer

@@ -88,9 +88,7 @@ def test_without_colours_where_none_are_wanted(
     "arguments", [["--help"], *([name, "--help"] for name in COMMANDS)], ids=" ".join
 )
 def test_nothing_heavy_is_loaded_for_it(arguments: list[str]) -> None:
-    heavy = ["aiohttp", "livekit", "numpy", "pydantic", "rich"]
-    if len(arguments) == 1:
-        heavy.append("asyncio")
+    heavy = ["aiohttp", "asyncio", "livekit", "numpy", "pydantic", "rich"]
     script = LOADED.format(arguments=arguments, heavy=heavy)
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT

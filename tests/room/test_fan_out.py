@@ -23,6 +23,7 @@ pytestmark = pytest.mark.room
 
 BOTH = ["avatar-a", "avatar-b"]
 SAID = samples(HELLO).tobytes()
+END = End(3_200, 3_200, 3_200, 3_200, True, EndReason.SILENCE)
 
 
 async def heard(avatar: WireAvatar, streams: int = 1) -> list[bytes]:
@@ -58,41 +59,42 @@ async def test_what_is_said_is_said_by_all(server: LocalServer, room_name: str) 
         assert ours.named("dropped", "warning") == []
 
 
-async def test_the_voice_is_with_one_and_then_the_other(
+async def test_the_route_leads_to_one_and_then_to_the_other(
     server: LocalServer, room_name: str
 ) -> None:
-    async with two(server, room_name, voice=2) as (a, b, ours):
+    async with two(server, room_name, route=2) as (a, b, ours):
         await ours.sender.speak(FileSource(HELLO, pace="fast"))
         assert (await heard(b), a.streams) == ([SAID], [])
-        ours.sender.give_voice(1)
+        ours.sender.route(1)
         await ours.sender.speak(FileSource(HELLO, pace="fast"))
         assert await heard(a) == [SAID]
-        ours.sender.give_voice(0)
+        ours.sender.route(0)
         await ours.sender.speak(FileSource(HELLO, pace="fast"))
         assert (await heard(a, 2), await heard(b, 2)) == ([SAID] * 2, [SAID] * 2)
-        had = [event.avatars for event in ours.named("voice")]
-        assert had == [("avatar-b",), ("avatar-a",), ("avatar-a", "avatar-b")]
+        for name in ("route", "voice"):
+            had = [event.avatars for event in ours.named(name)]
+            assert had == [("avatar-b",), ("avatar-a",), ("avatar-a", "avatar-b")]
         with pytest.raises(ValueError, match="avatars: 2; there is no 3"):
-            ours.sender.give_voice(3)
+            ours.sender.route(3)
 
 
-def test_a_voice_for_one_that_is_not_meant_is_refused() -> None:
-    with pytest.raises(UsageError, match="--voice 3: avatars: 2") as refused:
-        Sender(avatar=BOTH, voice=3)
+def test_a_route_to_one_that_is_not_meant_is_refused() -> None:
+    with pytest.raises(UsageError, match="--route 3: avatars: 2") as refused:
+        Sender(avatar=BOTH, route=3)
     assert "0 (all of them) to 2" in refused.value.hint
 
 
 async def test_whoever_got_the_onset_gets_all_of_the_utterance(
     server: LocalServer, room_name: str
 ) -> None:
-    """A source that cannot be cut where the voice changes goes on to its end."""
-    async with two(server, room_name, voice=1) as (a, b, ours):
-        cast = ours.sender._performance.cast
-        cast.put(Onset(0, 0, 0), 0.0)
-        cast.put(Speech(0, SAID[:6_400]), 0.0)
-        ours.sender.give_voice(2)
-        cast.put(Speech(3_200, SAID[6_400:12_800]), 0.0)
-        cast.put(End(6_400, 6_400, 6_400, 6_400, True, EndReason.SILENCE), 0.0)
+    """A source that cannot be cut where the route changes goes on to its end."""
+    async with two(server, room_name, route=1) as (a, b, ours):
+        fan_out = ours.sender._session._fan_out
+        fan_out.put(Onset(0, 0, 0), 0.0)
+        fan_out.put(Speech(0, SAID[:6_400]), 0.0)
+        ours.sender.route(2)
+        fan_out.put(Speech(3_200, SAID[6_400:12_800]), 0.0)
+        fan_out.put(End(6_400, 6_400, 6_400, 6_400, True, EndReason.SILENCE), 0.0)
         assert await heard(a) == [SAID[:12_800]]
         assert b.streams == []
 
@@ -121,11 +123,11 @@ async def test_one_that_hangs_holds_up_no_other(server: LocalServer, room_name: 
     async with two(server, room_name) as (a, b, ours):
         b.freeze()
         for _ in range(2):
-            cast = ours.sender._performance.cast
-            cast.put(Onset(0, 0, 0), 0.0)
-            cast.put(Speech(0, SAID), 0.0)
+            fan_out = ours.sender._session._fan_out
+            fan_out.put(Onset(0, 0, 0), 0.0)
+            fan_out.put(Speech(0, SAID), 0.0)
             end = len(SAID) // 2
-            cast.put(End(end, end, end, end, True, EndReason.SILENCE), 0.0)
+            fan_out.put(End(end, end, end, end, True, EndReason.SILENCE), 0.0)
         assert await heard(a, 2) == [SAID] * 2
         b.thaw()
 
@@ -135,30 +137,33 @@ async def test_nor_does_a_source_that_can_wait_wait_for_it(
 ) -> None:
     async with two(server, room_name) as (a, b, ours):
         b.freeze()
-        _, its = ours.sender._performance.room.roles
-        its.playback.transit.asked(time.monotonic() - 2)  # and nothing has been answered since
+        _, its = ours.sender._session.room.avatars
+        ours.sender._session._fan_out.put(Onset(0, 0, 0), 0.0)
+        ours.sender._session._fan_out.put(Speech(0, SAID[:6_400]), 0.0)
+        ours.sender._session._fan_out.put(END, 0.0)
+        await wait_until(lambda: its._delivery.is_stalled(time.monotonic()), 5, "no answer")
         speaking = asyncio.create_task(ours.sender.speak(FileSource(HELLO, pace="fast")))
-        await wait_until(lambda: a.streams and a.streams[0].closed, 7, "all of it, to the other")
-        assert a.streams[0].payload == SAID
+        await wait_until(lambda: len(a.streams) == 2 and a.streams[1].closed, 7, "all, to one")
+        assert a.streams[1].payload == SAID
         speaking.cancel()
         await asyncio.wait([speaking])
         b.thaw()
 
 
 async def test_an_interrupt_is_for_all(server: LocalServer, room_name: str) -> None:
-    async with two(server, room_name, voice=1, plays=False) as (a, b, ours):
+    async with two(server, room_name, route=1, plays=False) as (a, b, ours):
         before = a.clears, b.clears
         await ours.sender.interrupt()
         assert (a.clears, b.clears) == (before[0] + 1, before[1] + 1)
 
 
-async def test_nobody_plays_two_roles(server: LocalServer, room_name: str) -> None:
+async def test_nobody_stands_for_two_avatars(server: LocalServer, room_name: str) -> None:
     """Whom one `--avatar` names, no other takes; and where two fit one, each is taken once."""
     async with AsyncExitStack() as stack:
         ours = await stack.enter_async_context(
             voice(server, room_name, ready=False, avatar=["avatar-*", "avatar-b", "*"])
         )
-        roles = ours.sender._performance.room.roles
+        avatars = ours.sender._session.room.avatars
         for identity, taken in (
             ("avatar-b", [None, "avatar-b", None]),
             ("avatar-a", ["avatar-a", "avatar-b", None]),
@@ -166,7 +171,7 @@ async def test_nobody_plays_two_roles(server: LocalServer, room_name: str) -> No
         ):
             await stack.enter_async_context(wire_avatar(server, room_name, identity=identity))
             await ours.until("avatar_ready", count=sum(each is not None for each in taken))
-            assert [role.identity for role in roles] == taken
+            assert [avatar.identity for avatar in avatars] == taken
         await stays(lambda: len(ours.named("avatar_ready")) == 3, 0.3, "taken once")
 
 
@@ -192,7 +197,7 @@ async def test_each_is_told_what_the_performer_says_through_it(
     ):
         for avatar in (a, b):
             avatar.register("agent_state_changed")
-        async with voice(server, room_name, avatar=BOTH, voice=2) as ours:
+        async with voice(server, room_name, avatar=BOTH, route=2) as ours:
             await ours.sender.speak(FileSource(HELLO, pace="fast"))
             await wait_until(lambda: ("agent_state_changed", "speaking") in states(b), 5, "b")
             assert ("agent_state_changed", "speaking") not in states(a)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from micstream.audio.format import SPEECH, AudioFormat
 from micstream.audio.resample import Resampler
@@ -278,3 +281,70 @@ class TestOverflow:
         installed(monkeypatch, device)
         blocks = await taken(Microphone())
         assert [block.lost_code for block in blocks] == ["overflow"] * 2 + [""] * 3
+
+    async def test_nothing_is_counted_by_two(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Whatever the pace of both threads: what is delivered comes, or is told as lost."""
+        monkeypatch.setattr(microphone, "_QUEUED_BLOCKS", 2)
+        fast = [bytes(2 * 960)] * 4_000
+        installed(monkeypatch, FakeDevice("m", blocks=fast, unplugged=True))
+        seconds, lost = 0.0, 0
+        with pytest.raises(AudioDeviceError):
+            async for number, block in aenumerate(Microphone().blocks()):
+                seconds += len(block.pcm) / 96_000 + block.lost_s
+                lost += block.lost_code == "slow"
+                if number % 7 == 0:
+                    await asyncio.sleep(0.001)
+        assert seconds == pytest.approx(4_000 * 0.020)
+        assert lost
+
+
+async def aenumerate(blocks: AsyncIterator[Block]) -> AsyncIterator[tuple[int, Block]]:
+    number = 0
+    async for block in blocks:
+        yield number, block
+        number += 1
+
+
+@dataclass(frozen=True)
+class Call:
+    """One callback: what PortAudio lost before it, and how late it comes."""
+
+    lost_ms: int
+    late_ms: int
+
+
+CALLS = st.lists(
+    st.one_of(
+        st.builds(Call, st.just(0), st.integers(0, 900)),
+        st.builds(Call, st.integers(1, 5_000), st.just(0)),
+    ),
+    max_size=30,
+)
+
+
+class TestClock:
+    @settings(max_examples=300)
+    @given(CALLS, st.lists(st.booleans(), min_size=31, max_size=31))
+    def test_what_is_told_as_lost_is_what_is_missing(
+        self, calls: list[Call], taken: list[bool]
+    ) -> None:
+        """How much PortAudio lost is estimated by the clock, what we did not take is counted."""
+        at_ms = 0
+        losses = microphone._Losses(SPEECH)
+        not_taken, overflowed = 0, False
+        position_s = 0.0
+        for call, takes in zip([Call(0, 0), *calls], taken, strict=False):
+            at_ms += call.lost_ms + 32
+            overflowed |= bool(call.lost_ms)
+            if not takes and position_s:
+                not_taken += 512
+                continue
+            # An overflow that is told later than at its own callback comes with a late one.
+            late_ms = 0 if overflowed else call.late_ms
+            now = (at_ms + late_ms) / 1_000
+            part = microphone._Part(bytes(1_024), now, not_taken, overflowed)
+            block = losses.told(part, bytes(1_024))
+            position_s += block.lost_s + 0.032
+            assert position_s == pytest.approx(at_ms / 1_000)
+            assert (block.lost_code == "") == (not overflowed and not not_taken)
+            not_taken, overflowed = 0, False

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import NoReturn, Self
 
+from micstream.sources.source import Item
 from tests.support.outputs import NotedOutput
 
 
@@ -63,4 +64,29 @@ class FakeRoom:
     async def times_ready(self) -> AsyncIterator[None]:
         """Each `become_ready`."""
         while True:
-            yield await self._ready.get()
+            await self._ready.get()
+            yield
+
+
+class PushedSource:
+    """A live source whose items the test pushes."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Item | Exception] = asyncio.Queue()
+        self.closed = False
+
+    def push(self, *items: Item | Exception) -> None:
+        """These come next; an error is raised."""
+        for item in items:
+            self._queue.put_nowait(item)
+
+    async def items(self) -> AsyncGenerator[Item, None]:
+        """What is pushed."""
+        try:
+            while True:
+                item = await self._queue.get()
+                if isinstance(item, Exception):
+                    raise item
+                yield item
+        finally:
+            self.closed = True

@@ -11,7 +11,6 @@ from micstream.demo.server import LocalServer
 from micstream.events import Event
 from testbed.waiting import wait_until
 
-
 _KEPT = 100_000
 
 

@@ -13,7 +13,8 @@ from micstream.avatars.start import Progress, bring, order
 from micstream.demo.server import LocalServer
 from micstream.errors import AvatarUnavailable, ConnectionFailed
 from micstream.events import Event, Warned
-from micstream.settings import Settings, load
+from micstream.settings import load
+from micstream.settings.pieces import StartSettings
 from micstream.viewer import arrival
 from testbed.rooms import bystander, joined, wire_avatar
 from testbed.waiting import wait_until
@@ -23,7 +24,7 @@ from tests.support.avatar_servers import KEY, Avatars
 pytestmark = pytest.mark.room
 
 
-def settings(server: LocalServer, room: str, **more: Any) -> Settings:
+def settings(server: LocalServer, room: str, **more: Any) -> StartSettings:
     flags: dict[str, Any] = {
         "url": server.url,
         "api_key": server.api_key,
@@ -33,7 +34,7 @@ def settings(server: LocalServer, room: str, **more: Any) -> Settings:
         "avatar_id": "demo",
         "avatar_server": "http://127.0.0.1:1",
     }
-    return load(**flags | more)
+    return load(**flags | more).start()
 
 
 class Told:
@@ -43,7 +44,7 @@ class Told:
         self.steps: list[str] = []
         self.warnings: list[Warned] = []
 
-    def __call__(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         if isinstance(event, Warned):
             self.warnings.append(event)
         else:
@@ -52,20 +53,22 @@ class Told:
 
 
 async def arrives(
-    ours: Settings, told: Told, *, timeout: float = 15.0, picture_timeout: float = 5.0
+    ours: StartSettings, told: Told, *, timeout: float = 15.0, picture_timeout: float = 5.0
 ) -> None:
     wanted = order(ours)
-    async with arrival.arriving(ours, wanted) as avatar:
+    async with arrival.arriving(ours.connection, wanted) as avatar:
         await avatar.until_ready(
             Progress(wanted.identity, told),
             timeout=timeout,
             picture_timeout=picture_timeout,
-            on_warning=told,
+            on_warning=told.emit,
         )
 
 
 @asynccontextmanager
-async def arriving(ours: Settings, told: Told, **how: float) -> AsyncIterator[asyncio.Task[None]]:
+async def arriving(
+    ours: StartSettings, told: Told, **how: float
+) -> AsyncIterator[asyncio.Task[None]]:
     task = asyncio.create_task(arrives(ours, told, **how))
     try:
         yield task
@@ -82,19 +85,19 @@ async def test_from_the_question_to_the_picture(
     told = Told()
     wanted = order(ours)
     progress = Progress(wanted.identity, told)
-    async with arrival.arriving(ours, wanted) as avatar:
-        await bring(ours, progress, within=90, on_trouble=told)
-        await avatar.until_ready(progress, timeout=15, picture_timeout=5, on_warning=told)
+    async with arrival.arriving(ours.connection, wanted) as avatar:
+        await bring(ours, progress, told, timeout_s=90)
+        await avatar.until_ready(progress, timeout=15, picture_timeout=5, on_warning=told.emit)
     assert told.steps == ["asked", "accepted", "joined", "active", "picture", "ready"]
     assert told.warnings == []
-    await bring(ours, progress, on_trouble=told)
+    await bring(ours, progress, told)
     assert told.steps[6:] == ["present"], "it is not asked for twice"
     async with bystander(server, room_name, avatar="avatar-demo") as viewer:
         await wait_until(lambda: viewer.listening and viewer.shows_picture, 10, "both")
         assert viewer.strays == []
     with pytest.raises(AvatarUnavailable) as caught:
         other = settings(server, room_name, identity="somebody", **avatars.flags)
-        await bring(other, progress, on_trouble=told)
+        await bring(other, progress, told)
     assert caught.value.code == "avatar_bound"
     assert f"listens to {SENDER!r}, not to 'somebody'" in caught.value.message
     assert "avatar stop" in caught.value.hint
@@ -156,10 +159,10 @@ async def test_without_a_room_it_is_not_asked_for(room_name: str) -> None:
         license_key=KEY,
         avatar_id="demo",
         room=room_name,
-    )
+    ).start()
     told = Told()
     with pytest.raises(ConnectionFailed) as caught:
-        await bring(ours, Progress("avatar-demo", told), on_trouble=told)
+        await bring(ours, Progress("avatar-demo", told), told)
     assert caught.value.code == "server_unreachable"
     with pytest.raises(ConnectionFailed):
         await arrives(ours, told)

@@ -47,6 +47,7 @@ def test_what_is_loud_and_what_silent_is_told_block_by_block(levels: list[int]) 
     assert recording.loud_s(since=1000 + len(levels) / 200) == pytest.approx(
         sum(loud[(len(levels) + 1) // 2 :]) / 100
     )
+    assert recording.received_s(since=1000 + 0.01) == pytest.approx(max(0, len(levels) - 1) / 100)
     assert recording.is_receiving == bool(levels)
 
 

@@ -12,7 +12,8 @@ from livekit import api, rtc
 
 from micstream.demo.server import LocalServer
 from micstream.errors import ConnectionFailed, UsageError
-from micstream.settings import Settings, load
+from micstream.settings import load
+from micstream.settings.pieces import ConnectionSettings
 from micstream.viewer.viewer import viewing
 from testbed.pictured import FPS, number_of, pictured
 from testbed.rooms import joined
@@ -24,8 +25,9 @@ AVATAR = "avatar-test"
 SIZE = (768, 432)
 
 
-def settings(server: LocalServer, room: str) -> Settings:
-    return load(url=server.url, api_key=server.api_key, api_secret=server.api_secret, room=room)
+def settings(server: LocalServer, room: str) -> ConnectionSettings:
+    ours = load(url=server.url, api_key=server.api_key, api_secret=server.api_secret, room=room)
+    return ours.connection()
 
 
 def readers() -> list[str]:
@@ -157,8 +159,8 @@ async def test_it_is_seen_as_a_viewer_and_leaves_nothing_behind(
 async def test_without_a_room_it_says_why(room_name: str) -> None:
     nowhere = load(url="ws://127.0.0.1:1", api_key="key", api_secret="s" * 40, room=room_name)
     with pytest.raises(ConnectionFailed):
-        async with viewing(nowhere, "viewer"):
+        async with viewing(nowhere.connection(), "viewer"):
             pass
     with pytest.raises(UsageError):
-        async with viewing(load(url="ws://127.0.0.1:1"), "viewer"):
+        async with viewing(load(url="ws://127.0.0.1:1").connection(), "viewer"):
             pass
