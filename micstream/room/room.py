@@ -99,6 +99,7 @@ class Room:
     async def __aenter__(self) -> Self:
         await self._tasks.start()
         try:
+            self.down()  # what is said before we have joined waits
             await self._connector.start()
             while self._up is None:
                 self._failure.check()
