@@ -53,7 +53,7 @@ class Subscription:
 
     @property
     def is_closed(self) -> bool:
-        """Whether nothing more comes; what waits can still be taken."""
+        """Closed: nothing more comes; what waits can still be taken."""
         return self._closed
 
     def close(self) -> None:

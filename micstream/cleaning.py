@@ -21,14 +21,14 @@ from micstream.errors import MicstreamError
 
 _FRAME: Final = SPEECH.samples(10)
 _DELAY: Final = SPEECH.samples(6)
-"""Of the noise suppression; the other parts have none."""
+"""Delay of the noise suppression; the other parts have none."""
 
 
 class Cleaner:
     """Cleans one stream of 16 kHz mono 16-bit PCM; what it hands out stands where it stood.
 
     The same bytes give the same result however they are divided. Up to 16 ms are held back. Each
-    stream needs its own: noise floor and gain are learned from what was heard.
+    stream needs its own: noise floor and gain are learned from what went in.
 
     Raises:
         MicstreamError: the module failed; nothing is handed out from then on.
@@ -63,7 +63,7 @@ class Cleaner:
             raise _failed(error) from None
 
     def push(self, pcm: bytes) -> bytes:
-        """What `pcm` completes: as many bytes as went in before, less those held back."""
+        """Clean sound that `pcm` completes: as many bytes as went in before, less those held back."""
         self._taken += len(pcm)
         return self._clean(pcm)
 
@@ -76,11 +76,11 @@ class Cleaner:
         return tail
 
     def silence_rest(self) -> None:
-        """What is held back becomes zeros, where it stands."""
+        """Silence what is held back, where it stands."""
         self._silent = self._taken
 
-    def heard(self, position: int) -> int:
-        """How many samples had to go in before the first `position` came out."""
+    def input_for(self, position: int) -> int:
+        """Samples that had to go in before the first `position` came out."""
         frames = -(-(position + self._delay) // _FRAME)
         return min(frames * _FRAME, self._taken // SAMPLE_WIDTH)
 

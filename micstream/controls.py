@@ -38,7 +38,7 @@ _STATES: Final[dict[Gate, Literal["open", "closed", "detector"]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """What a control can ask for."""
+    """Verb that a control can ask for, and what it takes."""
 
     name: str
     takes: Literal["switch", "number", "nothing"]
@@ -83,7 +83,7 @@ class Controls:
 
     @property
     def gate(self) -> Gate:
-        """Who decides what is sent."""
+        """Gate as it stands: open, closed, or by the detector."""
         return Gate.CLOSED if self._muted else self._by_hand
 
     @property
@@ -93,7 +93,7 @@ class Controls:
 
     @property
     def muted(self) -> bool:
-        """Whether `mute` keeps the gate closed."""
+        """Muted: the gate is closed until `mute` is off, or another verb opens it."""
         return self._muted
 
     # ---- the verbs -----------------------------------------------------------------------------

@@ -53,7 +53,7 @@ class Event:
 
 
 class Emitter(Protocol):
-    """Where events go: the bus."""
+    """Emitter of events: the bus, for whoever has something to tell."""
 
     def emit(self, event: Event) -> None:
         """Tell everybody of it; never waits."""
@@ -75,7 +75,7 @@ class AvatarLinkEvent(Event):
     identity: str
 
     def as_dict(self) -> dict[str, Any]:
-        """As `Event.as_dict`, and under the name by which all events tell their avatar."""
+        """JSON's types, as `Event.as_dict`; `avatar` too, by which all events tell their avatar."""
         return {**super().as_dict(), "avatar": self.identity}
 
 
@@ -246,7 +246,7 @@ class Backlog(AvatarEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class Gate(Event):
-    """Who decides what is sent, from now on; told when it changes, and at the start."""
+    """The gate of what is sent has changed; told at the start of listening too."""
 
     EVENT = "gate"
     state: Literal["open", "closed", "detector"]
@@ -258,7 +258,7 @@ class Gate(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Interrupted(Event):
-    """What was being said was cut off by hand, and the avatars were told to drop the rest."""
+    """An interrupt by hand: what is being said is cut off, the avatars drop what they hold."""
 
     EVENT = "interrupted"
     by: str = ""

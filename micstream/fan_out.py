@@ -18,12 +18,12 @@ class Output(Protocol):
 
     @property
     def pattern(self) -> str:
-        """As `--avatar` names it."""
+        """Pattern by which `--avatar` names it."""
         ...
 
     @property
     def is_listening(self) -> bool:
-        """Whether the next word is heard."""
+        """Listening: the next word is heard."""
         ...
 
     def put(self, event: SegmentEvent, captured_at: float, *, ages: bool = True) -> None:
@@ -88,7 +88,7 @@ class FanOut:
         self._number = number
 
     def would_change(self, number: int) -> bool:
-        """Whether that leads elsewhere than now; raises as `route`."""
+        """Compare with the route: True where that leads elsewhere. Raises as `route`."""
         return self._chosen(number) != self._route
 
     def _chosen(self, number: int) -> tuple[Output, ...]:

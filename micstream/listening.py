@@ -18,7 +18,6 @@ from micstream.settings.pieces import CaptureSettings, DetectionSettings, SoundP
 from micstream.sound_path import SoundPath, make_path
 from micstream.sources.health import HealthReporter
 from micstream.sources.source import Block, LiveSource, Lost, Opened, Source
-from micstream.speech.cutter import Cutter
 from micstream.speech.detectors import make_cutter
 from micstream.speech.events import EndReason, Timed
 from micstream.taps import Listener
@@ -36,7 +35,7 @@ class SoundSettings:
     path: SoundPathSettings
 
     def tuned(self, calibrated: Preset | None) -> DetectionSettings:
-        """How utterances are found with a device's preset; None: as the settings say."""
+        """Detection with a device's calibrated preset; None: as the settings say."""
         return self.detection if calibrated is None else self.calibrated[calibrated]
 
 
@@ -57,7 +56,6 @@ class Listening:
         self._health = HealthReporter(bus.emit)
         self.capturing = asyncio.Event()
         """Set with the first block."""
-        self._cutter: Cutter | None = None
         self._path: SoundPath | None = None
         self._held = False
 
@@ -69,7 +67,6 @@ class Listening:
             UsageError: the detector's package is not installed.
         """
         self._controls.tell_gate()
-        self._cutter = make_cutter(self._settings.detection)  # a mistake is told at once
         with ExitStack() as governed:
             try:
                 async with aclosing(live.items()) as items:
@@ -114,9 +111,9 @@ class Listening:
                 preset=preset,
             )
         )
-        if preset is not None or self._cutter is None:
-            self._cutter = make_cutter(self._settings.tuned(preset))
-        path = make_path(self._cutter, self._settings.path, (self._health, self._tap))
+        # Not before: a detector that is loaded meanwhile would hold up the opening.
+        cutter = make_cutter(self._settings.tuned(preset))
+        path = make_path(cutter, self._settings.path, (self._health, self._tap))
         if self._held:
             path.hold()
         self._path = path

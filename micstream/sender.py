@@ -63,7 +63,7 @@ class Sender:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the next word is heard."""
+        """Ready: the next word is heard, by every avatar."""
         return self._session.room.is_ready
 
     @property
@@ -150,13 +150,13 @@ class Sender:
         self._session.controls.route(number, by=_BY)
 
     def give_voice(self, number: int) -> None:
-        """As `route`, by its older name."""
+        """Route, by its older name."""
         self.route(number)
 
     # ---- events --------------------------------------------------------------------------------
 
     def events(self) -> AsyncIterator[Event]:
-        """What happens from now on; ends after `Bye`. The newest are lost to a slow reader.
+        """Events from now on; they end after `Bye`. The newest are lost to a slow reader.
 
         How many, a warning of the code `events_lost` says.
         """

@@ -128,8 +128,8 @@ class Session:
         if not self._hurry.is_set():
             self._deadline = asyncio.get_running_loop().time() + HURRY_S
             self._hurry.set()
-        if self._life is not None and not self._joined.is_set():
-            self._life.cancel()
+            if self._life is not None and not self._joined.is_set():
+                self._life.cancel()
 
     async def wait_failed(self) -> None:
         """Wait until the session cannot go on, and raise why; return where it is left.
@@ -263,7 +263,10 @@ class Session:
         listening = Listening(self._fan_out, self.controls, self.bus, self._sound, self.taps)
         async with self._turns.live(listening):
             self._listening = listening
-            await run_guarded(listening.run(live), self._tell_ready_once(listening.capturing))
+            try:
+                await run_guarded(listening.run(live), self._tell_ready_once(listening.capturing))
+            finally:
+                self._listening = None
 
 
 def open_session(settings: Settings, bus: Bus) -> Session:
@@ -273,7 +276,7 @@ def open_session(settings: Settings, bus: Bus) -> Session:
         UsageError: the settings do not suffice for it.
     """
     taps = Taps()
-    room = Room.of(settings, bus)
+    room = Room.of(settings, bus, taps)
     fan_out = FanOut(room.avatars)
     controls = Controls(fan_out, bus, settings.controls())
     sound = SoundSettings(

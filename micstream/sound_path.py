@@ -1,4 +1,4 @@
-"""One performer's sound on its way to the fan-out: all that happens to it on this machine.
+"""Sound path: one performer's sound on its way to the fan-out, all that happens to it here.
 
 source --block--> [resampler] --> [cleaner] --> [cutter] --event, dated--> fan-out
                               \\--> listeners (microphone health, taps)
@@ -22,7 +22,7 @@ from micstream.taps import Captured, Listener
 
 
 class PathOptions(Protocol):
-    """What is done to the sound on its way: `SoundPathSettings`, or alike."""
+    """Options of a sound path: `SoundPathSettings`, or alike."""
 
     @property
     def clean(self) -> bool:
@@ -77,13 +77,13 @@ class SoundPath:
         self._holds = 0
         self._timeline = Timeline()
         self._source: Source | None = None
-        self._used = False  # cutter and cleaner have heard an opening before
+        self._used = False  # cutter and cleaner have had an opening before
         self._resampler: Resampler | None = None
         self._rest()
 
     def _rest(self) -> None:
         self._bytes = 0  # of the source: counted before resampler and cleaner, which hold some back
-        self._heard = 0  # samples at 16 kHz
+        self._captured = 0  # samples at 16 kHz
         self._shift = 0  # of the open utterance: places lie so much behind the cutter's samples
         self._original = b""  # what the cleaner holds back, as it was
         self._begun = False
@@ -115,7 +115,7 @@ class SoundPath:
         """
         ended = self.finish(EndReason.MUTE)
         if self._used:
-            self._timeline.begin(self._heard)
+            self._timeline.begin(self._captured)
             self._cutter.reset()
             if self._cleaner is not None:
                 self._cleaner.reset()
@@ -207,8 +207,8 @@ class SoundPath:
     # ---- within ----------------------------------------------------------------------------
 
     def _tell(self, source: Source, pcm: bytes) -> None:
-        start = self._heard
-        self._heard = end = start + len(pcm) // SAMPLE_WIDTH
+        start = self._captured
+        self._captured = end = start + len(pcm) // SAMPLE_WIDTH
         listening = [listener for listener in self._listeners if listener.active]
         if not listening or start == end:
             return
@@ -229,7 +229,7 @@ class SoundPath:
         """The events on the timeline, onsets with the moment they were captured.
 
         An utterance has no gaps: what is lost within it moves what comes after it. What the cleaner
-        held back at a decision had been heard by then, and counts as heard.
+        held back at a decision had come in by then, and counts.
         """
         for event in happened:
             at = 0.0
@@ -244,7 +244,7 @@ class SoundPath:
         if isinstance(event, Speech):
             return replace(event, start=event.start + shift) if shift else event
         if cleaner is not None:
-            event = replace(event, decided=cleaner.heard(event.decided))
+            event = replace(event, decided=cleaner.input_for(event.decided))
         if not shift:
             return event
         decided = event.decided + shift

@@ -103,12 +103,12 @@ class State:
 
     @property
     def several(self) -> bool:
-        """Whether several avatars are spoken through."""
+        """Several avatars are spoken through."""
         return self.route is not None
 
     @property
     def speaking(self) -> bool:
-        """Whether an utterance is being sent."""
+        """An utterance is being sent."""
         return any(avatar.utterance is not None for avatar in self.avatars)
 
     @property
@@ -370,5 +370,5 @@ def _written(text: str) -> int:
 
 
 def _ms(seconds: float) -> float:
-    """As a record has it: so many milliseconds."""
+    """Seconds as a record has them: rounded to milliseconds."""
     return round(seconds, 3)

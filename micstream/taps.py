@@ -24,7 +24,7 @@ class Captured:
     source: str
     """The source's name."""
     channel: int
-    """Of the source, from 1; 0: all mixed."""
+    """Channel of the source, from 1; 0: all mixed."""
     start: int
     """Sample index on the source's timeline. It jumps where sound was lost, and only there."""
     at: float
@@ -40,7 +40,7 @@ class Captured:
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """Duration."""
         return SPEECH.seconds(len(self.pcm))
 
 
@@ -59,7 +59,7 @@ class Sent:
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """Duration."""
         return len(self.pcm) / (SAMPLE_WIDTH * self.rate)
 
 
@@ -77,7 +77,7 @@ class Listener(Protocol):
 
 
 class Tap:
-    """One consumer's copies, to be read with `async for`; a context manager, or `close` it.
+    """Copies for one consumer, to be read with `async for`; a context manager, or `close` it.
 
     The iteration ends when the tap is closed and what it still holds was read.
     """
@@ -129,7 +129,7 @@ class Tap:
 
 
 class Taps:
-    """Where sound can be tapped. Who captures calls `captured`, who sends calls `sent`."""
+    """Hub where sound can be tapped. Who captures calls `captured`, who sends calls `sent`."""
 
     def __init__(self) -> None:
         self._capture: list[Tap] = []

@@ -121,7 +121,7 @@ def test_any_division_gives_the_same_and_as_much_as_went_in(
         taken += len(block)
         out += cleaner.push(block)
         assert taken - 2 * 256 < len(out) <= taken, "more than 16 ms are held back"
-        assert cleaner.heard(len(out) // 2) <= taken // 2
+        assert cleaner.input_for(len(out) // 2) <= taken // 2
     assert out + cleaner.finish() == whole
 
 
@@ -139,13 +139,13 @@ def test_what_was_held_back_can_be_silenced(length: int, more: int) -> None:
 
 @given(position=st.integers(0, 3_000))
 @settings(max_examples=30, deadline=None)
-def test_heard_is_what_had_to_go_in(position: int) -> None:
+def test_the_input_for_an_output_is_what_had_to_go_in(position: int) -> None:
     cleaner = Cleaner()
     out = 0
     for taken in range(160, 6_400, 160):
         out += len(cleaner.push(bytes(320))) // 2
         if out >= position:
-            assert cleaner.heard(position) == (taken if out - position < 160 else taken - 160)
+            assert cleaner.input_for(position) == (taken if out - position < 160 else taken - 160)
             return
 
 

@@ -24,7 +24,7 @@ _ZEROS: Final = 5 * SPEECH.rate
 _PIECES_A_SECOND: Final = SPEECH.rate // PIECE
 _CLIPPED_WINDOW: Final = 10 * _PIECES_A_SECOND
 _CLIPPED_MAX: Final = 5
-"""One knock against the microphone is fewer."""
+"""Clipped pieces: one knock against the microphone is fewer."""
 _JUDGED_EVERY: Final = _PIECES_A_SECOND
 _SPEECH_MIN: Final = 3 * _PIECES_A_SECOND
 """A cough is no speech to judge by."""
@@ -36,12 +36,12 @@ _HUM_AFTER: Final = 5 * _PIECES_A_SECOND
 HUM_OVER_DB: Final = 20.0
 _HUM_GONE_DB: Final = 14.0
 HUM_LEVEL_DB: Final = -65.0
-"""Less is not heard beside speech at -20."""
+"""Lowest level told of: less is not heard beside speech at -20."""
 HUM_HINT: Final = "look at cables, power supplies and dimmers; use a balanced line"
 
 
 class Trouble(Enum):
-    """What is told."""
+    """Trouble with a microphone, as it is told."""
 
     ZEROS = "zeros"
     BACK = "back"
@@ -57,7 +57,7 @@ class MicrophoneHealth:
     def __init__(self) -> None:
         self.meter = Meter()
         self.hum: Hum | None = None
-        """What HUM was told for."""
+        """Hum that HUM was told for."""
         self.speech_db: float | None = None
         """RMS of the speech in the last utterances, in dBFS; None before three seconds of it."""
         self._floor_db: float | None = None
@@ -66,7 +66,7 @@ class MicrophoneHealth:
         self._judged = 0
 
     def push(self, pcm: bytes, *, speaking: bool) -> list[Trouble]:
-        """What begins with this sound. `speaking`: whether an utterance is open."""
+        """Troubles that begin with this sound. `speaking`: whether an utterance is open."""
         size = BATCH * SAMPLE_WIDTH  # so that each of the meter's steps is judged
         parts = (pcm[start : start + size] for start in range(0, len(pcm), size))
         return [trouble for part in parts for trouble in self._step(part, speaking)]
@@ -119,7 +119,7 @@ class MicrophoneHealth:
         return [trouble] if turned and trouble in self._open else []
 
     def _turns(self, trouble: Trouble, begins: bool, over: bool) -> bool:
-        """Whether the trouble begins or ends here."""
+        """True where the trouble begins or ends here."""
         if trouble in self._open:
             if over:
                 self._open.discard(trouble)

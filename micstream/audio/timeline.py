@@ -1,4 +1,4 @@
-"""One timeline for all sound of a capture, whatever was lost or reopened between. Pure.
+"""Timeline of all sound of a capture, whatever was lost or reopened between. Pure.
 
 A place on it is a sample index at 16 kHz. Sound that was lost has its places too: what follows lies
 as much later. Another opening of the device (or another device) goes on where the last one ended.

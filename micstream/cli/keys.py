@@ -30,7 +30,7 @@ class Keys:
 
     @classmethod
     def help(cls, avatars: int) -> str:
-        """What there is to press, with so many avatars."""
+        """Help: what there is to press, with so many avatars."""
         if avatars == 1:
             return cls.HELP
         return f"{cls.HELP}\n      1 to {min(avatars, 9)}: that avatar speaks   0: all of them"
@@ -52,7 +52,7 @@ class Keys:
                     tasks.create_task(self.press(await self._pressed.get()))
 
     async def press(self, key: str) -> None:
-        """What a key does."""
+        """Carry out what a key means."""
         key = key.lower()
         if key == QUIT:
             self._stop.set()

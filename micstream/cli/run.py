@@ -48,7 +48,7 @@ def run(work: Work, flags: Flags, output: Output, *, live: bool = False) -> None
 async def run_session(
     work: Work, settings: Settings, output: Output, *, live: bool = False
 ) -> None:
-    """As `run`, inside a running loop."""
+    """Run inside a loop that runs already: see `run`."""
     quiet_libraries(verbose=output.verbose)
     bus, stop = Bus(), asyncio.Event()
     async with showing(bus, make_view(output), stop):

@@ -18,7 +18,7 @@ abandoned, and answers that come after `timeout_s`, may be said or not: they cha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from micstream.events import Event
@@ -54,6 +54,8 @@ class Write:
 
     stream: int
     pcm: bytes
+    utterance: str = field(default="", compare=False)
+    """Id of the utterance it belongs to, for whoever taps the sound."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -320,7 +320,7 @@ class Sending:
             # It may be reported before the write returns.
             ledger.sending(current.segment, now)
             self._begin(_Operation.WRITING, self._rest_until)
-            self._outbox.put(Write(self._stream, current.take_due()))
+            self._outbox.put(Write(self._stream, current.take_due(), current.id))
 
     def _begin(self, operation: _Operation, bound: float) -> None:
         self._under_way, self._bound = operation, bound

@@ -33,6 +33,7 @@ from micstream.room.streams import Streams
 from micstream.room.tasks import Tasks
 from micstream.room.utterance import Utterance
 from micstream.speech.events import SegmentEvent
+from micstream.taps import Taps
 
 
 class Owner(Protocol):
@@ -41,6 +42,11 @@ class Owner(Protocol):
     @property
     def adopted(self) -> rtc.Room | None:
         """Room of the SDK that is ours, where it can be reached."""
+        ...
+
+    @property
+    def taps(self) -> Taps:
+        """Where sent sound can be tapped."""
         ...
 
     def emit(self, event: Event) -> None:
@@ -79,8 +85,10 @@ class Avatar:
         self._streams = Streams(tasks)
         self._operation: tuple[int, asyncio.Task[None] | None] = (0, None)
         self._timer: asyncio.TimerHandle | None = None
+        self._rate = options.avatar_rate
         self._turning = False
-        self._told: tuple[str | None, bool] = (None, False)
+        self._stood: tuple[str | None, bool] = (None, False)
+        """Who stood for it after the last turn, and whether it listened."""
         self._claims = Claims(self._delivery, self)
         self._taken = asyncio.Event()
         self._idle = asyncio.Event()
@@ -230,9 +238,10 @@ class Avatar:
                     self._act(action)
         finally:
             self._turning = False
-        # Compared with what was told last: what was handed in has changed it already.
-        if self._told != (self.identity, self.is_listening):
-            self._told = (self.identity, self.is_listening)
+        # Compared with what stood before: what was handed in has changed it already.
+        stands = (self.identity, self.is_listening)
+        if stands != self._stood:
+            self._stood = stands
             self._owner.link_changed()
         self._set_timer()
 
@@ -281,6 +290,8 @@ class Avatar:
                 self._operate(stream, self._open(stream, rate), self._delivery.opened)
             case delivering.Write(stream, pcm):
                 self._operate(stream, self._streams.write(stream, pcm), self._delivery.wrote)
+                name = self.identity or self.pattern
+                self._owner.taps.sent(name, action.utterance, self._rate, pcm, _now())
             case delivering.Close(stream):
                 self._operate(stream, self._streams.close(stream), self._delivery.closed)
             case delivering.Abandon(stream):

@@ -32,6 +32,7 @@ from micstream.room.utterance import Utterance
 from micstream.room.watch import AvatarWatch
 from micstream.settings import Settings
 from micstream.settings.pieces import ConnectionSettings, LinkSettings
+from micstream.taps import Taps
 
 LEAVE_S: Final = 2.0
 """How long leaving may take where nobody has said when to be gone."""
@@ -61,7 +62,10 @@ class Room:
         links: LinkSettings,
         delivery: DeliveryOptions,
         bus: Emitter,
+        taps: Taps | None = None,
     ) -> None:
+        self.taps = taps or Taps()
+        """Where the sound that is sent can be tapped."""
         self._patterns = links.patterns
         self._bus = bus
         self._changes = Changes()
@@ -90,9 +94,9 @@ class Room:
         """One for each pattern, in their order."""
 
     @classmethod
-    def of(cls, settings: Settings, bus: Emitter) -> Self:
+    def of(cls, settings: Settings, bus: Emitter, taps: Taps | None = None) -> Self:
         """Room that all of the settings describe."""
-        return cls(settings.connection(), settings.links(), settings.delivery(), bus)
+        return cls(settings.connection(), settings.links(), settings.delivery(), bus, taps)
 
     # ---- joining and leaving -------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ _HINT = "expected a sound file: WAV, FLAC, MP3 or OGG"
 
 
 class FileSource:
-    """One file, block by block, as fast as it would be spoken or as fast as it is taken.
+    """Source of one file, block by block, as fast as it would be spoken or as fast as it is taken.
 
     Raises:
         InputError: at once, where the file is missing, holds no sound or is not understood.
@@ -36,7 +36,7 @@ class FileSource:
     def __init__(self, path: Path, *, pace: Pace = "realtime") -> None:
         self.name = path.name
         self.warning = ""
-        """What is wrong with the file and does not keep it from being played."""
+        """Warning about the file, which is played all the same; empty: none."""
         self._path = path
         self._pace = pace
         with _opened(path) as file:

@@ -25,7 +25,7 @@ from micstream.sources.source import Block, LossCode
 
 _BLOCK_MS: Final = 32
 """In step with the default detector's frames: shorter ones only wake the program more often."""
-_MOST_CHANNELS: Final = 64
+_MAX_CHANNELS: Final = 64
 """ALSA's plugins claim hundreds."""
 _QUEUED_BLOCKS: Final = 10_000 // _BLOCK_MS
 """Ten seconds: more than any stall the loop survives."""
@@ -37,10 +37,14 @@ _CLOSE_S: Final = 0.1
 """Longest wait for it to be closed: with the sound server at a standstill it takes for ever."""
 _STALLED_S: Final = 0.1
 """More, in case it was we who stood still: then its next callback comes at once."""
+_GAP_S: Final = 0.1
+"""Shortest gap that is told. Less may be the scheduler's doing; the clock follows it within 16 s."""
+_LATE_BLOCKS: Final = 1_000 // _BLOCK_MS
+"""Callbacks that all have to be late before sound is missing: a second of them."""
 
 
 class _Part(NamedTuple):
-    """What the callback hands over."""
+    """Block as the callback hands it over."""
 
     data: bytes
     ends_at: float
@@ -183,24 +187,42 @@ class _Capture:
 class _Losses:
     """Tells with each block what was lost before it.
 
-    What PortAudio lost it does not count: that is as much as the block comes later than was due.
+    What PortAudio lost it does not count, and what was lost before it (by a sound server under
+    load) it does not even know: that is as much as the blocks come later than was due. A single one
+    may be late by itself; all of a second are not.
     """
 
     def __init__(self, format: AudioFormat) -> None:
         self._format = format
         self._clock = CaptureClock()
         self._position_s = 0.0
+        self._late_s: deque[float] = deque(maxlen=_LATE_BLOCKS)
 
     def told(self, part: _Part, pcm: bytes) -> Block:
+        """The block, with what was lost before it."""
         not_taken_s = part.not_taken / self._format.rate
-        ends_s = self._position_s + not_taken_s + self._format.seconds(len(pcm))
-        missing_s = self._clock.behind_s(ends_s, part.ends_at) if part.overflowed else 0.0
-        self._position_s = ends_s + missing_s
+        due_s = self._position_s + not_taken_s + self._format.seconds(len(pcm))
+        late_s = self._clock.behind_s(due_s, part.ends_at)
+        missing_s, code = self._missing(late_s, overflowed=part.overflowed)
+        if part.not_taken and missing_s < not_taken_s:
+            code = "slow"
+        self._position_s = due_s + missing_s
         self._clock.observe(self._position_s, part.ends_at)
-        code: LossCode = "slow" if part.not_taken else ""
-        if part.overflowed and missing_s >= not_taken_s:
-            code = "overflow"
         return Block(pcm, part.ends_at, not_taken_s + missing_s, code)
+
+    def _missing(self, late_s: float, *, overflowed: bool) -> tuple[float, LossCode]:
+        if overflowed:
+            self._late_s.clear()
+            return late_s, "overflow"
+        if late_s < _GAP_S:  # as nearly always
+            self._late_s.clear()
+            return 0.0, ""
+        self._late_s.append(late_s)
+        if len(self._late_s) < _LATE_BLOCKS:
+            return 0.0, ""
+        missing_s = min(self._late_s)
+        self._late_s.clear()
+        return missing_s, "gap"
 
 
 class MicrophoneOpener:
@@ -227,16 +249,16 @@ class MicrophoneOpener:
         return microphone
 
 
-def _choose_format(device: portaudio.InputDevice, least: int) -> tuple[AudioFormat, str]:
+def _choose_format(device: portaudio.InputDevice, min_channels: int) -> tuple[AudioFormat, str]:
     """16 kHz mono where the device does it, else its own rate, all channels needed, int16 first."""
-    if least > device.channels:
+    if min_channels > device.channels:
         raise AudioDeviceError(
-            f"{device.name!r} has {device.channels} channels, --channel says {least}",
+            f"{device.name!r} has {device.channels} channels, --channel says {min_channels}",
             hint="0 mixes them all",
             code="no_channel",
         )
-    needed = (max(1, least), max(least, min(2, device.channels)), device.channels)
-    counts = [count for count in needed if count <= _MOST_CHANNELS]
+    needed = (max(1, min_channels), max(min_channels, min(2, device.channels)), device.channels)
+    counts = [count for count in needed if count <= _MAX_CHANNELS]
     for rate in (SPEECH.rate, device.default_rate, 48_000, 44_100):
         for dtype in ("int16", "float32"):
             for channels in counts:

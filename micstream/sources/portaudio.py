@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from queue import SimpleQueue
 from types import ModuleType
 from typing import Any, Final, TypeVar
@@ -40,7 +41,7 @@ def load() -> ModuleType:
 
 
 class _AudioThread:
-    """One daemon thread in which all work with PortAudio is done, in the order in which it came."""
+    """Daemon thread in which all work with PortAudio is done, in the order in which it came."""
 
     def __init__(self) -> None:
         self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
@@ -69,14 +70,14 @@ async def run_in_audio_thread(
     """Run `work` in the audio thread, after what was begun before; nobody waits for it at exit.
 
     PortAudio stands still as long as the sound server does; the loop must not. `undo` is given the
-    result where whoever waited for it was cancelled, or the loop has closed.
+    result, in that thread, where whoever waited for it was cancelled or the loop has closed.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
     def succeeded(result: T) -> None:
         if done.cancelled():
-            undo(result)
+            _THREAD.submit(partial(_undone, undo, result))
         else:
             done.set_result(result)
 
@@ -94,11 +95,15 @@ async def run_in_audio_thread(
         try:
             loop.call_soon_threadsafe(succeeded, result)
         except RuntimeError:
-            with contextlib.suppress(Exception):  # nobody is left to hear of it
-                undo(result)
+            _undone(undo, result)
 
     _THREAD.submit(job)
     return await done
+
+
+def _undone(undo: Callable[[T], object], result: T) -> None:
+    with contextlib.suppress(Exception):  # nobody is left to be told
+        undo(result)
 
 
 _open_streams: Final[list[Any]] = []
@@ -194,7 +199,7 @@ def supported_rates(device: InputDevice) -> list[int]:
 
 
 def accepts(device: InputDevice, rate: int, channels: int, dtype: str) -> bool:
-    """Whether the device can be opened like this."""
+    """Check that the device can be opened like this."""
     sounddevice = load()
     try:
         sounddevice.check_input_settings(device.index, channels, dtype, samplerate=rate)

@@ -1,4 +1,4 @@
-"""One device for several sound paths: captured once, each path picks a channel of its own."""
+"""Shared capture: one device for several sound paths, each with a channel of its own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Shared:
         self._picks: list[Picked] = []
 
     def pick(self, channel: int) -> Picked:
-        """One channel, from 1 (0: all mixed), as a live source of its own; before `run`."""
+        """Pick one channel, from 1 (0: all mixed), as a live source of its own; before `run`."""
         picked = Picked(channel, self._capacity_s)
         self._picks.append(picked)
         return picked
@@ -76,14 +76,14 @@ class Picked:
         match item:
             case Block():
                 self._push(item)
-            case Opened(source, again, heard):
+            case Opened(source, again, current):
                 if self._channel > source.format.channels:
                     self.close(_no_channel(source, self._channel))
                     return
                 self._source = _Channel(source.name, source.format, self._channel)
-                self._hold(Opened(self._source, again=again, heard=heard))
-            case Lost(_, error, heard) if self._source is not None:
-                self._hold(Lost(self._source, error, heard))
+                self._hold(Opened(self._source, again=again, current=current))
+            case Lost(_, error, current) if self._source is not None:
+                self._hold(Lost(self._source, error, current))
             case Left() if self._source is not None:
                 self._hold(Left(self._source))
 
@@ -93,7 +93,7 @@ class Picked:
         self._arrived.set()
 
     async def items(self) -> AsyncGenerator[Item, None]:
-        """What comes of the shared source, until it is no longer run.
+        """Items of the shared source, until it is no longer run.
 
         Raises:
             AudioDeviceError: it cannot be opened the first time, or has no such channel.

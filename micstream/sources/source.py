@@ -1,4 +1,4 @@
-"""What every source is to the rest.
+"""Sources, as the rest of the program sees them.
 
 A `Source` is an open thing that yields blocks: a file, standard input, a device. A `LiveSource` has
 no end of its own: it is opened again whenever it is lost, and says so between its blocks.
@@ -15,9 +15,10 @@ from typing import Literal, NamedTuple, Protocol
 from micstream.audio.format import AudioFormat
 from micstream.errors import AudioDeviceError
 
-LossCode = Literal["", "slow", "overflow", "device"]
-"""Why sound was lost: this program did not take it in time; it was lost before it reached us (how
-much is estimated); the device was away, or another one was heard. Empty: nothing was lost."""
+LossCode = Literal["", "slow", "overflow", "gap", "device"]
+"""Why sound was lost: this program did not take it in time; PortAudio lost it; somebody before it
+did, and nobody said so; the device was away, or another one was current. How much PortAudio or
+others lost is estimated by the clock. Empty: nothing was lost."""
 
 
 class Block(NamedTuple):
@@ -45,7 +46,7 @@ class Source(Protocol):
 
     @property
     def format(self) -> AudioFormat:
-        """What `Block.pcm` is made of."""
+        """Format of `Block.pcm`."""
         ...
 
     @property
@@ -76,9 +77,9 @@ class Opened:
 
     source: Source
     again: bool = False
-    """It had been lost."""
-    heard: bool = True
-    """False: another source of a switch is heard just now; its blocks do not come."""
+    """True: it had been lost."""
+    current: bool = True
+    """False: another source of a switch is the current one; the blocks of this one do not come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +88,13 @@ class Lost:
 
     source: Source
     error: AudioDeviceError
-    heard: bool = True
-    """False: another source of a switch is heard just now."""
+    current: bool = True
+    """False: another source of a switch is the current one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Another source is heard from here on; its `Opened` is the next item, once it is there."""
+    """Another source of a switch is current from here on; its `Opened` comes once it is there."""
 
     source: Source
 

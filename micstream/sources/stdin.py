@@ -22,7 +22,7 @@ _EMPTY_HINT: Final = (
 
 
 class StdinSource:
-    """What comes in on a file descriptor, handed on as it comes; the writer waits for us.
+    """Source of what comes in on a file descriptor, as it comes; the writer waits for us.
 
     Open it with `open`: whether it is a WAV is known only from its first bytes.
     """
@@ -81,7 +81,7 @@ class StdinSource:
         return cls(reader, header, header.format)
 
     async def blocks(self) -> AsyncIterator[Block]:
-        """What has come, as 16-bit PCM; ends with the input, or with the WAV's data."""
+        """Blocks as they come, as 16-bit PCM; ends with the input, or with the WAV's data."""
         frame = self._header.frame_bytes if self._header else self.format.frame_bytes
         left = self._header.data_bytes if self._header else None
         rest, read = b"", 0
@@ -117,14 +117,14 @@ class _Reader:
     def __init__(self, descriptor: int) -> None:
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[bytes] = asyncio.Queue()
-        self._room = threading.Semaphore(_QUEUED_READS)
+        self._capacity = threading.Semaphore(_QUEUED_READS)
         self._unread = b""
         self._ended = False
         threading.Thread(target=self._run, args=(descriptor,), name="stdin", daemon=True).start()
 
     def _run(self, descriptor: int) -> None:
         while True:
-            self._room.acquire()
+            self._capacity.acquire()
             try:
                 data = os.read(descriptor, _READ_BYTES)
             except OSError:
@@ -149,5 +149,5 @@ class _Reader:
             return b""
         data = await self._queue.get()
         self._ended = not data
-        self._room.release()
+        self._capacity.release()
         return data

@@ -1,4 +1,4 @@
-"""Switch: several live sources, of which one is heard at a time."""
+"""Switch: several live sources, of which one is current: only its blocks come."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from micstream.sources.source import Block, Item, Left, LiveSource, Lost, Opened
 
 
 class Switch:
-    """A live source made of several: all are kept open, one is heard.
+    """A live source made of several: all are kept open, one is current.
 
-    Of those that are not heard only `Opened` and `Lost` come, marked so (`heard=False`). At a
+    Of the others only `Opened` and `Lost` come, marked so (`current=False`). At a
     switch comes `Left` for the one and `Opened` for the other, before its first block.
     """
 
@@ -23,17 +23,17 @@ class Switch:
         # One item waits at a time: what is not taken in time the sources themselves count as lost.
         self._inbox: asyncio.Queue[tuple[int, Item | Exception] | None] = asyncio.Queue(1)
         self._open: dict[int, Source] = {}
-        self._heard: Source | None = None  # whose blocks come now
+        self._told: Source | None = None  # was told as open, and not as lost or left
         self._ended_at: float | None = None
-        self._first = False  # its next block is the first since it is heard
+        self._first = False  # its next block is the first since it was told
 
     @property
     def current(self) -> int:
-        """Index of the source that is heard."""
+        """Index of the current source."""
         return self._current
 
     def switch(self, index: int) -> None:
-        """Hear another source from now on; the same one: nothing happens.
+        """Make another source current from now on; the same one: nothing happens.
 
         Raises:
             ValueError: there are not so many.
@@ -49,7 +49,7 @@ class Switch:
             raise ValueError(f"no source {index}; there are {len(self._sources)}, from 0")
 
     async def items(self) -> AsyncGenerator[Item, None]:
-        """What comes of the source that is heard, until the generator is closed.
+        """Items of the current source, until the generator is closed.
 
         Raises:
             AudioDeviceError: one of them cannot be opened the first time.
@@ -84,12 +84,12 @@ class Switch:
             await items.aclose()
 
     def _changed(self) -> list[Item]:
-        """What a switch makes of it."""
+        """Items that tell of a switch, if there was one."""
         wanted = self._open.get(self._current)
-        if self._heard is wanted or (self._heard is None and wanted is None):
+        if self._told is wanted or (self._told is None and wanted is None):
             return []
-        left: list[Item] = [] if self._heard is None else [Left(self._heard)]
-        self._heard, self._first = wanted, True
+        left: list[Item] = [] if self._told is None else [Left(self._told)]
+        self._told, self._first = wanted, True
         return [*left, Opened(wanted)] if wanted is not None else left
 
     def _taken(self, index: int, item: Item) -> list[Item]:
@@ -98,17 +98,17 @@ class Switch:
             case Opened(source, again):
                 self._open[index] = source
                 if current:
-                    self._heard, self._first = source, True
-                return [Opened(source, again=again, heard=current)]
+                    self._told, self._first = source, True
+                return [Opened(source, again=again, current=current)]
             case Lost(source, error):
                 self._open.pop(index, None)
                 if current:
-                    self._heard = None
-                return [Lost(source, error, heard=current)]
-            case Block() if current and self._heard is not None:
+                    self._told = None
+                return [Lost(source, error, current=current)]
+            case Block() if current and self._told is not None:
                 block = item
                 if self._first:
-                    block = bridged(item, self._heard.format, self._ended_at)
+                    block = bridged(item, self._told.format, self._ended_at)
                     self._first = False
                 self._ended_at = item.ends_at
                 return [block]

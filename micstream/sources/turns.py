@@ -11,7 +11,7 @@ from micstream.errors import UsageError
 
 
 class Holdable(Protocol):
-    """What is heard without an end, and can give way for a while: a microphone's sound path."""
+    """Live source that can give way for a while: a microphone's sound path."""
 
     def hold(self) -> object:
         """Let nothing through from now on; it goes on capturing."""

@@ -16,14 +16,14 @@ from micstream.speech.trace import HISTORY, began
 
 
 class Gate(Enum):
-    """What is let through, and who decides that."""
+    """Gate between sound and utterances: what is let through, and who decides that."""
 
     DETECTOR = "detector"
-    """What the detector takes for speech."""
+    """Lets through what the detector takes for speech."""
     OPEN = "open"
-    """All: a person talks by hand."""
+    """Lets all through: a person talks by hand."""
     CLOSED = "closed"
-    """Nothing: muted, or nobody talks by hand just now."""
+    """Lets nothing through: muted, or nobody talks by hand just now."""
 
 
 class Cutter:
@@ -70,12 +70,12 @@ class Cutter:
 
     @property
     def speaking(self) -> bool:
-        """Whether an utterance is open."""
+        """True while an utterance is open."""
         return self._segmenter.speaking
 
     @property
     def gate(self) -> Gate:
-        """What is let through."""
+        """Gate as it is set."""
         return self._gate
 
     def push(self, block: bytes, judged: bytes | None = None) -> Iterator[SegmentEvent]:

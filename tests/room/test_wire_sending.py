@@ -298,7 +298,7 @@ async def test_sources_are_spoken_one_after_the_other(server: LocalServer, room_
 async def test_nothing_else_is_spoken_while_the_microphone_is_listened_to(
     server: LocalServer, room_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def nobody_speaks(_: Listening, live: object) -> None:
+    async def nobody_speaks(*_: object) -> None:
         await asyncio.Event().wait()
 
     monkeypatch.setattr(Listening, "run", nobody_speaks)

@@ -274,9 +274,7 @@ class TestOverflow:
         assert last.lost_s == pytest.approx(308 * 0.020)
         assert last.lost_code == "slow"
 
-    async def test_what_portaudio_lost_is_told_with_the_next_block(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_what_portaudio_lost_is_counted(self, monkeypatch: pytest.MonkeyPatch) -> None:
         device = FakeDevice("m", blocks=[bytes(1_920)] * 5, overflowed=2, unplugged=True)
         installed(monkeypatch, device)
         blocks = await taken(Microphone())
@@ -348,3 +346,30 @@ class TestClock:
             assert position_s == pytest.approx(at_ms / 1_000)
             assert (block.lost_code == "") == (not overflowed and not not_taken)
             not_taken, overflowed = 0, False
+
+    @settings(max_examples=100)
+    @given(st.integers(110, 5_000), st.lists(st.integers(0, 60), min_size=80, max_size=80))
+    def test_a_gap_that_nobody_told_of_is_found_within_a_second(
+        self, missing_ms: int, late_ms: list[int]
+    ) -> None:
+        losses = microphone._Losses(SPEECH)
+        position_s = 0.0
+        found: list[int] = []
+        for number, late in enumerate([0] * 20 + late_ms):
+            at_ms = 32 * (number + 1) + (missing_ms if number >= 30 else 0)
+            now = (at_ms + late) / 1_000
+            block = losses.told(microphone._Part(bytes(1_024), now, 0, False), bytes(1_024))
+            position_s += block.lost_s + 0.032
+            if block.lost_code:
+                assert block.lost_code == "gap"
+                found.append(number)
+        assert found == [30 + 1_000 // 32 - 1]
+        assert 0 <= position_s - at_ms / 1_000 <= 0.060
+
+    def test_callbacks_that_are_late_now_and_then_are_no_loss(self) -> None:
+        losses = microphone._Losses(SPEECH)
+        for number in range(400):
+            late = 0.9 if number % 29 else 0.0
+            now = 0.032 * (number + 1) + late
+            block = losses.told(microphone._Part(bytes(1_024), now, 0, False), bytes(1_024))
+            assert block.lost_s == 0.0

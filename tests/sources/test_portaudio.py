@@ -158,17 +158,21 @@ def test_the_double_takes_what_the_real_one_takes() -> None:
 
 async def test_a_standstill_is_not_waited_for_by_the_loop() -> None:
     go = threading.Event()
-    undone: list[bool] = []
-    working = asyncio.create_task(
-        portaudio.run_in_audio_thread(lambda: go.wait(5), undo=undone.append)
-    )
-    next_one = asyncio.create_task(portaudio.run_in_audio_thread(lambda: "after it"))
+    undone: list[tuple[bool, str]] = []
+
+    def undo(result: bool) -> None:
+        undone.append((result, threading.current_thread().name))
+
+    run = portaudio.run_in_audio_thread
+    working = asyncio.create_task(run(lambda: go.wait(5), undo=undo))
+    next_one = asyncio.create_task(run(lambda: "after it"))
     await asyncio.sleep(0)
     working.cancel()
     assert not next_one.done()
     go.set()
     assert await next_one == "after it"
-    assert undone == [True], "what nobody waited for is undone"
+    await run(lambda: None)
+    assert undone == [(True, "portaudio")], "what nobody waited for is undone, and not by the loop"
 
 
 async def test_what_goes_wrong_in_the_audio_thread_is_told_to_whoever_waits() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
 
 import pytest
@@ -11,8 +12,11 @@ from hypothesis import strategies as st
 
 from micstream.audio.format import SPEECH
 from micstream.errors import AudioDeviceError
+from micstream.sound_path import SoundPath
 from micstream.sources.source import Block, Item, Left, Lost, Opened
 from micstream.sources.switch import Switch
+from micstream.speech.events import End, EndReason, Onset, SegmentEvent
+from micstream.speech.whole import Whole
 from tests.support.sources import GONE, Pushed, Silent
 
 A, B = Silent(name="a"), Silent(name="b")
@@ -28,10 +32,10 @@ def block(ends_at: float, since: float | None = None) -> Block:
 def told(item: Item) -> str:
     """The item in a word: a block by its time."""
     match item:
-        case Opened(source, again, heard):
-            return f"opened {NAMES[id(source)]}{' again' * again}{' unheard' * (not heard)}"
-        case Lost(source, _, heard):
-            return f"lost {NAMES[id(source)]}{' unheard' * (not heard)}"
+        case Opened(source, again, current):
+            return f"opened {NAMES[id(source)]}{' again' * again}{' aside' * (not current)}"
+        case Lost(source, _, current):
+            return f"lost {NAMES[id(source)]}{' aside' * (not current)}"
         case Left(source):
             return f"left {NAMES[id(source)]}"
         case Block():
@@ -45,12 +49,14 @@ class Listening:
         self.sources = Pushed(), Pushed()
         self.switch = Switch(self.sources)
         self.words: list[str] = []
+        self.names: list[str] = []
+        self.take: Callable[[Item], None] = lambda item: self.words.append(told(item))
 
     async def run(self) -> None:
         """Until cancelled, or until it fails."""
         async with aclosing(self.switch.items()) as items:
             async for item in items:
-                self.words.append(told(item))
+                self.take(item)
 
 
 async def settled() -> None:
@@ -79,7 +85,7 @@ async def test_one_is_heard_and_the_other_ready_to_be() -> None:
         a.push(block(1.7))
         await settled()
         task.cancel()
-    assert sorted(listening.words[:3]) == ["1", "opened a", "opened b unheard"]
+    assert sorted(listening.words[:3]) == ["1", "opened a", "opened b aside"]
     assert listening.words[3:] == [
         *("left a", "opened b", "1.5 after 0.49"),
         *("left b", "opened a", "1.7 after 0.19"),
@@ -120,7 +126,7 @@ async def test_one_that_is_away_is_switched_to_all_the_same_and_heard_when_it_is
         await settled()
         task.cancel()
     assert listening.words[:3] == ["left a", "opened b again", "2 after 0.99"]
-    assert sorted(listening.words[3:]) == ["lost a unheard", "lost b", "opened a again unheard"]
+    assert sorted(listening.words[3:]) == ["lost a aside", "lost b", "opened a again aside"]
 
 
 async def test_one_that_cannot_be_opened_fails_it() -> None:
@@ -151,12 +157,14 @@ ACTS = st.lists(
 @given(ACTS)
 def test_blocks_are_those_of_the_one_that_is_open_and_never_of_two(acts: list[str | int]) -> None:
     """Whatever comes, and whenever it is switched: opened, its blocks, then lost or left."""
-    words = asyncio.run(acted(acts))
+    listening = Listening()
+    asyncio.run(acted(acts, listening))
+    words = listening.words
     heard: str | None = None
     now = 0.0
     for word in words:
         what, _, rest = word.partition(" ")
-        if "unheard" in word:
+        if "aside" in word:
             assert heard is None or not rest.startswith(heard)
         elif what == "opened":
             assert heard is None, "opened before the other was left"
@@ -175,9 +183,8 @@ def test_blocks_are_those_of_the_one_that_is_open_and_never_of_two(acts: list[st
             now = float(what)
 
 
-async def acted(acts: list[str | int]) -> list[str]:
-    """What comes of it. A block of a's ends at an even hundredth, one of b's at an odd one."""
-    listening = Listening()
+async def acted(acts: list[str | int], listening: Listening) -> None:
+    """Do all of it. A block of a's ends at an even hundredth, one of b's at an odd one."""
     sources = {"a": A, "b": B}
     is_open: set[str] = set()
     ended_at: dict[str, float] = {}
@@ -204,4 +211,41 @@ async def acted(acts: list[str | int]) -> list[str]:
                     listening.sources["ab".index(act[-1])].push(Lost(sources[act[-1]], GONE))
         await settled()
         task.cancel()
-    return listening.words
+
+
+@settings(max_examples=100)
+@given(ACTS)
+def test_an_utterance_is_of_one_source_and_ends_before_the_next_one_begins(
+    acts: list[str | int],
+) -> None:
+    """A sound path fed by a switch, as a session does it."""
+
+    async def run() -> None:
+        path = SoundPath(Whole())
+        spoken: list[tuple[str, SegmentEvent]] = []
+        listening = Listening()
+
+        def take(item: Item) -> None:
+            match item:
+                case Opened(source, current=True):
+                    spoken.extend((source.name, event) for event, _ in path.open(source))
+                    listening.names.append(source.name)
+                case Block():
+                    name = listening.names[-1]
+                    spoken.extend((name, event) for event, _ in path.push(item))
+                case Left(source) | Lost(source, current=True):
+                    reason = EndReason.MUTE if isinstance(item, Left) else EndReason.DEVICE
+                    spoken.extend((source.name, event) for event, _ in path.finish(reason))
+
+        listening.take = take
+        await acted(acts, listening)
+        at, speaker = -1, ""
+        for name, event in spoken:
+            if isinstance(event, Onset):
+                assert event.start > at
+                at, speaker = event.start, name
+            assert name == speaker
+            if isinstance(event, End):
+                at = event.end - 1
+
+    asyncio.run(run())
