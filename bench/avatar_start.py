@@ -109,7 +109,7 @@ def _print(figures: Figures) -> None:
     ]
     show(
         "Until an avatar is seen",
-        ("from the start to the first picture", "median s", "most s"),
+        ("from the start to the first picture", "median s", "max s"),
         rows,
     )
 

@@ -5,7 +5,18 @@ Everything else here runs the command line, or is a participant of the room.
 
 from __future__ import annotations
 
-from micstream.pipeline import make_cutter, make_path
+from micstream.sound_path import make_path
+from micstream.speech.detectors import make_cutter
 from micstream.room.token import mint_avatar
+from micstream.settings import Settings
+from micstream.sound_path import SoundPath
+from micstream.sources.source import Source
 
-__all__ = ["make_cutter", "make_path", "mint_avatar"]
+__all__ = ["make_cutter", "mint_avatar", "open_path"]
+
+
+def open_path(source: Source, settings: Settings) -> SoundPath:
+    """Sound path that cuts as the settings say, with a source open."""
+    path = make_path(make_cutter(settings.detection()), settings.sound_path())
+    path.open(source)
+    return path

@@ -121,7 +121,7 @@ def _print(figures: Figures) -> None:
     rows = [(name, f"{cost[name]:.3f}", *(f"{end:.3f}" for end in spread[name])) for name in cost]
     found = f"micstream found {figures['utterances']} utterances, auditok {figures['regions']}"
     measured = f"{figures['seconds']:.0f} s of speech, {figures['rounds']} rounds"
-    head = ("CPU for a second of sound", "median ms", "least", "most")
+    head = ("CPU for a second of sound", "median ms", "min", "max")
     show("Finding utterances", head, rows, f"{measured}; {found}")
 
 

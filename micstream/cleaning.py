@@ -63,7 +63,7 @@ class Cleaner:
             raise _failed(error) from None
 
     def push(self, pcm: bytes) -> bytes:
-        """Clean sound that `pcm` completes: as many bytes as went in before, less those held back."""
+        """Clean sound that `pcm` completes: as many bytes as went in, less those held back."""
         self._taken += len(pcm)
         return self._clean(pcm)
 

@@ -294,3 +294,15 @@ def test_a_failure_leaves_no_utterance_open(monkeypatch: pytest.MonkeyPatch) -> 
         list(path.push(Block(bytes(9_600), 2.0)))
     *_, (end, _) = path.finish(EndReason.SHUTDOWN)
     assert isinstance(end, End)
+
+
+@given(junk=st.integers(0, 4_000))
+@settings(max_examples=20, deadline=None)
+def test_after_a_reset_it_is_as_new(junk: int) -> None:
+    cleaner, pcm = Cleaner(), one_second()
+    cleaner.push(noise(0.5, 9_000)[:junk].tobytes())
+    cleaner.silence_rest()
+    if junk % 2:
+        cleaner.finish()
+    cleaner.reset()
+    assert cleaner.push(pcm) + cleaner.finish() == cleaned(pcm)

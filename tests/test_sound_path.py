@@ -306,7 +306,12 @@ def test_while_no_source_is_open_a_gate_begins_nothing() -> None:
     assert path.set_gate(Gate.OPEN) == []
     path.open(Silent())
     assert path.finish(EndReason.DEVICE) == []
+    path.open(Silent())
+    (onset, _), *_ = path.push(Block(bytes(640), 1.0))
+    assert isinstance(onset, Onset)
+    assert isinstance(path.finish(EndReason.DEVICE)[-1][0], End)
     assert [*path.set_gate(Gate.CLOSED), *path.set_gate(Gate.OPEN)] == []
+    assert [*path.hold(), *path.release()] == []
     with pytest.raises(ValueError, match="no source is open"):
         next(path.push(Block(bytes(320), 1.0)))
 

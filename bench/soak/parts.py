@@ -22,7 +22,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bench.delay import measure, spoken_places
-from bench.inside import make_cutter, make_path
+from bench.inside import open_path
 from bench.recording import RATE, Recording, Samples, from_viewer
 from bench.senders import OURS, ROOM, Sender, running, stage, tell
 from bench.soak.record import Record, Watch
@@ -30,10 +30,8 @@ from bench.spoken import Utterance, conversation, laid_out, write_pieces, write_
 from micstream.demo.avatar import IDENTITY as AVATAR
 from micstream.demo.server import find_server, local_server
 from micstream.settings import load
-from micstream.sound_path import make_path
 from micstream.sources.files import FileSource
 from micstream.sources.source import Block
-from micstream.speech.detectors import make_cutter
 from micstream.speech.events import End, EndReason, Speech
 from testbed.rooms import ReceivedStream, wire_avatar
 from testbed.waiting import wait_until
@@ -129,8 +127,7 @@ def cut(wav: Path) -> list[Segment]:
     """What each utterance of a file should be on the wire."""
     settings = load()
     source = FileSource(wav)
-    path = make_path(make_cutter(settings), settings)
-    path.open(source)
+    path = open_path(source, settings)
     found: list[Segment] = []
     size, hashed = 0, hashlib.sha256()
     steps = (path.push(Block(pcm, 0.0)) for pcm in source.read())

@@ -127,7 +127,7 @@ async def _playing_out(stage: Stage) -> Times:
     await stage.server.start()
     await asyncio.gather(stage.plug_in(), stage.watch(), stage.call_avatar())
     ours = stage.sender = await stage.another("play", str(SENTENCES), "--pace", "fast")
-    await ours.until("utterance_ended", within=60)
+    await ours.until("utterance_ended", timeout=60)
     fault = time.time()
     ours.send(signal.SIGINT)
     assert await ours.ended(15) == 0, ours.story()
@@ -158,7 +158,7 @@ async def _killed(stage: Stage) -> Times:
     await stage.start()
     if await stage.avatar_ended(begun):
         told = await stage.sender.until(
-            "warning", within=20, where=lambda each: "avatar" in each["message"]
+            "warning", timeout=20, where=lambda each: "avatar" in each["message"]
         )
         assert told["hint"], told
         await stage.call_avatar()

@@ -9,8 +9,8 @@ import time
 from livekit import api
 
 from chaos.inside import mint, short_life
+from chaos.output import Told
 from chaos.row import Row, Times
-from chaos.sender import Told
 from chaos.stage import IDENTITY, Stage
 from testbed.waiting import wait_until
 
@@ -106,7 +106,7 @@ async def _nobody_there(stage: Stage) -> Times:
     await stage.plug_in()
     begun = time.time()
     await stage.start()
-    code = await stage.sender.ended(20 * stage.patience)
+    code = await stage.sender.ended(20 * stage.stretch)
     took = time.time() - begun
     assert code == 5, f"it ended with {code}"
     failed = stage.sender.named("error")[0]

@@ -54,6 +54,7 @@ def main() -> NoReturn:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A name of a file need not be text; in JSON too such a byte is shown as \udcff.
         sys.stdout.reconfigure(errors="backslashreplace")
+    _keep_stderr()
     code = _run()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):  # nobody reads it any more
@@ -61,6 +62,17 @@ def main() -> NoReturn:
     # The SDK's threads call into Python up to the end, and abort the whole process where they meet
     # an interpreter that is being taken down: so it is not taken down. All is closed by now.
     os._exit(code)
+
+
+def _keep_stderr() -> None:
+    """Write to a descriptor of our own: what is said while PortAudio starts must not be lost.
+
+    For so long sounddevice leads descriptor 2 away, for all of the process, and a start may take as
+    long as the sound server does.
+    """
+    stream = sys.stderr
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # there may be none
+        sys.stderr = os.fdopen(os.dup(stream.fileno()), "w", 1, stream.encoding, stream.errors)
 
 
 def _run() -> int:

@@ -70,8 +70,10 @@ async def _run(
         from micstream.speech import silero
 
         silero.load_early()
+    from micstream.room.connect import credentials
     from micstream.session import open_session
 
+    credentials(settings.connection())  # what cannot be used is refused before anything is opened
     session = open_session(settings, bus)
     working = work(session, settings)
     if live and sys.stdin is not None and sys.stdin.isatty():

@@ -38,7 +38,7 @@ _CLOSE_S: Final = 0.1
 _STALLED_S: Final = 0.1
 """More, in case it was we who stood still: then its next callback comes at once."""
 _GAP_S: Final = 0.1
-"""Shortest gap that is told. Less may be the scheduler's doing; the clock follows it within 16 s."""
+"""Shortest gap told. Less may be the scheduler's doing; the clock follows it within 16 s."""
 _LATE_BLOCKS: Final = 1_000 // _BLOCK_MS
 """Callbacks that all have to be late before sound is missing: a second of them."""
 

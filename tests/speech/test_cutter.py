@@ -282,3 +282,23 @@ def test_webrtcvad_finds_a_voice_in_silence(frame_ms: int) -> None:
         assert isinstance(end, End)
         assert isinstance(onset, Onset)
         assert end.enough
+
+
+@settings(max_examples=100)
+@given(SCRIPTS, st.integers(0, 20_000), st.sampled_from(Gate), st.booleans())
+def test_after_a_reset_it_is_as_new(
+    decisions: list[bool], junk: int, gate: Gate, finished: bool
+) -> None:
+    def run(cutter: Cutter) -> list[SegmentEvent]:
+        return [*cutter.push(ramp(len(decisions) * FRAME + 77)), *cutter.finish()]
+
+    detector = ScriptedDetector([True] * (junk // FRAME) + decisions)
+    used = Cutter(detector, SMALL)
+    list(used.push(ramp(junk)))
+    used.set_gate(gate)
+    if finished:
+        used.finish()
+    used.reset()
+    assert used.gate is Gate.DETECTOR
+    assert used.position == 0
+    assert run(used) == run(Cutter(ScriptedDetector(decisions), SMALL))
