@@ -158,11 +158,6 @@ class Room:
         return any(avatar.is_listening for avatar in self.avatars)
 
     @property
-    def is_cut_off(self) -> bool:
-        """Whether nothing comes from the server any more: waiting for a report is in vain."""
-        return self._network.is_gone
-
-    @property
     def backlog_s(self) -> float:
         """Estimated seconds of sound sent and not yet played, where most of it is."""
         return max(avatar.backlog_s for avatar in self.avatars)

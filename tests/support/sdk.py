@@ -24,9 +24,7 @@ from micstream.delivery import wire
 _HOP_S = 0.01
 """Once there, or back."""
 _AGENT = rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
-_STANDARD = rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD
 _ACTIVE = rtc.ParticipantState.PARTICIPANT_STATE_ACTIVE
-_JOINED = rtc.ParticipantState.PARTICIPANT_STATE_JOINED
 
 
 @dataclass(eq=False)
@@ -67,9 +65,7 @@ class Server:
         """Cleared: it takes connections, and answers nothing."""
         self.answers.set()
         self.refuses = False
-        self.hung_calls = 0
         self._sids = itertools.count(1)
-        self.drops_calls = False
 
     def new_room(self) -> FakeRoom:
         """In place of `rtc.Room()`."""
@@ -114,7 +110,7 @@ class FakeRoom:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.left = False
-        self.local_participant = _Me(server)
+        self.local_participant = Me(server)
         self._callbacks: dict[str, list[Callable[..., None]]] = {}
 
     @property
@@ -153,7 +149,9 @@ class FakeRoom:
         return SimpleNamespace(publisher_stats=[], subscriber_stats=[])
 
 
-class _Me:
+class Me:
+    """Our own participant."""
+
     identity = "me"
 
     def __init__(self, server: Server) -> None:
@@ -161,11 +159,13 @@ class _Me:
         self.methods: dict[str, Callable[[Any], str]] = {}
 
     def register_rpc_method(self, method: str, answer: Callable[[Any], str]) -> None:
+        """As the SDK's."""
         self.methods[method] = answer
 
     async def perform_rpc(
         self, *, destination_identity: str, method: str, payload: str, **_: object
     ) -> str:
+        """As the SDK's."""
         await asyncio.sleep(2 * _HOP_S)
         other = self._server.others.get(destination_identity)
         if other is None:
@@ -181,6 +181,7 @@ class _Me:
     async def stream_bytes(
         self, *, destination_identities: list[str], attributes: dict[str, str], **_: object
     ) -> _Writer:
+        """As the SDK's."""
         await asyncio.sleep(_HOP_S)
         stream = Stream(attributes["sample_rate"])
         self._server.others[destination_identities[0]].streams.append(stream)
