@@ -53,8 +53,6 @@ PROBE_TIMEOUT_S: Final = 1.0
 """What reaches an avatar while it is still joining is lost: better ask again than wait."""
 ACTIVE_GRACE_S: Final = 1.0
 """So long one that joined earlier may take to become active before a later one is asked."""
-ABSENT_S: Final = 10.0
-"""After so long without one that listens it is told."""
 
 Action = Probe | Listening | Gone | Tell
 
@@ -113,7 +111,6 @@ class Link:
         self._answered_once: set[str] = set()
         self._silent: dict[str, str] = {}
         """Identities that were proved silent, and as which they had joined then."""
-        self._missing_since = math.inf
         self._several_told = False
         self._actions: list[Action] = []
 
@@ -165,23 +162,18 @@ class Link:
 
     def next_timer(self) -> float | None:
         """Time at which `handle_timer` wants to be called; None: not by itself."""
-        times = [self._missing_since + ABSENT_S]
-        times += [each.grace_until for each in self._candidates if each.grace_until is not None]
+        times = [each.grace_until for each in self._candidates if each.grace_until is not None]
         if self._focus is not None and not self._listens and self._asking is None:
             times.append(self._focus.due_at)
-        soonest = min(times)
-        return soonest if soonest < math.inf else None
+        return min(times, default=None)
 
     # ---- input ---------------------------------------------------------------------------------
 
-    def connection(self, up: bool, now: float) -> None:
+    def connection(self, up: bool) -> None:
         """Take note of the connection: while it is away nobody can be reached, or believed."""
         if not up:
             self._lose()
             self._candidates.clear()
-            self._missing_since = math.inf
-        elif not self._connected:
-            self._missing_since = now
         self._connected = up
 
     def seen(self, people: Sequence[Person], now: float) -> None:
@@ -199,8 +191,6 @@ class Link:
                 candidate.grace_until = None
             self._candidates.append(candidate)
         if self._focus is not None and self._focus not in self._candidates:
-            if self._listens:
-                self._missing_since = now
             self._lose()
         self._go_on(now)
         self._tell_several()
@@ -230,7 +220,6 @@ class Link:
             return
         identity = focus.person.identity
         self._lose()
-        self._missing_since = now
         focus.silent, focus.asked_since, focus.due_at = True, now, now
         self._answered_once.add(identity)
         self._silent[identity] = focus.person.sid
@@ -239,13 +228,10 @@ class Link:
         self._go_on(now)
 
     def handle_timer(self, now: float) -> None:
-        """Ask again, or tell that nobody listens."""
+        """Ask again, or another."""
         for each in self._candidates:
             if each.grace_until is not None and now >= each.grace_until:
                 each.grace_until = None
-        if now >= self._missing_since + ABSENT_S:
-            self._missing_since = math.inf
-            self._warn(notices.trouble(self.absence(ABSENT_S)))
         self._go_on(now)
 
     # ---- whom to ask ---------------------------------------------------------------------------
@@ -305,7 +291,7 @@ class Link:
         """Speak through it from now on."""
         self._tell_passed_over(candidate)
         candidate.begin_anew()
-        self._focus, self._listens, self._missing_since = candidate, True, math.inf
+        self._focus, self._listens = candidate, True
         identity = candidate.person.identity
         self._silent.pop(identity, None)
         if how == "probe":

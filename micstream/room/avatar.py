@@ -7,12 +7,14 @@ here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any, Protocol
 
 from livekit import rtc
 
+from micstream import notices
 from micstream.audio.format import SPEECH
 from micstream.delivery import actions as delivering
 from micstream.delivery import wire
@@ -26,10 +28,11 @@ from micstream.link.avatar import PROBE_TIMEOUT_S, Link
 from micstream.link.avatar import Action as LinkAction
 from micstream.link.people import Person
 from micstream.room.calls import call
+from micstream.room.claims import Claims
 from micstream.room.streams import Streams
 from micstream.room.tasks import Tasks
 from micstream.room.utterance import Utterance
-from micstream.speech.events import EndReason, SegmentEvent
+from micstream.speech.events import SegmentEvent
 from micstream.taps import Taps
 
 
@@ -86,7 +89,7 @@ class Avatar:
         self._turning = False
         self._stood: tuple[str | None, bool] = (None, False)
         """Who stood for it after the last turn, and whether it listened."""
-        self._claims: dict[int, Utterance] = {}
+        self._claims = Claims(self._delivery, self)
         self._taken = asyncio.Event()
         self._idle = asyncio.Event()
         self._cleared = asyncio.Event()
@@ -129,7 +132,7 @@ class Avatar:
         `ages`, at an onset: what waits becomes late.
         """
         self._delivery.push(event, captured_at, _now(), ages=ages)
-        self._turn()
+        self.turn()
 
     async def put_in_turn(
         self, event: SegmentEvent, captured_at: float, *, wait_avatar: float, alone: bool = True
@@ -155,53 +158,17 @@ class Avatar:
         """Drop what waits here, close the segment, and have the avatar drop the rest."""
         self._cleared.clear()
         self._delivery.interrupt(_now())
-        self._turn()
+        self.turn()
         await self._cleared.wait()
 
     def mute(self, on: bool) -> None:
         """Take note that the performer is muted, or is no more."""
         self._delivery.muted(on, _now())
-        self._turn()
+        self.turn()
 
-    @asynccontextmanager
-    async def utterance(self, *, rate: int = SPEECH.rate) -> AsyncIterator[Utterance]:
-        """Open a segment for mono 16-bit PCM at `rate` Hz; it is closed whatever happens.
-
-        One segment at a time: this waits for the one before to be closed. Writing waits while the
-        avatar has more than `max_backlog` seconds to play.
-
-        Raises:
-            AvatarUnavailable: no avatar listens just now.
-            ValueError: there is no such rate.
-        """
-        claim = self._delivery.claim(rate, _now())
-        utterance = self._claims[claim] = Utterance(self, claim, rate)
-        try:
-            self._turn()
-            if not await utterance.begin():
-                raise self.absence()
-            try:
-                yield utterance
-            finally:
-                await utterance.aclose()
-        finally:
-            self._claims.pop(claim, None)
-
-    def offer(self, claim: int, pcm: bytes) -> bool:
-        """See `utterance.Turn`."""
-        taken = self._delivery.offer(claim, pcm, _now())
-        self._turn()
-        return taken
-
-    def want_capacity(self, claim: int) -> None:
-        """See `utterance.Turn`."""
-        self._delivery.want_capacity(claim, _now())
-        self._turn()
-
-    def end(self, claim: int, reason: EndReason) -> None:
-        """See `utterance.Turn`."""
-        self._delivery.end(claim, reason, _now())
-        self._turn()
+    def utterance(self, *, rate: int = SPEECH.rate) -> AbstractAsyncContextManager[Utterance]:
+        """Open a segment for mono 16-bit PCM at `rate` Hz: see `Claims.utterance`."""
+        return self._claims.utterance(rate)
 
     # ---- leaving -------------------------------------------------------------------------------
 
@@ -217,7 +184,7 @@ class Avatar:
         given later. `has_left` says when it is done.
         """
         self._delivery.leave(deadline, _now())
-        self._turn()
+        self.turn()
 
     def close(self) -> None:
         """Stop the timer: the room is left."""
@@ -229,18 +196,19 @@ class Avatar:
 
     def connection(self, up: bool) -> None:
         """Take note whether anybody can be reached."""
-        self._link.connection(up, _now())
-        self._turn()
+        self._link.connection(up)
+        self._delivery.connected(up, _now())
+        self.turn()
 
     def seen(self, people: Sequence[Person]) -> None:
         """Take note of who is there, and may stand for it."""
         self._link.seen(people, _now())
-        self._turn()
+        self.turn()
 
     def network(self, gone: bool) -> None:
         """Take note whether nothing comes from the server."""
         self._delivery.network(gone, _now())
-        self._turn()
+        self.turn()
 
     def playback_started(self) -> None:
         """Take its report that a segment is heard."""
@@ -255,11 +223,11 @@ class Avatar:
     def _report(self) -> None:
         if self.identity is not None:
             self._owner.playing(self.identity)
-        self._turn()
+        self.turn()
 
     # ---- hand in, drain, act -------------------------------------------------------------------
 
-    def _turn(self) -> None:
+    def turn(self) -> None:
         """Act on what the cores want, and set the timer."""
         if self._turning:  # what acting has caused comes in the same turn
             return
@@ -270,6 +238,7 @@ class Avatar:
                     self._act(action)
         finally:
             self._turning = False
+        # Compared with what stood before: what was handed in has changed it already.
         stands = (self.identity, self.is_listening)
         if stands != self._stood:
             self._stood = stands
@@ -293,7 +262,7 @@ class Avatar:
         now = _now()
         self._link.handle_timer(now)
         self._delivery.handle_timer(now)
-        self._turn()
+        self.turn()
 
     def _act(self, action: LinkAction | delivering.Action) -> None:
         match action:
@@ -306,8 +275,9 @@ class Avatar:
                 self._delivery.lost(_now())
             case delivering.Silent():
                 self._link.silent(_now())
-            case delivering.Absent():
-                pass  # the link tells, which knows whether it is there and we are connected
+            case delivering.Absent(waited_s):
+                warning = notices.trouble(self.absence(waited_s))
+                self._owner.emit(replace(warning, avatar=self.identity or self.pattern))
             case linking.Probe(number, identity):
                 self._call(self._link.answered, number, identity, wire.CLEAR_BUFFER)
             case _:
@@ -338,25 +308,7 @@ class Avatar:
             case delivering.Left():
                 self._owner.left()
             case _:
-                self._wake(action)
-
-    def _wake(self, action: delivering.Action) -> None:
-        """Wake the owner of a direct utterance, unless it waits no more."""
-        claim: int = getattr(action, "claim", 0)
-        utterance = self._claims.get(claim)
-        if utterance is None:
-            return
-        match action:
-            case delivering.Granted(_, id):
-                utterance.grant(id)
-            case delivering.Refused():
-                utterance.refuse()
-            case delivering.Sent(_, sent_s):
-                utterance.sent(sent_s)
-            case delivering.Capacity():
-                utterance.capacity()
-            case delivering.Ended(_, reason, sent_s):
-                utterance.end(reason, sent_s)
+                self._claims.wake(action)
 
     # ---- the SDK -------------------------------------------------------------------------------
 
@@ -371,7 +323,7 @@ class Avatar:
         async def operate() -> None:
             ok = await operation
             result(stream, ok, _now())
-            self._turn()
+            self.turn()
 
         self._operation = (stream, self._tasks.spawn(operate()))
 
@@ -403,7 +355,7 @@ class Avatar:
             if room is not None and identity is not None:
                 answer = await call(room, identity, method, payload, timeout_s=timeout_s)
             result(number, answer, _now())
-            self._turn()
+            self.turn()
 
         room = self._owner.adopted
         self._tasks.spawn(ask())

@@ -13,6 +13,7 @@ from micstream.link.people import Person, matches
 
 __all__ = [
     "candidates",
+    "closes_after_s",
     "closes_unwatched_after",
     "has_video",
     "is_active",

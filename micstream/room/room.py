@@ -103,6 +103,7 @@ class Room:
     async def __aenter__(self) -> Self:
         await self._tasks.start()
         try:
+            self.down()  # what is said before we have joined waits
             await self._connector.start()
             while self._up is None:
                 self._failure.check()
@@ -155,11 +156,6 @@ class Room:
     def is_listening(self) -> bool:
         """Whether any of them listens."""
         return any(avatar.is_listening for avatar in self.avatars)
-
-    @property
-    def is_cut_off(self) -> bool:
-        """Whether nothing comes from the server any more: waiting for a report is in vain."""
-        return self._network.is_gone
 
     @property
     def backlog_s(self) -> float:

@@ -82,14 +82,15 @@ class Utterance:
         while not self._has_capacity and self._ended is None:
             await self._wait()
         self._sent = False
-        if not self._turn.offer(self._claim, pcm):
-            raise self._over()
-        while not self._sent and self._ended is None:
-            await self._wait()
+        if self._turn.offer(self._claim, pcm):
+            while not self._sent and self._ended is None:
+                await self._wait()
         if not self._sent:
-            raise self._over()
+            raise await self._over()
 
-    def _over(self) -> AvatarGone:
+    async def _over(self) -> AvatarGone:
+        while self._ended is None:  # it is being closed
+            await self._wait()
         if self._ended is EndReason.AVATAR:
             return AvatarGone(_GONE)
         return UtteranceClosed(f"the utterance {self.id} is closed: open another")

@@ -15,7 +15,6 @@ from micstream.delivery.actions import Answer
 from micstream.events import AvatarReady, AvatarSilent, Warned
 from micstream.link.actions import Gone, Listening, Probe, Tell
 from micstream.link.avatar import (
-    ABSENT_S,
     ACTIVE_GRACE_S,
     PROBE_BOUND_EVERY_S,
     PROBE_TIMEOUT_S,
@@ -74,7 +73,7 @@ class World:
         self.up = up
         for call in self.asked:
             call.counts &= up
-        self.link.connection(up, self.now)
+        self.link.connection(up)
         self._act()
         self._look()
 
@@ -438,19 +437,13 @@ def test_of_several_that_never_answer_one_with_a_picture_is_taken() -> None:
     assert world.hows == [("avatar-b", "video")]
 
 
-def test_that_nobody_listens_is_told_once_each_time() -> None:
+def test_why_nobody_listens_is_said_by_whether_somebody_is_there() -> None:
     world = World()
     world.connect()
-    world.wait(ABSENT_S - 0.1)
-    assert world.told == []
-    world.wait(60.0)
-    assert world.warned() == ["no_avatar"]
-    world.join("a")
-    world.wait(0.1)
-    world.leave("a")
+    absence = world.link.absence(10.0)
+    assert (absence.code, absence.exit_code) == ("no_avatar", 6)
+    assert absence.message == "no avatar: avatar-* is not in the room 'room' within 10 s"
     world.join("a", "hangs")
-    world.wait(60.0)
-    assert world.warned() == ["no_avatar", "avatar_not_listening"]
-    world.connect(False)
-    world.wait(60.0)
-    assert len(world.warned()) == 2, "it is not the avatar that is missing"
+    absence = world.link.absence(None)
+    assert absence.code == "avatar_not_listening"
+    assert absence.message == "the avatar avatar-* does not listen"
