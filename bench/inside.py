@@ -5,12 +5,11 @@ Everything else here runs the command line, or is a participant of the room.
 
 from __future__ import annotations
 
-from micstream.sound_path import make_path
-from micstream.speech.detectors import make_cutter
 from micstream.room.token import mint_avatar
 from micstream.settings import Settings
-from micstream.sound_path import SoundPath
+from micstream.sound_path import SoundPath, make_path
 from micstream.sources.source import Source
+from micstream.speech.detectors import make_cutter
 
 __all__ = ["mint_avatar", "open_path"]
 

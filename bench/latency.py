@@ -38,7 +38,6 @@ from typing import Any
 import numpy as np
 
 from bench.delay import Heard, measure, spoken_places
-from bench.inside import make_cutter
 from bench.recording import RATE, Recording, Samples, from_viewer
 from bench.report import Figures, dump, parser, show
 from bench.senders import AGENTS, OURS, SENDERS, WEBRTC, Sender, Stage, stage, tell

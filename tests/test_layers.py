@@ -24,21 +24,28 @@ ORDER = (
     "doctor",
     "calibrate",
     "cutting",
-    "conduct",
-    "pipeline",
+    "session",
+    "listening",
+    "controls",
     "sound_path",
     "cleaning",
     "sources",
     "avatars",
+    "viewer",
     "room",
-    "monitor",
+    "link",
     "settings",
+    "dialects",
     "delivery",
+    "bus",
+    "state",
+    "fan_out",
     "taps",
     "notices",
     "events",
     "speech",
     "audio",
+    "tasks",
     "signals",
     "backoff",
     "errors",
@@ -48,6 +55,9 @@ PURE = (
     "audio/**/*.py",
     "speech/**/*.py",
     "delivery/**/*.py",
+    "dialects/**/*.py",
+    "link/**/*.py",
+    "state.py",
     "notices.py",
     "backoff.py",
     "settings/table.py",
@@ -120,6 +130,16 @@ def test_the_architecture_tells_the_same_order() -> None:
     rows = [line.split("|")[1] for line in table.partition("\n## ")[0].splitlines() if "|" in line]
     told = [name for row in rows for name in re.findall(r"`([a-z_]+)(?:/|\.py)`", row)]
     assert told == [name for name in ORDER if name != "__main__"]
+
+
+def test_the_table_of_changes_names_files_that_are_there() -> None:
+    text = (PACKAGE.parent / "ARCHITECTURE.md").read_text("utf-8")
+    table = text.partition("## Where to change what")[2].partition("\n## ")[0]
+    named = re.findall(r"`([\w./-]+\.(?:py|ts|md))`", table)
+    assert len(named) > 15
+    for name in named:
+        place = str(Path(name).parent) if "NAME" in name else name
+        assert any((root / place).exists() for root in (PACKAGE, PACKAGE.parent)), name
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from micstream.audio.resample import Resampler
-from micstream.sound_path import SoundPath, Timed
+from micstream.sound_path import SoundPath
 from micstream.sources.source import Block
 from micstream.speech.cutter import Cutter, Gate
-from micstream.speech.events import End, EndReason, Onset, Speech
+from micstream.speech.events import End, EndReason, Onset, Speech, Timed
 from micstream.speech.segmenter import SegmenterOptions
 from micstream.speech.whole import Whole
 from micstream.taps import Captured

@@ -12,8 +12,8 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final
 
-from micstream.delivery import wire
 from micstream.delivery.actions import Answer, Cleared
+from micstream.delivery.dialect import Dialect
 from micstream.delivery.outbox import Outbox
 from micstream.delivery.playback import Playback
 
@@ -35,7 +35,8 @@ class _Phase(Enum):
 class Clearing:
     """The last time that the avatar was told to drop all; an interrupt may wait for the first."""
 
-    def __init__(self, outbox: Outbox, playback: Playback) -> None:
+    def __init__(self, dialect: Dialect, outbox: Outbox, playback: Playback) -> None:
+        self._method = dialect.clear_method
         self._outbox = outbox
         self._playback = playback
         self._phase = _Phase.DONE
@@ -62,7 +63,7 @@ class Clearing:
         self._began, self._sent_s = now, ledger.sent_s
         ledger.cleared(now)
         self._phase, self._until = _Phase.ASKED, now + answer_s
-        self._call = self._outbox.call(wire.CLEAR_BUFFER, "", answer_s, now)
+        self._call = self._outbox.call(self._method, "", answer_s, now)
 
     def hasten(self, until: float) -> None:
         """Wait no longer than `until` for an answer."""

@@ -68,8 +68,8 @@ class Delivery:
         self._watch = Watch(self._outbox, self._playback)
         self._sending = Sending(options, ids, self._outbox, self._playback)
         self._feed = Feed(options, self._outbox, self._playback, self._sending)
-        self._clearing = Clearing(self._outbox, self._playback)
-        self._states = AvatarStates(options.states, self._outbox, self._playback)
+        self._clearing = Clearing(options.dialect, self._outbox, self._playback)
+        self._states = AvatarStates(options, self._outbox, self._playback)
         self._leaving = Leaving(
             Parts(
                 outbox=self._outbox,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from micstream.delivery.dialect import STOCK, Dialect
+
 Policy = Literal["drop", "queue", "latest"]
 """What becomes of sound that waits too long: see `send_queue`."""
 States = Literal["on", "user", "agent", "off"]
@@ -16,6 +18,8 @@ class DeliveryOptions:
 
     avatar_rate: int = 16_000
     """Sample rate in Hz that the avatar wants."""
+    dialect: Dialect = STOCK
+    """Calls by which this maker's avatars are reached."""
     prebuffer_ms: int = 100
     """Milliseconds of sound gathered before the first write, at least (`--lead-ms`)."""
     chunk_ms: int = 100

@@ -16,10 +16,10 @@ One call of each kind at a time, and then its newest state; what is old is never
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-from micstream.delivery import wire
 from micstream.delivery.actions import Answer
+from micstream.delivery.options import DeliveryOptions
 from micstream.delivery.outbox import Outbox
 from micstream.delivery.playback import Playback
 from micstream.speech.events import End, Onset, SegmentEvent
@@ -43,15 +43,13 @@ class _Told:
 class AvatarStates:
     """The newest state of each kind that is to be told."""
 
-    def __init__(
-        self, which: Literal["on", "user", "agent", "off"], outbox: Outbox, playback: Playback
-    ) -> None:
+    def __init__(self, options: DeliveryOptions, outbox: Outbox, playback: Playback) -> None:
         self._outbox = outbox
         self._playback = playback
-        self._user = _Told(wire.USER_STATE)
-        self._agent = _Told(wire.AGENT_STATE)
+        self._user = _Told(options.dialect.user_state_method)
+        self._agent = _Told(options.dialect.agent_state_method)
         kinds = {"on": (self._user, self._agent), "user": (self._user,), "agent": (self._agent,)}
-        self._kinds = kinds.get(which, ())
+        self._kinds = kinds.get(options.states, ())
         self._muted = self._speaking = False
         self._open: str | None = None
         """The id of the utterance that is being sent."""

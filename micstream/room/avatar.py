@@ -86,6 +86,7 @@ class Avatar:
         self._operation: tuple[int, asyncio.Task[None] | None] = (0, None)
         self._timer: asyncio.TimerHandle | None = None
         self._rate = options.avatar_rate
+        self._clear_method = options.dialect.clear_method
         self._turning = False
         self._stood: tuple[str | None, bool] = (None, False)
         """Who stood for it after the last turn, and whether it listened."""
@@ -279,7 +280,7 @@ class Avatar:
                 warning = notices.trouble(self.absence(waited_s))
                 self._owner.emit(replace(warning, avatar=self.identity or self.pattern))
             case linking.Probe(number, identity):
-                self._call(self._link.answered, number, identity, wire.CLEAR_BUFFER)
+                self._call(self._link.answered, number, identity, self._clear_method)
             case _:
                 self._deliver(action)
 

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from micstream.audio.advice import Preset
 from micstream.delivery.options import DeliveryOptions, Policy, States
+from micstream.dialects import DIALECTS
 from micstream.errors import UsageError, reason_of
 from micstream.settings import pieces
 from micstream.settings import table as knobs
@@ -77,7 +78,8 @@ class Settings(BaseSettings):
     mode: Mode = _knob("mode")
     lead_ms: int = _knob("lead_ms")
     chunk_ms: int = _knob("chunk_ms")
-    avatar_rate: int = _knob("avatar_rate")
+    dialect: str = _knob("dialect")
+    avatar_rate: int | None = _knob("avatar_rate")
     late: Policy = _knob("late")
     late_after: float = _knob("late_after")
     late_bound: float = _knob("late_bound")
@@ -145,6 +147,13 @@ class Settings(BaseSettings):
             if "*" in pattern[:-1]:
                 raise ValueError(f"{pattern!r}: a * may stand at the end only")
         return tuple(dict.fromkeys(value))
+
+    @field_validator("dialect")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in DIALECTS:
+            raise ValueError(f"expected {' or '.join(DIALECTS)}")
+        return value
 
     @field_validator("room", "identity")
     @classmethod
@@ -223,8 +232,10 @@ class Settings(BaseSettings):
 
     def delivery(self) -> DeliveryOptions:
         """Options of the delivery to each avatar."""
+        dialect = DIALECTS[self.dialect]
         return DeliveryOptions(
-            avatar_rate=self.avatar_rate,
+            avatar_rate=self.avatar_rate or dialect.sample_rate,
+            dialect=dialect,
             prebuffer_ms=self.lead_ms,
             chunk_ms=self.chunk_ms,
             capacity_s=self.max_backlog,

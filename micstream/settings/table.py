@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, get_args
 
 from micstream.audio.advice import Preset
 from micstream.delivery.options import Policy, States
+from micstream.dialects import DIALECTS
 from micstream.speech.presets import Vad
 
 Talk = Literal["voice", "manual", "push"]
@@ -240,10 +241,18 @@ KNOBS: Final = (
         unit="ms",
     ),
     Knob(
-        "avatar_rate",
-        "Sample rate that the avatar wants: 16000 for most, 24000 for some.",
+        "dialect",
+        "Dialect of the protocol that the avatar speaks: its rate, and the names of its calls.",
         SENDING,
-        16_000,
+        "stock",
+        choices=tuple(DIALECTS),
+    ),
+    Knob(
+        "avatar_rate",
+        "Sample rate that the avatar wants: 16000 for most, 24000 for some; by --dialect unless "
+        "given.",
+        SENDING,
+        None,
         int,
         8_000,
         48_000,

@@ -51,7 +51,6 @@ def test_a_piece_cannot_be_changed_and_shows_no_secret(name: str) -> None:
         ("insecure", "connection", "insecure"),
         ("avatar", "links", "patterns"),
         ("ready_timeout", "links", "ready_timeout_s"),
-        ("avatar_rate", "delivery", "avatar_rate"),
         ("lead_ms", "delivery", "prebuffer_ms"),
         ("chunk_ms", "delivery", "chunk_ms"),
         ("max_backlog", "delivery", "capacity_s"),
