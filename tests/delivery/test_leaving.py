@@ -159,7 +159,7 @@ class TestInAHurry:
         stage = ready(Conduct(plays=False, hangs=frozenset({wire.ARRIVED})))
         stage.say(1.5)
         stage.run(1.0)
-        assert stage.delivery.backlog_s(stage.now) == 1.5
+        assert stage.delivery.backlog_s(stage.now) == pytest.approx(1.5)
         stage.leave(hurry_s)
         stage.run(0.1)
         assert (clears(stage) == 1) is at_once
