@@ -153,6 +153,18 @@ class TestInAHurry:
         stage.leave(30.0)
         assert left(stage) < 3.1
 
+    @pytest.mark.parametrize(("hurry_s", "at_once"), [(HURRY_S, True), (3.5, False)])
+    def test_what_is_in_flight_takes_its_time_too(self, hurry_s: float, at_once: bool) -> None:
+        """All of it should be played, and a second and a half of it has not even arrived."""
+        stage = ready(Conduct(plays=False, hangs=frozenset({wire.ARRIVED})))
+        stage.say(1.5)
+        stage.run(1.0)
+        assert stage.delivery.backlog_s(stage.now) == pytest.approx(1.5)
+        stage.leave(hurry_s)
+        stage.run(0.1)
+        assert (clears(stage) == 1) is at_once
+        assert left(stage) <= hurry_s
+
     def test_nor_is_played_what_could_be(self) -> None:
         stage = ready()
         stage.say(0.5, pace=0)
