@@ -106,5 +106,6 @@ async def test_until_a_stop_there_is_a_result_and_after_it_none() -> None:
         await run_until(fail(Mistake()), stop)
     endless = Forever()
     asyncio.get_running_loop().call_later(0.01, stop.set)
-    assert await run_until(endless(), stop) is None
+    done: list[object] = [await run_until(endless(), stop)]
+    assert done == [None]
     assert endless.cancelled
