@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
 from micstream.bus import Bus, Subscription
+from micstream.errors import ConnectionFailed
 from micstream.events import Event
 from micstream.room.utterance import Utterance
 from micstream.session import open_session
@@ -52,7 +53,9 @@ class Sender:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            await self._session.__aexit__(kind, error, traceback)
+            # That we were put out is raised by whatever is asked of us then, not by leaving.
+            with suppress(ConnectionFailed):
+                await self._session.__aexit__(kind, error, traceback)
         finally:
             self._bus.emit_summary()
 

@@ -382,6 +382,20 @@ def test_of_several_a_useless_one_gives_way_to_a_good_one(
     assert world.listening == "avatar-a"
 
 
+def test_one_that_was_passed_over_gets_its_turn_anew() -> None:
+    world = World()
+    world.connect()
+    world.join("a", "no method", has_video=True)
+    world.join("b")
+    world.wait(60.0)
+    assert world.listening == "avatar-b"
+    world.leave("b")
+    world.wait(TIMEOUT_S - 0.1)
+    assert world.listening is None
+    world.wait(0.3)
+    assert world.hows[-1] == ("avatar-a", "video")
+
+
 def test_one_that_falls_silent_gives_way_too() -> None:
     world = World()
     world.connect()

@@ -95,6 +95,7 @@ def test_one_that_is_gone_is_told_within_two_seconds_and_once(
     world.wait(60.0)
     assert [event.EVENT for event in world.told] == ["warning"]
     assert world.changes[0] - gone_at + FRESH_S >= GONE_S
+    assert world.changes[0] - world.last_packet >= GONE_S + round_trip_s
     assert world.changes[0] - gone_at < 2.0
     assert world.watch.is_gone
     world.here = True
