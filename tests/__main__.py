@@ -15,7 +15,7 @@ import pytest
 PROCESSES = min(4, max(2, os.cpu_count() or 2))
 """Two at least: what is real mostly waits. Four at most: then one waits for the rest."""
 OPTIONS = (
-    *("-n", str(PROCESSES), "--dist", "loadgroup", "--no-loadscope-reorder"),
+    *("-n", str(PROCESSES)),  # who does what: tests/support/lanes.py
     *("--durations", "15", "--durations-min", "5"),
     *("-o", "faulthandler_timeout=300"),  # where it hangs is told long before CI gives up
 )

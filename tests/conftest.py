@@ -27,8 +27,6 @@ from tests.support.avatar_servers import KEY, Avatars
 from tests.support.lanes import (  # noqa: F401 - hooks of pytest
     pytest_collection_modifyitems,
     pytest_configure,
-    pytest_runtest_logreport,
-    pytest_unconfigure,
 )
 
 SENDER = "external-audio-sender"
