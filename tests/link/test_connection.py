@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from micstream.errors import ConnectionFailed, MicstreamError
@@ -124,6 +124,7 @@ class World:
         self.act()
 
 
+MANY = 300
 ATTEMPTS = st.integers(1, 6)
 STEPS = st.one_of(
     st.tuples(st.just("joined"), ATTEMPTS),
@@ -163,6 +164,7 @@ def within() -> World:
     return world
 
 
+@settings(max_examples=MANY)
 @given(st.lists(STEPS, max_size=40))
 def test_once_in_no_attempt_of_ours_ends_it_however_late_it_succeeds(
     steps: list[tuple[Any, ...]],
@@ -181,6 +183,7 @@ def test_once_in_no_attempt_of_ours_ends_it_however_late_it_succeeds(
     assert world.here == {world.connection.adopted}
 
 
+@settings(max_examples=MANY)
 @given(st.lists(STEPS, max_size=40), st.integers(1, 9))
 def test_what_one_that_is_not_adopted_says_changes_nothing(
     steps: list[tuple[Any, ...]], other: int
@@ -197,6 +200,7 @@ def test_what_one_that_is_not_adopted_says_changes_nothing(
     assert (world.connection.state, world.connection.next_timer(), len(world.told)) == before
 
 
+@settings(max_examples=MANY)
 @given(st.lists(STEPS, max_size=40))
 def test_after_the_end_nothing_of_ours_stays_in_the_room(steps: list[tuple[Any, ...]]) -> None:
     world = run(World(), steps)

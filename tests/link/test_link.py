@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from micstream.delivery.actions import Answer
@@ -171,6 +171,7 @@ class World:
         return [event.code for event in self.told if isinstance(event, Warned)]
 
 
+MANY = 300
 NAMES = st.sampled_from("abc")
 MANNERS = st.sampled_from(sorted(ANSWERS))
 STEPS = st.one_of(
@@ -209,6 +210,7 @@ def run(steps: Iterable[tuple[Any, ...]]) -> World:
     return world
 
 
+@settings(max_examples=MANY)
 @given(st.lists(STEPS, max_size=30))
 def test_whatever_happens_it_asks_one_at_a_time_and_takes_nobody_unproven(
     steps: list[tuple[Any, ...]],
@@ -216,6 +218,7 @@ def test_whatever_happens_it_asks_one_at_a_time_and_takes_nobody_unproven(
     run(steps)
 
 
+@settings(max_examples=MANY)
 @given(st.lists(STEPS, max_size=20))
 def test_a_good_one_is_found_whatever_was_before(steps: list[tuple[Any, ...]]) -> None:
     """Where one answers, it is listened through in bounded time, or another is that does."""
@@ -227,6 +230,7 @@ def test_a_good_one_is_found_whatever_was_before(steps: list[tuple[Any, ...]]) -
     assert world.listening is not None
 
 
+@settings(max_examples=MANY)
 @given(st.lists(STEPS, max_size=20))
 def test_one_that_stays_bound_is_never_spoken_through(steps: list[tuple[Any, ...]]) -> None:
     bound = [s for s in steps if s[0] not in ("join", "answers") or "a" not in s]
@@ -243,6 +247,7 @@ def test_one_that_stays_bound_is_never_spoken_through(steps: list[tuple[Any, ...
     assert "avatar-a" not in {identity for identity, _ in world.hows}
 
 
+@settings(max_examples=MANY)
 @given(st.lists(STEPS, max_size=20), st.floats(0.1, 100))
 def test_without_connection_nobody_is_asked_or_believed(
     steps: list[tuple[Any, ...]], seconds: float
