@@ -1,32 +1,49 @@
-"""All benchmarks, each a short run. For figures run them one by one.
+"""Benchmarks: `python -m bench NAME [OPTIONS]` runs one, without a name all of them, shortly.
 
-segmenter: the cost of finding utterances; segmentation: how well they are found, on labelled
-recordings that `--speech` names; cost: of a sender; latency: its delay; avatar_start: until an
-avatar is seen; face: what the demo's avatar takes; stage: the page. Endurance takes a quarter of an
-hour and is not among them: python -m bench.soak.
+For figures run them one by one. segmenter: the cost of finding utterances; segmentation: how well
+they are found, on labelled recordings that `--speech` names; cost: of a sender; latency: its delay;
+avatar_start: until an avatar is seen; face: what the demo's avatar takes; stage: the page.
+
+Not among all: cleaning, long_speech; compare, two commits in one run; soak, which takes a quarter
+of an hour.
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from bench import avatar_start, cost, face, latency, segmentation, segmenter, stage
 from bench.report import parser
 
+ALL = ("segmenter", "cost", "latency", "avatar_start", "face", "stage")
+OTHERS = ("segmentation", "cleaning", "long_speech", "compare", "soak")
 
-def main() -> None:
+
+def run(name: str, arguments: Sequence[str]) -> int | None:
+    """Run one, imported only now; its exit code."""
+    module = "bench.soak.__main__" if name == "soak" else f"bench.{name}"
+    code: int | None = importlib.import_module(module).main(list(arguments))
+    return code
+
+
+def main() -> int | None:
+    if sys.argv[1:] and sys.argv[1] in (*ALL, *OTHERS):
+        return run(sys.argv[1], sys.argv[2:])
     options = parser("bench", __doc__)
     options.add_argument("--speech", type=Path, metavar="FOLDER", help="for bench.segmentation")
+    options.epilog = f"NAME: {', '.join((*ALL, *OTHERS))}"
     given = options.parse_args()
     arguments = ["--quick", *(["--json"] if given.json else [])]
     if given.speech is not None:
-        segmentation.main([*arguments, str(given.speech)])
+        run("segmentation", [*arguments, str(given.speech)])
     else:
         print("segmentation is left out: it needs --speech FOLDER", file=sys.stderr)
-    for each in (segmenter, cost, latency, avatar_start, face, stage):
-        each.main(arguments)
+    for name in ALL:
+        run(name, arguments)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

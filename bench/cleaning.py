@@ -85,8 +85,8 @@ def _listen(cleaner: Cleaner, listen: Listener, blocks: Iterable[bytes]) -> Iter
     for found in listen(_cleaned(cleaner, blocks)):
         yield replace(
             found,
-            onset_decided=cleaner.heard(found.onset_decided),
-            end_decided=cleaner.heard(found.end_decided),
+            onset_decided=cleaner.input_for(found.onset_decided),
+            end_decided=cleaner.input_for(found.end_decided),
         )
 
 

@@ -25,7 +25,7 @@ import psutil
 
 from bench.recording import ears
 from bench.report import Figures, dump, parser, show
-from bench.senders import AGENTS, MICSTREAM, OURS, WEBRTC, Sender, running, stage, tell
+from bench.senders import AGENTS, MICSTREAM, OURS, WEBRTC, Sender, Stage, running, stage, tell
 from bench.spoken import bundled_speech
 from micstream.demo.server import find_server, local_server
 from testbed.sound import virtual_microphone
@@ -41,27 +41,34 @@ _SETTLED_S = 5.0
 
 async def speaking(sender: Sender, window_s: float) -> Figures:
     """CPU and memory of one sender while it speaks."""
-    speech = bundled_speech("monologue.flac")
     async with stage(sender) as on:
-        process = psutil.Process(on.sender.pid)
-        talk = asyncio.create_task(on.say(speech))
-        try:
-            await wait_until(lambda: on.viewer.heard_seconds() > _SETTLED_S, 30, "the avatar")
-            before, begun = process.cpu_times(), time.monotonic()
-            await asyncio.sleep(window_s)
-            after, ended = process.cpu_times(), time.monotonic()
-            assert not talk.done(), "the monologue ended before the measurement"
-        finally:
-            talk.cancel()
-            await asyncio.gather(talk, return_exceptions=True)
-        spent = (after.user - before.user) + (after.system - before.system)
         return {
-            "cpu_percent": 100 * spent / (ended - begun),
-            "peak_mib": _peak_mib(on.sender.pid),
+            "cpu_percent": await cpu_percent(on, window_s),
+            "peak_mib": peak_mib(on.sender.pid),
         }
 
 
-def _peak_mib(pid: int) -> float:
+async def cpu_percent(on: Stage, window_s: float) -> float:
+    """CPU of the sender on a stage while a monologue is spoken, in percent of a core."""
+    process = psutil.Process(on.sender.pid)
+    since = time.time()
+    talk = asyncio.create_task(on.say(bundled_speech("monologue.flac")))
+    try:
+        async with asyncio.timeout(30):
+            await on.heard.until_loud(_SETTLED_S, since=since)
+        before, begun = process.cpu_times(), time.monotonic()
+        await asyncio.sleep(window_s)
+        after, ended = process.cpu_times(), time.monotonic()
+        assert not talk.done(), "the monologue ended before the measurement"
+    finally:
+        talk.cancel()
+        await asyncio.gather(talk, return_exceptions=True)
+    spent = (after.user - before.user) + (after.system - before.system)
+    return float(100 * spent / (ended - begun))
+
+
+def peak_mib(pid: int) -> float:
+    """Most resident memory that a process has had so far (Linux)."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     line = next(line for line in lines if line.startswith("VmHWM:"))
     return int(line.split()[1]) / 1024

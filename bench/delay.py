@@ -30,7 +30,7 @@ _SWALLOWED_MS = 25.0
 """A frame of the codec, and a piece: less cannot be told from its doing."""
 _FAITHFUL = 0.9
 """Correlation of an utterance in the microphone with its text, the resamplers between allowed."""
-_WANDER_S, _WANDER_MOST_S = 1.0, 10.0
+_WANDER_S, _MAX_WANDER_S = 1.0, 10.0
 """How far a stuttering microphone moves an utterance, and a run of them that were not found."""
 _BEGINS_S = 20.0
 _ONSET_FOUND = 0.5
@@ -71,15 +71,15 @@ class Heard:
         return self.end_ms - self.start_ms
 
 
-def find(wanted: Samples, within: Samples) -> tuple[int, float]:
-    """Where `wanted` fits best in `within`, and how well, from 0 to 1."""
-    if within.size < wanted.size:
+def find(wanted: Samples, sound: Samples) -> tuple[int, float]:
+    """Where `wanted` fits best in `sound`, and how well, from 0 to 1."""
+    if sound.size < wanted.size:
         return 0, 0.0
-    size = 1 << (within.size + wanted.size).bit_length()
-    spectrum = np.fft.rfft(within, size) * np.conj(np.fft.rfft(wanted, size))
-    places = within.size - wanted.size + 1
+    size = 1 << (sound.size + wanted.size).bit_length()
+    spectrum = np.fft.rfft(sound, size) * np.conj(np.fft.rfft(wanted, size))
+    places = sound.size - wanted.size + 1
     product = np.fft.irfft(spectrum, size)[:places]
-    energy = np.concatenate(([0.0], np.cumsum(within.astype(np.float64) ** 2)))
+    energy = np.concatenate(([0.0], np.cumsum(sound.astype(np.float64) ** 2)))
     own = float(np.sum(wanted.astype(np.float64) ** 2))
     # A stretch of near silence must not look alike by its smallness.
     local = np.maximum(energy[wanted.size :] - energy[:places], own / 100)
@@ -107,7 +107,7 @@ def spoken_places(
     places = []
     missed = 0
     for each in script:
-        wander = min(_WANDER_S * (1 + missed), _WANDER_MOST_S)
+        wander = min(_WANDER_S * (1 + missed), _MAX_WANDER_S)
         whole = _cut(track, each.start, each.end - each.start)
         begun = max(0, round((each.start + offset - wander) * RATE))
         reach = whole.size + round(2 * wander * RATE)

@@ -29,6 +29,7 @@ import numpy as np
 import psutil
 from livekit import rtc
 
+from bench.inside import mint_avatar
 from bench.report import Figures, dump, parser, show
 from bench.senders import tell
 from bench.spoken import bundled_speech
@@ -37,8 +38,8 @@ from micstream.demo.face import CHARACTERS, Face
 from micstream.demo.lips import PIECE_S, Lips
 from micstream.demo.motion import Mood, Performer
 from micstream.demo.server import LocalServer, find_server, local_server
-from micstream.room.token import mint_avatar
-from testbed.rooms import CLEAR_BUFFER, FINISHED, STARTED, TOPIC, joined
+from micstream.viewer.recording import PictureRecording
+from testbed.rooms import CLEAR_BUFFER, FINISHED, STARTED, TOPIC, joined, viewing
 from testbed.waiting import wait_until
 
 ROUNDS, QUICK_ROUNDS = 3, 1
@@ -119,38 +120,6 @@ def _up(child: subprocess.Popen[bytes], log: Path) -> bool:
     return child.poll() is not None or "ready" in process.tail(log).splitlines()
 
 
-class _Viewer:
-    """Counts the frames it gets; sound is subscribed to, or nothing is played."""
-
-    def __init__(self, *, watches: bool) -> None:
-        self.frames = 0
-        self._watches = watches
-        self.size = (0, 0)
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def prepare(self, room: rtc.Room) -> None:
-        room.on("track_published", self._published)
-        room.on("track_subscribed", self._subscribed)
-
-    def _published(self, publication: rtc.RemoteTrackPublication, *_: object) -> None:
-        if self._watches or publication.kind == rtc.TrackKind.KIND_AUDIO:
-            publication.set_subscribed(True)
-
-    def _subscribed(self, track: rtc.Track, *_: object) -> None:
-        if track.kind == rtc.TrackKind.KIND_VIDEO:
-            self._tasks.add(asyncio.create_task(self._watch(track)))
-
-    async def _watch(self, track: rtc.Track) -> None:
-        async for event in rtc.VideoStream(track):
-            self.frames += 1
-            self.size = (event.frame.width, event.frame.height)
-
-    async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
 async def speaking(
     server: LocalServer, module: Sequence[str], window_s: float, *, watched: bool
 ) -> Figures:
@@ -164,16 +133,19 @@ async def speaking(
             started.set()
         return "ok"
 
-    viewer = _Viewer(watches=watched)
     async with (
-        joined(server, _ROOM, "viewer", prepare=viewer.prepare),
+        viewing(server, _ROOM) as viewer,
         joined(server, _ROOM, _SENDER, kind="agent") as sender,
     ):
+        viewer.subscribe(_AVATAR, sound=True)  # or nothing is played
+        picture = viewer.record_picture(_AVATAR) if watched else PictureRecording()
         for method in (STARTED, FINISHED):
             sender.local_participant.register_rpc_method(method, answer)
         async with _worker(server, module) as pid:
             await _ready(sender)
-            await wait_until(lambda: viewer.frames or not watched, 20, "the avatar's picture")
+            if watched:
+                async with asyncio.timeout(20):
+                    await picture.until_frames(1)
             writer = await sender.local_participant.stream_bytes(
                 "AUDIO_00000000",
                 topic=TOPIC,
@@ -185,15 +157,14 @@ async def speaking(
             await asyncio.wait_for(started.wait(), 10)
             await asyncio.sleep(settled_s)
             running = psutil.Process(pid)
-            before, begun, frames = running.cpu_times(), time.monotonic(), viewer.frames
+            before, begun, frames = running.cpu_times(), time.monotonic(), picture.frames
             await asyncio.sleep(window_s)
             after, ended = running.cpu_times(), time.monotonic()
             spent = (after.user - before.user) + (after.system - before.system)
-            await viewer.close()
             return {
                 "cpu_percent": 100 * spent / (ended - begun),
-                "fps": (viewer.frames - frames) / (ended - begun),
-                "height": viewer.size[1],
+                "fps": (picture.frames - frames) / (ended - begun),
+                "height": picture.size[1],
                 "rss_mib": running.memory_info().rss / 2**20,
             }
 

@@ -30,6 +30,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -37,16 +38,14 @@ from typing import Any
 import numpy as np
 
 from bench.delay import Heard, measure, spoken_places
-from bench.recording import RATE, Recording, Samples, heard_by
+from bench.recording import RATE, Recording, Samples, from_viewer
 from bench.report import Figures, dump, parser, show
-from bench.senders import AGENTS, OURS, SENDERS, WEBRTC, Sender, stage, tell
+from bench.senders import AGENTS, OURS, SENDERS, WEBRTC, Sender, Stage, stage, tell
 from bench.spoken import Utterance, sentences
-from micstream.pipeline import make_cutter
 from micstream.settings import load
 from micstream.speech.cutter import Cutter
+from micstream.speech.detectors import make_cutter
 from micstream.speech.events import Onset
-from testbed.rooms import Bystander
-from testbed.waiting import wait_until
 
 PROMPT_MS = 150
 RUNS, UTTERANCES = 3, 20
@@ -69,14 +68,11 @@ async def run_once(sender: Sender, count: int) -> Figures:
     """One sender on a fresh stage: its figures, and every utterance behind them."""
     track, script = sentences(count)
     async with stage(sender) as on:
-        await on.say(track)
-        await _until_quiet(on.viewer)
-        mic, heard = on.ears.recording(), heard_by(on.viewer)
+        said = await said_and_heard(on, track)
         started = on.sender.events("utterance_started")
         alive = on.avatar.alive
-    places = await asyncio.to_thread(spoken_places, track, script, mic)
-    results = [measure(place, mic, heard) for place in places]
-    decided = _decisions(sender.vad, started, places, mic)
+    places, results = await asyncio.to_thread(said.measured, track, script)
+    decided = _decisions(sender.vad, started, places, said.microphone)
     assert results, "the microphone stuttered all the time: is the machine busy?"
     figures = {"spoiled": count - len(results), **_figures(results, decided)}
     rows = [
@@ -86,8 +82,35 @@ async def run_once(sender: Sender, count: int) -> Figures:
     return {**figures, "avatar_alive": alive, "heard": rows}
 
 
-async def _until_quiet(viewer: Bystander) -> None:
-    await wait_until(lambda: viewer.silent_for() > _SILENT_S, _LAST_S, "the avatar's silence")
+@dataclass(frozen=True)
+class Said:
+    """What was captured of a track that was spoken, and what a viewer heard."""
+
+    begun: float
+    """Unix second at which it was about to be spoken."""
+    microphone: Recording
+    viewer: Recording
+
+    def measured(
+        self, track: Samples, script: list[Utterance]
+    ) -> tuple[list[Utterance], list[Heard]]:
+        """The utterances that are whole in the microphone, and what became of each.
+
+        Raises:
+            AssertionError: none is whole: a busy machine made the microphone itself stutter.
+        """
+        since = self.microphone.second_at(self.begun)
+        places = spoken_places(track, script, self.microphone, since=since)
+        return places, [measure(place, self.microphone, self.viewer) for place in places]
+
+
+async def said_and_heard(on: Stage, track: Samples) -> Said:
+    """Speak the track, and listen until all is silent."""
+    begun = time.time()
+    await on.say(track)
+    async with asyncio.timeout(_LAST_S):
+        await on.heard.until_silent(_SILENT_S)
+    return Said(begun, on.ears.recording(), from_viewer(on.heard))
 
 
 def _decisions(

@@ -29,8 +29,8 @@ from micstream.audio.format import SPEECH
 from micstream.cutting import read_labels
 from micstream.demo.assets import bundled
 from micstream.errors import MicstreamError
-from micstream.pipeline import make_cutter
 from micstream.settings import load
+from micstream.speech.detectors import make_cutter
 from micstream.speech.events import End, EndReason
 
 LENGTHS_S = (8, 10, 13, 30)

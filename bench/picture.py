@@ -60,7 +60,7 @@ def write_picture(figures: Figures, place: Path) -> None:
         for at, which in enumerate(("median", "p95")):
             values.append([each[name][at] if each[name] else None for each in done.values()])
             styles.append((f"{words}, {which}", (color, 0.9 if which == "median" else 0.4)))
-    _bars(delays, values, styles, "{:.0f}", most=_FARTHEST_MS)
+    _bars(delays, values, styles, "{:.0f}", limit=_FARTHEST_MS)
     delays.set_xlabel("decided after ms, as recorded")
 
     names = [
@@ -87,13 +87,13 @@ def _bars(
     values: Sequence[Sequence[float | None]],
     styles: Sequence[tuple[str, Any]],
     form: str,
-    most: float = np.inf,
+    limit: float = np.inf,
 ) -> None:
     """Bars side by side for each contender, one for each row of `values`, with their numbers."""
     height = 0.84 / len(values)
     for number, (row, (words, color)) in enumerate(zip(values, styles, strict=True)):
         at = [place + (number - (len(values) - 1) / 2) * height for place in range(len(row))]
-        lengths = [min(value or 0.0, most) for value in row]
+        lengths = [min(value or 0.0, limit) for value in row]
         bars = axes.barh(at, lengths, height * 0.9, color=color, label=words)
         texts = ["-" if value is None else form.format(value) for value in row]
         axes.bar_label(bars, texts, padding=2, fontsize=7)

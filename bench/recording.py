@@ -14,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from testbed.rooms import Bystander
+from micstream.viewer.recording import SoundRecording
+from micstream.viewer.sound import RATE
 from testbed.sound import SINK, VirtualMicrophone
 
-RATE = 16_000
+__all__ = ["RATE", "Ears", "Recording", "Samples", "ears", "from_viewer"]
+
 _NATIVE_RATE = 48_000
 _NEAR_S = 1.0
 
@@ -83,12 +85,16 @@ class Ears:
             self._arrivals.append(time.time())
 
 
-def heard_by(viewer: Bystander) -> Recording:
-    """What a viewer heard of the avatar; a sample is there from the moment its block arrives."""
-    arrivals = viewer.arrivals
-    samples = (viewer.sound / 32_768).astype(np.float32)
-    starts = np.array([start for start, _ in arrivals]) / RATE
-    return Recording(samples, starts, np.array([arrived for _, arrived in arrivals]))
+def from_viewer(recorded: SoundRecording, *, by_ends: bool = False) -> Recording:
+    """What a viewer recorded. A sample is there from the moment its block arrives.
+
+    `by_ends`: the last sample of a block is, as with a sound card, to compare with `Ears`.
+    """
+    arrivals = recorded.arrivals
+    samples = (recorded.sound / 32_768).astype(np.float32)
+    starts = np.array([start for start, _ in arrivals], dtype=np.float64)
+    places = np.append(starts[1:], samples.size) if by_ends else starts
+    return Recording(samples, places / RATE, np.array([arrived for _, arrived in arrivals]))
 
 
 @contextmanager

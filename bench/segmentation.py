@@ -37,9 +37,9 @@ from bench.scoring import Found, Tally, tally
 from micstream import settings
 from micstream.audio.format import SPEECH
 from micstream.errors import InputError, MicstreamError
-from micstream.pipeline import make_cutter
 from micstream.settings import table as knobs
 from micstream.speech.cutter import Cutter
+from micstream.speech.detectors import make_cutter
 from micstream.speech.events import End, Onset
 
 ROUNDS, QUICK_ROUNDS = 3, 1

@@ -29,8 +29,8 @@ from bench.recording import RATE
 from bench.report import Figures, dump, parser, show
 from bench.spoken import bundled_speech
 from micstream.audio.levels import to_float
-from micstream.pipeline import make_cutter
 from micstream.settings import load
+from micstream.speech.detectors import make_cutter
 from micstream.speech.events import Onset
 from micstream.speech.silero import load_model
 
@@ -120,7 +120,7 @@ def _print(figures: Figures) -> None:
     rows = [(name, f"{cost[name]:.3f}", *(f"{end:.3f}" for end in spread[name])) for name in cost]
     found = f"micstream found {figures['utterances']} utterances, auditok {figures['regions']}"
     measured = f"{figures['seconds']:.0f} s of speech, {figures['rounds']} rounds"
-    head = ("CPU for a second of sound", "median ms", "least", "most")
+    head = ("CPU for a second of sound", "median ms", "min", "max")
     show("Finding utterances", head, rows, f"{measured}; {found}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -20,16 +21,19 @@ from micstream.demo import process
 from micstream.demo.avatar import IDENTITY as AVATAR
 from micstream.demo.avatar import AvatarProcess, local_avatar
 from micstream.demo.server import LocalServer, find_server, local_server
-from testbed.rooms import Bystander, bystander
+from micstream.viewer.recording import SoundRecording
+from testbed.rooms import viewing
 from testbed.sound import VirtualMicrophone, virtual_microphone
 from testbed.waiting import wait_until
 
 IDENTITY = "external-audio-sender"
 ROOM = "bench"
 MICSTREAM = Path(sys.executable).with_name("micstream")
-_ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 _READY_S = 40.0
 _STOP_S = 8.0
+_LONGEST_S = 24 * 3600.0
+"""Of what a viewer records: the longest soak."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Sender:
     command: tuple[str, ...]
     vad: str = ""
     """micstream's detector; empty where it is another program."""
+    root: Path = ROOT
+    """The checkout whose modules it imports."""
 
 
 OURS = Sender("micstream", "micstream live", (str(MICSTREAM), "live", "--json"), "hybrid")
@@ -113,7 +119,7 @@ async def running(
         "LIVEKIT_API_SECRET": server.api_secret,
         "LIVEKIT_ROOM": ROOM,
         "MICSTREAM_AVATAR": AVATAR,
-        "PYTHONPATH": str(_ROOT),
+        "PYTHONPATH": str(sender.root),
         "PYTHONUNBUFFERED": "1",
     }
     with tempfile.TemporaryDirectory(prefix="micstream-bench-") as folder:
@@ -136,7 +142,8 @@ class Stage:
 
     server: LocalServer
     avatar: AvatarProcess
-    viewer: Bystander
+    heard: SoundRecording
+    """What a viewer gets of the avatar's sound."""
     microphone: VirtualMicrophone
     ears: Ears
     sender: Running
@@ -156,14 +163,16 @@ async def stage(sender: Sender) -> AsyncIterator[Stage]:
         local_server(binary) as server,
         virtual_microphone() as microphone,
         local_avatar(server.url, server.api_key, server.api_secret, ROOM, IDENTITY) as avatar,
-        bystander(server, ROOM, avatar=AVATAR) as viewer,
+        viewing(server, ROOM) as viewer,
     ):
+        heard = viewer.record_sound(AVATAR, max_s=_LONGEST_S)
         with ears(microphone) as listening:
             await wait_until(lambda: listening.hears, 10, "the microphone's first block")
             async with running(sender, server, microphone.env) as child:
                 await child.until("ready")
-                await wait_until(lambda: viewer.listening, 20, "the avatar's sound")
-                yield Stage(server, avatar, viewer, microphone, listening, child)
+                async with asyncio.timeout(20):
+                    await heard.until_receiving()
+                yield Stage(server, avatar, heard, microphone, listening, child)
 
 
 def tell(line: str) -> None:

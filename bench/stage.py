@@ -35,9 +35,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from livekit import rtc
 
-from bench.recording import RATE, Recording, ears
+from bench.recording import RATE, Recording, ears, from_viewer
 from bench.report import Figures, dump, parser, show
 from bench.senders import IDENTITY, MICSTREAM, tell
 from bench.watched import Watched, watched
@@ -45,12 +44,14 @@ from micstream.demo import process
 from micstream.demo.avatar import IDENTITY as AVATAR
 from micstream.demo.avatar import local_avatar
 from micstream.demo.server import LocalServer, find_server, local_server
+from micstream.viewer.picture import PictureFrame
+from micstream.viewer.recording import SoundRecording
+from micstream.viewer.tap import Tap
 from testbed.pictured import FPS, number_of
-from testbed.rooms import Bystander, bystander, joined, token
+from testbed.rooms import token, viewing
 from testbed.sound import virtual_microphone
 from testbed.speech import MONOLOGUE
 from testbed.staged import settings_for, staged
-from testbed.waiting import wait_until
 
 ROOM = "bench"
 PATTERN = "avatar-pattern"
@@ -180,9 +181,8 @@ async def lag(server: LocalServer, seconds: float) -> Figures:
         await enter(_pattern(server))
         sink = await enter(virtual_microphone())
         ours = await enter(staged(settings_for(server, ROOM)))
-        heard = await enter(bystander(server, ROOM, avatar=PATTERN, identity="ears"))
         numbers: list[tuple[int, float]] = []
-        await enter(_eyes(server, numbers))
+        sound = await enter(_second_client(server, numbers))
         page = await enter(watched(ours.address, sink.env))
         listening = stack.enter_context(ears(sink))
         await asyncio.sleep(_SETTLED_S)
@@ -191,51 +191,34 @@ async def lag(server: LocalServer, seconds: float) -> Figures:
         seen = await page.seen()
         since = seen[0][1]
         return _compare(
-            numbers, seen, _beeps(_heard_by(heard)), _beeps(listening.recording()), since
+            numbers,
+            seen,
+            _beeps(from_viewer(sound, by_ends=True)),
+            _beeps(listening.recording()),
+            since,
         )
 
 
 @asynccontextmanager
-async def _eyes(server: LocalServer, numbers: list[tuple[int, float]]) -> AsyncIterator[None]:
-    """A second client that notes the number of each picture and when it got it."""
-    tasks: set[asyncio.Task[None]] = set()
+async def _second_client(
+    server: LocalServer, numbers: list[tuple[int, float]]
+) -> AsyncIterator[SoundRecording]:
+    """Another client, that notes the number of each picture and when it got it, and the sound."""
 
-    async def look(track: rtc.Track) -> None:
-        stream = rtc.VideoStream(track, format=rtc.VideoBufferType.I420)
+    async def look(frames: Tap[PictureFrame]) -> None:
+        async for frame in frames:
+            numbers.append((number_of(frame.luma), frame.arrived_unix))
+
+    async with viewing(server, ROOM, "client") as viewer:
+        sound, picture = viewer.record_sound(PATTERN), viewer.record_picture(PATTERN)
+        looking = asyncio.create_task(look(viewer.watch(PATTERN, capacity=FPS)))
         try:
-            async for event in stream:
-                at, frame = time.time(), event.frame
-                luma = np.frombuffer(frame.data, dtype=np.uint8, count=frame.width * frame.height)
-                numbers.append((number_of(luma.reshape(frame.height, frame.width)), at))
+            async with asyncio.timeout(30):
+                await picture.until_frames(FPS)
+            yield sound
         finally:
-            await stream.aclose()
-
-    def published(publication: rtc.RemoteTrackPublication, *_: object) -> None:
-        if publication.kind == rtc.TrackKind.KIND_VIDEO:
-            publication.set_subscribed(True)
-
-    def prepare(room: rtc.Room) -> None:
-        room.on("track_published", published)
-        room.on("track_subscribed", lambda track, *_: tasks.add(asyncio.create_task(look(track))))
-
-    async with joined(server, ROOM, "eyes", prepare=prepare) as room:
-        for participant in room.remote_participants.values():
-            for publication in participant.track_publications.values():
-                published(publication)
-        try:
-            await wait_until(lambda: len(numbers) > FPS, 30, "the pattern's pictures")
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _heard_by(viewer: Bystander) -> Recording:
-    arrivals = viewer.arrivals
-    samples = (viewer.sound / 32_768).astype(np.float32)
-    ends = (np.array([start for start, _ in arrivals]) + RATE // 100) / RATE
-    return Recording(samples, ends, np.array([arrived for _, arrived in arrivals]))
+            looking.cancel()
+            await asyncio.wait([looking])
 
 
 def _beeps(recording: Recording) -> list[float]:

@@ -29,7 +29,11 @@ def main() -> int:
     options.add_argument("--times", type=int, default=1, metavar="N", help="attempts at each row")
     options.add_argument("--list", action="store_true", help="show the rows and end")
     options.add_argument(
-        "--patience", type=float, default=1.0, metavar="X", help="stretch every bound so much"
+        *("--stretch", "--patience"),
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="stretch every bound so much",
     )
     options.add_argument(
         "--keep", type=Path, default=Path("out/chaos"), help="where what failed is written down"
@@ -68,7 +72,7 @@ async def _run(rows: list[Row], given: Namespace, done: dict[str, list[Outcome]]
     for row in rows:
         for number in range(1, given.times + 1):
             outcome = await attempt(
-                row, binary, patience=given.patience, quick=given.quick, keep=given.keep
+                row, binary, stretch=given.stretch, quick=given.quick, keep=given.keep
             )
             done[row.name].append(outcome)
             said = outcome.why or f"survived{report.in_words(outcome.times)}"

@@ -33,7 +33,7 @@ class Namespace:
         self._our_end, self._their_end = f"mc{tag}a", f"mc{tag}b"
 
     @property
-    def within(self) -> Sequence[str]:
+    def prefix(self) -> Sequence[str]:
         """The command that runs another one in it."""
         return ("ip", "netns", "exec", self.name)
 
@@ -60,7 +60,7 @@ class Namespace:
 
     async def lose(self, percent: int) -> None:
         """Throw away so many of a hundred packets, in both directions; 0: none any more."""
-        for end, inside in ((self._our_end, ()), (self._their_end, self.within)):
+        for end, inside in ((self._our_end, ()), (self._their_end, self.prefix)):
             await run(*inside, "nft", f"add table netdev {end}; delete table netdev {end}")
             if percent:
                 hook = f'type filter hook ingress device "{end}" priority 0;'
@@ -73,7 +73,7 @@ class Namespace:
 
     async def narrow(self, rate: str | None) -> None:
         """Let no more than `rate` (as tc writes it) go up; None: as much as there is."""
-        tc = (*self.within, "tc", "qdisc")
+        tc = (*self.prefix, "tc", "qdisc")
         if rate is None:
             await run(*tc, "del", "dev", self._their_end, "root")
         else:

@@ -42,12 +42,12 @@ class Outcome:
     why: str = ""
 
 
-def late(row: Row, times: Times, patience: float) -> str:
-    """Which of the row's bounds was not kept; `patience` stretches them on a loaded machine."""
+def late(row: Row, times: Times, stretch: float) -> str:
+    """Which of the row's bounds was not kept; `stretch` stretches them on a loaded machine."""
     for what, took, bound in (
         ("noticed", times.noticed, row.notice_s),
         ("recovered", times.recovered, row.recover_s),
     ):
-        if took is not None and took > bound * patience:
-            return f"{what} after {took:.1f} s, not within {bound * patience:g} s"
+        if took is not None and took > bound * stretch:
+            return f"{what} after {took:.1f} s, not within {bound * stretch:g} s"
     return ""

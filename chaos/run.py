@@ -14,7 +14,7 @@ async def attempt(
     row: Row,
     binary: Path,
     *,
-    patience: float = 1.0,
+    stretch: float = 1.0,
     quick: bool = False,
     keep: Path | None = None,
 ) -> Outcome:
@@ -23,7 +23,7 @@ async def attempt(
     `keep`: where what micstream told is written when it did not survive.
     """
     with tempfile.TemporaryDirectory(prefix="micstream-chaos-") as folder:
-        stage = Stage(binary, Path(folder), patience=patience, quick=quick)
+        stage = Stage(binary, Path(folder), stretch=stretch, quick=quick)
         try:
             async with stage:
                 outcome = await _provoked(row, stage)
@@ -35,7 +35,7 @@ async def attempt(
 
 
 async def _provoked(row: Row, stage: Stage) -> Outcome:
-    limit_s = row.limit_s * stage.patience
+    limit_s = row.limit_s * stage.stretch
     try:
         async with asyncio.timeout(limit_s):
             times = await row.provoke(stage)
@@ -45,7 +45,7 @@ async def _provoked(row: Row, stage: Stage) -> Outcome:
         return Outcome(Times(), f"it hung for {limit_s:g} s")
     except AssertionError as error:
         return Outcome(Times(), str(error) or "an assertion failed")
-    return Outcome(times, late(row, times, stage.patience))
+    return Outcome(times, late(row, times, stage.stretch))
 
 
 def _keep(path: Path, why: str, stage: Stage) -> None:

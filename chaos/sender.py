@@ -1,53 +1,49 @@
-"""The command line as a process, and its `--json` read while it runs."""
+"""The command line as a process, and its `--json` read as it comes."""
 
 from __future__ import annotations
 
 import asyncio
-import json
+import fcntl
+import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Final, TypeVar
 
 import psutil
 
+from chaos.output import Output, Reader, Source, Told
 from chaos.terminal import Terminal
 from micstream.demo import process
 
-_POLL_S = 0.01
+T = TypeVar("T")
 
-
-@dataclass(frozen=True)
-class Told:
-    """An event and the unix second at which its line was read."""
-
-    name: str
-    at: float
-    fields: Mapping[str, Any]
-
-    def __getitem__(self, field: str) -> Any:
-        return self.fields[field]
-
-    def __str__(self) -> str:
-        shown = {key: value for key, value in self.fields.items() if key not in ("t", "event")}
-        return f"{self.at % 1000:7.2f} {self.name} {json.dumps(shown)}"
+_PIPE_BYTES: Final = 1 << 20
+"""So much may be printed while we are busy with something else."""
 
 
 class Sender:
     """A running `micstream`: what it has told so far, and whether it still runs."""
 
-    def __init__(self, running: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, running: subprocess.Popen[bytes], output: Output, source: Source) -> None:
         self.running = running
-        self.told: list[Told] = []
-        self.said: list[str] = []
+        self._output = output
+        self._source = source
+        self._exit = os.pidfd_open(running.pid)
+        asyncio.get_running_loop().add_reader(self._exit, self._ended)
+
+    @property
+    def told(self) -> list[Told]:
+        """Its events so far."""
+        return self._output.told
+
+    @property
+    def said(self) -> list[str]:
         """Lines that are no events: what it printed on stderr."""
-        self._log = log
-        self._read = 0
+        return self._output.said
 
     @property
     def alive(self) -> bool:
@@ -67,26 +63,26 @@ class Sender:
         self,
         *names: str,
         since: float = 0.0,
-        within: float = 20.0,
+        timeout: float = 20.0,
         where: Callable[[Told], bool] = lambda _: True,
     ) -> Told:
         """The first event of one of these names since then for which `where` holds."""
-        deadline = time.monotonic() + within
-        while True:
+
+        def found() -> Told | None:
             alive = self.alive
             for told in self.named(*names, since=since):
                 if where(told):
                     return told
             assert alive, f"it ended with {self.running.returncode} before {'/'.join(names)}"
-            assert time.monotonic() < deadline, f"no {'/'.join(names)} within {within:g} s"
-            await asyncio.sleep(_POLL_S)
+            return None
 
-    async def ended(self, within: float, *, traceback: bool = False) -> int:
+        told = await self._until(found, timeout, f"no {'/'.join(names)}")
+        assert told is not None
+        return told
+
+    async def ended(self, timeout: float, *, traceback: bool = False) -> int:
         """Its exit code. It leaves no process behind, and shows a traceback only if it may."""
-        deadline = time.monotonic() + within
-        while self.alive:
-            assert time.monotonic() < deadline, f"it has not ended within {within:g} s"
-            await asyncio.sleep(_POLL_S)
+        await self._until(lambda: not self.alive, timeout, "it has not ended")
         self.look()
         shown = any("Traceback" in line for line in self.said)
         assert traceback or not shown, "it ended with a traceback"
@@ -98,17 +94,26 @@ class Sender:
 
     def look(self) -> None:
         """Read what has been printed since."""
-        with self._log.open("rb") as log:
-            log.seek(self._read)
-            new, line_break, _ = log.read().rpartition(b"\n")
-        self._read += len(new) + len(line_break)
-        now = time.time()
-        for line in new.decode(errors="replace").splitlines():
-            if line.startswith("{"):
-                fields = json.loads(line)
-                self.told.append(Told(fields["event"], now, fields))
-            elif line:
-                self.said.append(line)
+        self._source.look()
+
+    def close(self) -> None:
+        """Read no more."""
+        self._ended()
+        self._source.close()
+
+    async def _until(self, condition: Callable[[], T], timeout: float, what: str) -> T:
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._output.changes.until(condition)
+        except TimeoutError:
+            raise AssertionError(f"{what} within {timeout:g} s") from None
+
+    def _ended(self) -> None:
+        if self._exit >= 0:
+            asyncio.get_running_loop().remove_reader(self._exit)
+            os.close(self._exit)
+            self._exit = -1
+            self._output.changes.tell()
 
     def story(self, last: int = 400) -> str:
         """The last that it told and said."""
@@ -126,40 +131,42 @@ def _session(each: psutil.Process) -> int | None:
 
 @asynccontextmanager
 async def sender(
-    log: Path,
     *words: str,
     environment: Mapping[str, str],
-    within: Sequence[str] = (),
+    prefix: Sequence[str] = (),
     patch: str = "",
-    terminal: Terminal | None = None,
-) -> AsyncIterator[Sender]:
+    in_terminal: bool = False,
+) -> AsyncIterator[tuple[Sender, Terminal | None]]:
     """`micstream WORDS`, running until the context ends; it is read while it runs.
 
-    `within`: a command that runs it elsewhere, such as in a network namespace. `patch`: Python
-    that runs in it first, for a fault inside of it. `terminal`: one that writes into `log`.
+    `prefix`: a command that runs it elsewhere, such as in a network namespace. `patch`: Python
+    that runs in it first, for a fault inside of it. `in_terminal`: in one of its own.
     """
     start = [sys.executable, "-m", "micstream"]
     if patch:
         start = [sys.executable, "-c", f"{patch}\nfrom micstream.cli import main\nmain()"]
-    command = [*within, *start, *words]
-    if terminal is None:
-        running = process.start(command, environment=environment, log=log)
-    else:
+    command = [*prefix, *start, *words]
+    output = Output()
+    terminal = Terminal(output) if in_terminal else None
+    if terminal is not None:
+        source: Source = terminal
         running = terminal.start(command, environment)
-    started = Sender(running, log)
-    reading = asyncio.create_task(_read_on(started))
+    else:
+        ours, theirs = os.pipe()
+        source = Reader(ours, output)
+        fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        try:  # by its name: what starts a program opens what it prints into
+            place = Path(f"/proc/self/fd/{theirs}")
+            running = process.start(command, environment=environment, log=place)
+        finally:
+            os.close(theirs)
+    started = Sender(running, output, source)
     try:
-        yield started
+        yield started, terminal
     finally:
-        reading.cancel()
         if terminal is not None:
             terminal.close()
         if started.alive:
             running.send_signal(signal.SIGCONT)
         await process.end(running)
-
-
-async def _read_on(started: Sender) -> None:
-    while True:
-        started.look()
-        await asyncio.sleep(_POLL_S)
+        started.close()

@@ -15,17 +15,17 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from typing import Self, TypeVar
 
-import numpy as np
-
 from chaos import spoken
-from chaos.sender import Sender, Told, sender
+from chaos.output import Told
+from chaos.sender import Sender, sender
 from chaos.terminal import Terminal
 from micstream.demo import process
 from micstream.demo.avatar import AvatarProcess, local_avatar
 from micstream.demo.server import LocalServer
 from micstream.errors import MicstreamError
+from micstream.viewer.recording import SoundRecording
 from testbed.program import environment
-from testbed.rooms import Bystander, bystander
+from testbed.rooms import viewing
 from testbed.sound import SINK, VirtualMicrophone, virtual_microphone
 from testbed.waiting import wait_until
 
@@ -33,7 +33,6 @@ T = TypeVar("T")
 
 AVATAR = "avatar-chaos"
 IDENTITY = "external-audio-sender"
-_LOUD = 300
 _AGAIN_S = 0.05
 _CALLS = 2
 
@@ -42,17 +41,18 @@ class Stage:
     """What one attempt plays on; all of it ends with the context, on every path."""
 
     def __init__(
-        self, binary: Path, folder: Path, *, patience: float = 1.0, quick: bool = False
+        self, binary: Path, folder: Path, *, stretch: float = 1.0, quick: bool = False
     ) -> None:
         self.folder = folder
         self.room = f"chaos-{secrets.token_hex(4)}"
         self.server = LocalServer(binary, folder / "server.log")
-        self.patience = patience
+        self.stretch = stretch
         """Stretches every bound."""
         self.quick = quick
         """Whether what takes long to prove is left out."""
         self.avatar: AvatarProcess
-        self.viewer: Bystander
+        self.sound: SoundRecording
+        """What the viewer gets of the avatar's sound."""
         self.microphone: VirtualMicrophone
         self.sender: Sender
         self.terminal: Terminal
@@ -94,75 +94,71 @@ class Stage:
     async def watch(self, avatar: str = AVATAR) -> None:
         """A viewer, who hears the avatar; in place of the last one."""
         self._count += 1
-        self.viewer = await self.enter(
-            bystander(self.server, self.room, avatar=avatar, identity=f"viewer-{self._count}")
-        )
+        viewer = await self.enter(viewing(self.server, self.room, f"viewer-{self._count}"))
+        self.sound = viewer.record_sound(avatar)
 
     async def call_avatar(self, identity: str = AVATAR) -> None:
         """An avatar worker; in place of the last one, which may be dead."""
         server = self.server
         place = (server.url, server.api_key, server.api_secret, self.room)
-        for patience in range(_CALLS, -1, -1):
+        for left in range(_CALLS, -1, -1):
             try:
                 self.avatar = await self.enter(local_avatar(*place, IDENTITY, identity))
             except MicstreamError:  # a machine at its limits: it is not the worker that is tried
-                if not patience:
+                if not left:
                     raise
             else:
                 return
 
-    async def avatar_ended(self, since: float, within: float = 30.0) -> bool:
+    async def avatar_ended(self, since: float, timeout: float = 30.0) -> bool:
         """Whether the avatar ended with its last sender, as a stock one may; else it is ready."""
 
         def decided() -> bool:
             return not self.avatar.alive or bool(self.sender.named("ready", since=since))
 
         what = "neither did the avatar end, nor was it ready"
-        await wait_until(decided, within * self.patience, what)
+        await wait_until(decided, timeout * self.stretch, what)
         return not self.avatar.alive
 
     async def start(
         self,
         *options: str,
-        within: Sequence[str] = (),
+        prefix: Sequence[str] = (),
         patch: str = "",
         in_terminal: bool = False,
         **more: str,
     ) -> None:
         """`micstream live`; in place of the last one."""
         self.sender = await self.another(
-            "live", *options, within=within, patch=patch, in_terminal=in_terminal, **more
+            "live", *options, prefix=prefix, patch=patch, in_terminal=in_terminal, **more
         )
 
     async def another(
         self,
         *words: str,
-        within: Sequence[str] = (),
+        prefix: Sequence[str] = (),
         patch: str = "",
         in_terminal: bool = False,
         **more: str,
     ) -> Sender:
         """One more `micstream`, of any command; `more` is added to its environment."""
-        self._count += 1
         ours = environment(self.server)
         settings = {name: ours[name] for name in ours if name.startswith("LIVEKIT_")}
         options = ["--room", self.room, "--avatar", "avatar-*", "--json"]
         if words[0] == "live" and "--device" not in words:
             options += ["--device", VirtualMicrophone.DEVICE]
-        log = self.folder / f"sender-{self._count}.log"
-        log.touch()
-        if in_terminal:
-            self.terminal = Terminal(log)
-        return await self.enter(
+        started, terminal = await self.enter(
             sender(
-                log,
                 *(words[0], *options, *words[1:]),
                 environment=self.microphone.env | settings | more,
-                within=within,
+                prefix=prefix,
                 patch=patch,
-                terminal=self.terminal if in_terminal else None,
+                in_terminal=in_terminal,
             )
         )
+        if terminal is not None:
+            self.terminal = terminal
+        return started
 
     def speak(self) -> None:
         """Somebody speaks into the microphone from now on, whatever happens to it."""
@@ -197,45 +193,47 @@ class Stage:
         await asyncio.sleep(0.8)  # no longer than the shortest sentence
         return begun
 
-    async def until_of(self, begun: Told, name: str, within: float = 20.0) -> Told:
+    async def until_of(self, begun: Told, name: str, timeout: float = 20.0) -> Told:
         """The event of this name that tells of the same utterance."""
         return await self.sender.until(
-            name, since=begun.at, within=within, where=lambda told: told["id"] == begun["id"]
+            name, since=begun.at, timeout=timeout, where=lambda told: told["id"] == begun["id"]
         )
 
-    async def noticed(self, since: float, *names: str, within: float = 5.0) -> float:
+    async def noticed(self, since: float, *names: str, timeout: float = 5.0) -> float:
         """Seconds from `since` until one of these events was told."""
-        told = await self.sender.until(*names, since=since, within=within * self.patience)
+        told = await self.sender.until(*names, since=since, timeout=timeout * self.stretch)
         return told.at - since
 
-    async def ready_again(self, fault: float, whole: float, within: float) -> float:
+    async def ready_again(self, fault: float, whole: float, timeout: float) -> float:
         """Seconds from `whole`, when all around was there again, to `ready` since the fault."""
-        left = whole + within * self.patience - time.time()
-        ready = await self.sender.until("ready", since=fault, within=max(left, 0.1))
+        left = whole + timeout * self.stretch - time.time()
+        ready = await self.sender.until("ready", since=fault, timeout=max(left, 0.1))
         return max(0.0, ready.at - whole)
 
-    async def heard(self, since: float, *, within: float = 20.0) -> None:
+    async def heard(self, since: float, *, timeout: float = 20.0) -> None:
         """The first utterance begun since then is heard by the viewer, and reported as played."""
-        begun = await self.sender.until("utterance_started", since=since, within=within)
+        begun = await self.sender.until("utterance_started", since=since, timeout=timeout)
         played = await self.until_of(begun, "playback_finished")
         assert not played["interrupted"], f"{begun['id']} was cut off"
         await self.viewer_heard(begun.at, 0.5 * played["position_s"])
 
     async def viewer_heard(self, since: float, seconds: float) -> None:
         """So much sound, silence aside, has reached the viewer since then: the avatar spoke."""
-        with contextlib.suppress(AssertionError):
-            await wait_until(lambda: self._heard_s(since) >= seconds, 5.0 * self.patience)
-        heard, got = self._heard_s(since), sum(at >= since for _, at in self.viewer.arrivals) / 100
+        sound = self.sound
+        with contextlib.suppress(TimeoutError, MicstreamError):
+            async with asyncio.timeout(5.0 * self.stretch):
+                await sound.until(lambda: sound.loud_s(since=since) >= seconds)
+        heard, got = sound.loud_s(since=since), sound.received_s(since=since)
         assert heard >= seconds, (
             f"of {seconds:.1f} s the viewer heard {heard:.1f} s: {got:.1f} s came, silence included"
         )
 
-    async def heard_at_last(self, whole: float, *, within: float) -> float:
+    async def heard_at_last(self, whole: float, *, timeout: float) -> float:
         """Seconds from `whole` to the first utterance that is heard to its end."""
         whole_again = await self.sender.until(
             "playback_finished",
             since=whole,
-            within=within * self.patience,
+            timeout=timeout * self.stretch,
             where=lambda told: not told["interrupted"] and self._begun(told["id"]) >= whole,
         )
         begun = self._begun(whole_again["id"])
@@ -246,26 +244,16 @@ class Stage:
         begun = self.sender.named("utterance_started")
         return next((told.at for told in begun if told["id"] == utterance), 0.0)
 
-    async def sounds_again(self, whole: float, *, within: float = 20.0) -> float:
+    async def sounds_again(self, whole: float, *, timeout: float = 20.0) -> float:
         """Seconds from `whole` until the viewer hears something; what is begun next comes whole."""
-        await self.heard(time.time(), within=within * self.patience)
-        first = self.viewer.first_heard_at(whole)
+        await self.heard(time.time(), timeout=timeout * self.stretch)
+        first = self.sound.first_loud_at(whole)
         assert first is not None
         return first - whole
 
-    def _heard_s(self, since: float) -> float:
-        """Seconds of sound that reached the viewer since then."""
-        sound, arrivals = self.viewer.sound, self.viewer.arrivals
-        starts = [start for start, at in arrivals if at >= since]
-        if not starts:
-            return 0.0
-        late = sound[starts[0] :]
-        blocks = np.abs(late[: late.size // 160 * 160].astype(np.int32)).reshape(-1, 160)
-        return float((blocks.max(axis=1) > _LOUD).sum()) / 100
-
-    async def recovers(self, fault: float, within: float) -> float:
+    async def recovers(self, fault: float, timeout: float) -> float:
         """All around is whole from now on: `ready` is told, and the next word is heard."""
-        took = await self.ready_again(fault, time.time(), within)
+        took = await self.ready_again(fault, time.time(), timeout)
         ready = self.sender.named("ready", since=fault)[-1]
         await self.heard(ready.at)
         return took
@@ -273,6 +261,6 @@ class Stage:
     async def ends_in_order(self) -> None:
         """It still obeys, and says good-bye."""
         self.sender.running.terminate()
-        code = await self.sender.ended(8.0 * self.patience)
+        code = await self.sender.ended(8.0 * self.stretch)
         assert code == 0, f"it ended with {code}"
         assert self.sender.told[-1].name == "bye", "it did not say good-bye"

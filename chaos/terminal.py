@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
+
+from chaos.output import Output, Reader
 
 
 class Terminal:
-    """A pseudo terminal; all that is written on it goes into a log, until it is closed."""
+    """A pseudo terminal; what is written on it goes into an output, until it is closed."""
 
-    def __init__(self, log: Path) -> None:
-        self._log = log
+    def __init__(self, output: Output) -> None:
         self._ours, self._theirs = os.openpty()
-        self._open = True
-        os.set_blocking(self._ours, False)
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._ours, self._copy)
+        self._reader = Reader(self._ours, output)
 
     def start(
         self, command: Sequence[str], environment: Mapping[str, str]
@@ -41,23 +37,13 @@ class Terminal:
         """Press keys; b"\\x03" is Ctrl-C."""
         os.write(self._ours, keys)
 
+    def look(self) -> None:
+        """Read what is there now, without waiting for more."""
+        self._reader.look()
+
     def close(self) -> None:
         """Close the window: a hangup for what runs in it."""
-        if self._open:
-            self._open = False
-            self._loop.remove_reader(self._ours)
-            os.close(self._ours)
-
-    def _copy(self) -> None:
-        try:
-            said = os.read(self._ours, 65_536)
-        except OSError:  # nobody runs in it any more
-            said = b""
-        if not said:
-            self._loop.remove_reader(self._ours)
-            return
-        with self._log.open("ab") as log:
-            log.write(said)
+        self._reader.close()
 
 
 # Not as a `preexec_fn`: see micstream/demo/process.py.

@@ -21,14 +21,14 @@ from micstream.errors import MicstreamError
 
 _FRAME: Final = SPEECH.samples(10)
 _DELAY: Final = SPEECH.samples(6)
-"""Of the noise suppression; the other parts have none."""
+"""Delay of the noise suppression; the other parts have none."""
 
 
 class Cleaner:
     """Cleans one stream of 16 kHz mono 16-bit PCM; what it hands out stands where it stood.
 
     The same bytes give the same result however they are divided. Up to 16 ms are held back. Each
-    stream needs its own: noise floor and gain are learned from what was heard.
+    stream needs its own: noise floor and gain are learned from what went in.
 
     Raises:
         MicstreamError: the module failed; nothing is handed out from then on.
@@ -37,23 +37,33 @@ class Cleaner:
     def __init__(
         self, *, high_pass: bool = True, noise_suppression: bool = True, gain: bool = True
     ) -> None:
+        self._parts = {
+            "high_pass_filter": high_pass,
+            "noise_suppression": noise_suppression,
+            "auto_gain_control": gain,
+        }
         self._delay = _DELAY if noise_suppression else 0
+        self._module: rtc.AudioProcessingModule | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew: another stream, of which nothing is known.
+
+        Raises:
+            MicstreamError: the module failed.
+        """
         self._framer = Framer(_FRAME * SAMPLE_WIDTH)
         self._taken = 0  # bytes
         self._given = -self._delay * SAMPLE_WIDTH  # bytes; below zero: still to be dropped
         self._silent = 0  # bytes handed out by then are zeros
-        self._module: rtc.AudioProcessingModule | None = None
+        self._module = None
         try:
-            self._module = rtc.AudioProcessingModule(
-                high_pass_filter=high_pass,
-                noise_suppression=noise_suppression,
-                auto_gain_control=gain,
-            )
+            self._module = rtc.AudioProcessingModule(**self._parts)
         except RuntimeError as error:
             raise _failed(error) from None
 
     def push(self, pcm: bytes) -> bytes:
-        """What `pcm` completes: as many bytes as went in before, less those held back."""
+        """Clean sound that `pcm` completes: as many bytes as went in, less those held back."""
         self._taken += len(pcm)
         return self._clean(pcm)
 
@@ -66,11 +76,11 @@ class Cleaner:
         return tail
 
     def silence_rest(self) -> None:
-        """What is held back becomes zeros, where it stands."""
+        """Silence what is held back, where it stands."""
         self._silent = self._taken
 
-    def heard(self, position: int) -> int:
-        """How many samples had to go in before the first `position` came out."""
+    def input_for(self, position: int) -> int:
+        """Samples that had to go in before the first `position` came out."""
         frames = -(-(position + self._delay) // _FRAME)
         return min(frames * _FRAME, self._taken // SAMPLE_WIDTH)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -12,13 +12,14 @@ from typing import Any, Final
 import soundfile
 
 from micstream.audio.format import SPEECH
-from micstream.errors import InputError
-from micstream.pipeline import make_cutter, make_path
+from micstream.errors import InputError, reason_of
 from micstream.settings import Settings
+from micstream.sound_path import SoundPath, make_path
 from micstream.sources.files import FileSource, file_name
 from micstream.sources.source import Block
 from micstream.speech.detector import Detector
-from micstream.speech.events import End, EndReason, Onset, Speech
+from micstream.speech.detectors import make_cutter
+from micstream.speech.events import End, EndReason, Onset, Speech, Timed
 
 _ROUNDED_S: Final = 0.1
 """A label may end this much after the sound does."""
@@ -124,23 +125,22 @@ def cut_file(path: Path, settings: Settings, detector: Detector) -> CutFile:
     cutter = make_cutter(settings, traced)
     tuning = settings.tuning
     traced.needs = lambda: tuning.off if cutter.speaking else tuning.on
-    sound = make_path(source, cutter, settings)
+    sound = make_path(cutter, settings)
+    sound.open(source)
     found: list[Found] = []
     dropped: list[Found] = []
     whole = settings.mode == "utterance"
     onset: Onset | None = None
     pcm = bytearray()
-    blocks = [(Block(data, 0.0)) for data in source.read()]
-    for step in (*(sound.push(block) for block in blocks), sound.finish(EndReason.SOURCE_ENDED)):
-        for event, _ in step:
-            match event:
-                case Onset():
-                    onset, pcm = event, bytearray()
-                case Speech():
-                    pcm += event.pcm
-                case End() if onset is not None:
-                    one = _found(onset, event, bytes(pcm), whole=whole)
-                    (found if event.enough or not whole else dropped).append(one)
+    for event, _ in _heard(sound, source):
+        match event:
+            case Onset():
+                onset, pcm = event, bytearray()
+            case Speech():
+                pcm += event.pcm
+            case End() if onset is not None:
+                one = _found(onset, event, bytes(pcm), whole=whole)
+                (found if event.enough or not whole else dropped).append(one)
     return CutFile(
         path=path,
         rate=source.format.rate,
@@ -153,6 +153,12 @@ def cut_file(path: Path, settings: Settings, detector: Detector) -> CutFile:
         frame_s=traced.frame_samples / SPEECH.rate,
         heard=bytes(traced.heard),
     )
+
+
+def _heard(sound: SoundPath, source: FileSource) -> Iterator[Timed]:
+    for pcm in source.read():
+        yield from sound.push(Block(pcm, 0.0))
+    yield from sound.finish(EndReason.SOURCE_ENDED)
 
 
 def _found(onset: Onset, end: End, pcm: bytes, *, whole: bool) -> Found:
@@ -182,7 +188,7 @@ def read_labels(place: Path, duration_s: float) -> list[Label]:
         lines = place.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise InputError(
-            f"{place} cannot be read: {(error.strerror or str(error)).lower()}",
+            f"{place} cannot be read: {reason_of(error)}",
             hint="expected Audacity's labels; check the name and its permissions",
             code="no_labels",
         ) from None
@@ -253,10 +259,9 @@ def write_utterances(cut: CutFile, folder: Path) -> list[Path]:
 
 
 def unwritable(place: Path, error: Exception) -> InputError:
-    """What to tell of a place where nothing can be written."""
-    words = getattr(error, "strerror", None) or str(error)
+    """Error of a place where nothing can be written."""
     return InputError(
-        f"{place} cannot be written: {words.lower()}",
+        f"{place} cannot be written: {reason_of(error)}",
         hint="check the folder and its permissions",
         code="unwritable",
     )

@@ -16,6 +16,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 
+def reason_of(error: Exception) -> str:
+    """The reason of an error in the system's words, in lower case: `no such file or directory`."""
+    return (getattr(error, "strerror", None) or str(error) or "no reason given").lower()
+
+
 class MicstreamError(Exception):
     """The root: `message` says what is wrong and what was expected, `hint` what to do."""
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal, Protocol
 
 from micstream.speech.events import EndReason
 
@@ -26,6 +27,9 @@ DropCode = Literal[
 ]
 """Why sound was dropped: nobody listened, or no more; it waited too long; more waited than may; the
 avatar was too far behind; by hand; after the end; the device lost it; this machine was too slow."""
+
+EVENTS_LOST: Final = "events_lost"
+"""Code of the warning that tells how many events a consumer did not take in time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +52,19 @@ class Event:
         return json.dumps(self.as_dict(), ensure_ascii=False)
 
 
+class Emitter(Protocol):
+    """Emitter of events: the bus, for whoever has something to tell."""
+
+    def emit(self, event: Event) -> None:
+        """Tell everybody of it; never waits."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class AvatarEvent(Event):
     """One that concerns an avatar, by its name; also where there is but one."""
 
-    avatar: str = ""
+    avatar: str
     """Its identity; before one was found, the pattern it is looked for by."""
 
 
@@ -63,7 +75,7 @@ class AvatarLinkEvent(Event):
     identity: str
 
     def as_dict(self) -> dict[str, Any]:
-        """As `Event.as_dict`, and under the name by which all events tell their avatar."""
+        """JSON's types, as `Event.as_dict`; `avatar` too, by which all events tell their avatar."""
         return {**super().as_dict(), "avatar": self.identity}
 
 
@@ -234,17 +246,19 @@ class Backlog(AvatarEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class Gate(Event):
-    """Who decides what is sent, from now on; told when it changes, and at the start."""
+    """The gate of what is sent has changed; told at the start of listening too."""
 
     EVENT = "gate"
     state: Literal["open", "closed", "detector"]
+    muted: bool = False
+    """Closed by `mute`; else `closed` is by hand, until it is opened or left to the detector."""
     by: str = ""
-    """Who changed it: a key, a program; empty at the start."""
+    """Who changed it: `key`, `program`; empty at the start."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interrupted(Event):
-    """What was being said was cut off by hand, and the avatars were told to drop the rest."""
+    """An interrupt by hand: what is being said is cut off, the avatars drop what they hold."""
 
     EVENT = "interrupted"
     by: str = ""
@@ -252,7 +266,7 @@ class Interrupted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Route(Event):
-    """Which avatars get what is said, from now on."""
+    """Which avatars get what is said, from now on; told where there are several."""
 
     EVENT = "route"
     avatars: tuple[str, ...]
@@ -264,7 +278,7 @@ class Route(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Voice(Event):
-    """Who speaks what is said from now on; told where there are several avatars."""
+    """The same as `route`, by its old name: it comes with each, for one version."""
 
     EVENT = "voice"
     avatars: tuple[str, ...]
@@ -299,6 +313,8 @@ class Warned(Event):
     code: str
     message: str
     hint: str = ""
+    count: int | None = None
+    """How many, where it is about several: of events that were lost."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -321,8 +337,35 @@ class Bye(Event):
     """Sound that was sent."""
     dropped: float
     """Seconds of sound that nobody heard."""
-    delay_median_ms: int | None
-    delay_p95_ms: int | None
+    delay_median_ms: int | None = None
+    delay_p95_ms: int | None = None
     faults: int
     """Connections, avatars and devices that were lost on the way, silent avatars, microphones that
     delivered zeros, clipped or were too quiet, and errors."""
+
+
+def kinds(root: type[Event] = Event) -> Iterator[type[Event]]:
+    """Classes of events that have a name, below `root`."""
+    for kind in root.__subclasses__():
+        if kind.EVENT:
+            yield kind
+        yield from kinds(kind)
+
+
+def from_dict(told: Mapping[str, Any]) -> Event:
+    """Read an event from a line of a record, as `Event.as_dict` made it; skip unknown fields.
+
+    Raises:
+        ValueError: there is no such event, or a field is missing.
+    """
+    kind = next((kind for kind in kinds() if told.get("event") == kind.EVENT), None)
+    if kind is None:
+        raise ValueError(f"there is no event {told.get('event')!r}")
+    given = {f.name: told[f.name] for f in fields(kind) if f.name in told}
+    given = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
+    if "reason" in given:
+        given["reason"] = EndReason(given["reason"])
+    try:
+        return kind(**given)
+    except TypeError as error:
+        raise ValueError(f"{kind.EVENT}: {error}") from None

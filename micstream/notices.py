@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from micstream.errors import ConnectionFailed, MicstreamError
-from micstream.events import Warned
+from micstream.events import EVENTS_LOST, Warned
 
 
 def trouble(error: MicstreamError) -> Warned:
@@ -19,6 +19,15 @@ def several_avatars(identities: Sequence[str]) -> Warned:
         code="several_avatars",
         message=f"several avatars are here ({', '.join(identities)}); "
         f"speaking through {identities[0]}",
+        hint="choose with --avatar",
+    )
+
+
+def passed_over(identity: str, why: str, taken: str) -> Warned:
+    """One of several is of no use, so another is spoken through."""
+    return Warned(
+        code="avatar_passed_over",
+        message=f"the avatar {identity!r} {why}; speaking through {taken!r}",
         hint="choose with --avatar",
     )
 
@@ -107,4 +116,15 @@ def overflow() -> Warned:
         code="overflow",
         message="PortAudio lost sound: this machine is too slow",
         hint="end other programs",
+    )
+
+
+def events_lost(consumer: str, count: int) -> Warned:
+    """A consumer of events did not take them in time; here it goes on."""
+    return Warned(
+        code=EVENTS_LOST,
+        message=f"{count} event{'' if count == 1 else 's'} did not reach {consumer}, which had "
+        "stopped taking them",
+        hint="nothing else was held up; look at who reads there",
+        count=count,
     )

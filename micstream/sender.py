@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import weakref
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
-from micstream.conduct import beside
-from micstream.events import Bye, Event
-from micstream.monitor import Monitor
-from micstream.pipeline import Performance
+from micstream.bus import Bus, Subscription
+from micstream.errors import ConnectionFailed
+from micstream.events import Event
 from micstream.room.utterance import Utterance
+from micstream.session import open_session
 from micstream.settings import Settings, load
 from micstream.sources.source import Source
-from micstream.speech.cutter import Gate
+from micstream.state import State
+from micstream.tasks import run_guarded
 
-_EVENTS_KEPT: Final = 1_000
+_BY: Final = "program"
 
 
 class Sender:
@@ -38,12 +38,12 @@ class Sender:
     """
 
     def __init__(self, settings: Settings | None = None, /, **changes: Any) -> None:
-        self._monitor = Monitor()
+        self._bus = Bus()
         self._settings = settings if settings is not None else load(**changes)
-        self._performance = Performance(self._settings, self._monitor)
+        self._session = open_session(self._settings, self._bus)
 
     async def __aenter__(self) -> Self:
-        await self._performance.__aenter__()
+        await self._session.__aenter__()
         return self
 
     async def __aexit__(
@@ -53,32 +53,39 @@ class Sender:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            await self._performance.__aexit__(kind, error, traceback)
+            # That we were put out is raised by whatever is asked of us then, not by leaving.
+            with suppress(ConnectionFailed):
+                await self._session.__aexit__(kind, error, traceback)
         finally:
-            self._monitor.emit(self._monitor.summary())
+            self._bus.emit_summary()
+
+    @property
+    def state(self) -> State:
+        """State of everything: gate, route, connection, avatars, counts; a new one each time."""
+        return self._bus.state
 
     @property
     def is_ready(self) -> bool:
-        """Whether the next word is heard."""
-        return self._performance.room.is_ready
+        """Ready: the next word is heard, by every avatar."""
+        return self._session.room.is_ready
 
     @property
     def backlog(self) -> float:
         """Estimated seconds of sound sent and not yet played."""
-        return self._performance.room.backlog
+        return self._session.room.backlog_s
 
     async def wait_ready(self, timeout: float | None = None) -> None:
-        """Until the avatar listens.
+        """Wait until the avatar listens.
 
         Raises:
             AvatarUnavailable: not within `timeout` seconds.
         """
-        await self._performance.room.wait_ready(timeout)
+        await self._session.room.wait_ready(timeout)
 
     def utterance(
         self, *, rate: int = 16_000, avatar: str | None = None
     ) -> AbstractAsyncContextManager[Utterance]:
-        """An open segment: `await utterance.write(pcm)`, mono 16-bit at `rate` Hz.
+        """Open a segment: `await utterance.write(pcm)`, mono 16-bit at `rate` Hz.
 
         To one avatar: the one that `avatar` names as the settings do, or by its identity; else the
         first of them.
@@ -91,7 +98,7 @@ class Sender:
             AvatarUnavailable: no avatar listens just now.
             KeyError: no such avatar is spoken through.
         """
-        return self._performance.room.utterance(rate=rate, avatar=avatar)
+        return self._session.room.utterance(rate=rate, avatar=avatar)
 
     async def speak(self, source: Source, *, cut: bool = False) -> None:
         """Speak a source to its end: a `FileSource`, or anything else that yields blocks.
@@ -104,10 +111,8 @@ class Sender:
             ConnectionFailed: we were put out of the room for good.
             UsageError: the microphone is listened to, which has no end.
         """
-        patience = self._settings.wait_avatar or 0.0
-        performance = self._performance
-        work = performance.speak(source, cut=cut, patience=patience)
-        await beside(work, performance.wait_failed())
+        session, wait = self._session, self._settings.wait_avatar or 0.0
+        await run_guarded(session.speak(source, cut=cut, wait_avatar=wait), session.wait_failed())
 
     async def listen(self) -> None:
         """Speak what the microphone hears, until cancelled.
@@ -117,17 +122,27 @@ class Sender:
             ConnectionFailed: we were put out of the room for good.
             UsageError: it is listened to already.
         """
-        await beside(self._performance.listen(), self._performance.wait_failed())
+        await run_guarded(self._session.listen(), self._session.wait_failed())
+
+    # ---- controls ------------------------------------------------------------------------------
 
     async def interrupt(self) -> None:
-        """Close whatever utterance is open, and have the avatar drop what it holds."""
-        await self._performance.interrupt()
+        """Close whatever utterance is open, and have the avatars drop what they hold."""
+        await self._session.controls.interrupt(by=_BY)
 
     def mute(self, muted: bool = True) -> None:
-        """Close the microphone's line, ending the open utterance; or leave it to the voice."""
-        self._performance.set_gate(Gate.SHUT if muted else Gate.VOICE)
+        """Close the microphone's gate, ending the open utterance; or have it as it was before."""
+        self._session.controls.mute("on" if muted else "off", by=_BY)
 
-    def give_voice(self, number: int) -> None:
+    def manual(self, opened: bool = True) -> None:
+        """Open the microphone's gate by hand: all that is said is sent; or close it by hand."""
+        self._session.controls.manual("on" if opened else "off", by=_BY)
+
+    def auto(self) -> None:
+        """Leave the microphone's gate to the detector."""
+        self._session.controls.auto(by=_BY)
+
+    def route(self, number: int) -> None:
         """Have one of several avatars speak what sources say, from 1 up, or all of them (0).
 
         A source that is no microphone changes with its next utterance.
@@ -135,27 +150,31 @@ class Sender:
         Raises:
             ValueError: there are not so many.
         """
-        self._performance.give_voice(number)
+        self._session.controls.route(number, by=_BY)
+
+    def give_voice(self, number: int) -> None:
+        """Route, by its older name."""
+        self.route(number)
+
+    # ---- events --------------------------------------------------------------------------------
 
     def events(self) -> AsyncIterator[Event]:
-        """What happens from now on; ends after `Bye`. The newest are lost to a slow reader."""
-        queue: asyncio.Queue[Event] = asyncio.Queue(_EVENTS_KEPT)
+        """Events from now on; they end after `Bye`. The newest are lost to a slow reader.
 
-        def keep(event: Event) -> None:
-            if queue.full() and isinstance(event, Bye):
-                queue.get_nowait()
-            if not queue.full():
-                queue.put_nowait(event)
-
-        self._monitor.listen(keep)
-        happening = self._read(queue)
+        How many, a warning of the code `events_lost` says.
+        """
+        subscription = self._bus.subscribe("a reader of events()")
+        happening = _Happening(subscription)
         # Nothing is kept for whoever has stopped reading, or never began.
-        weakref.finalize(happening, self._monitor.unlisten, keep).atexit = False
+        weakref.finalize(happening, subscription.close).atexit = False
         return happening
 
-    async def _read(self, queue: asyncio.Queue[Event]) -> AsyncIterator[Event]:
-        while True:
-            event = await queue.get()
-            yield event
-            if isinstance(event, Bye):
-                return
+
+class _Happening(AsyncIterator[Event]):
+    """A subscription for as long as somebody holds this."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+
+    async def __anext__(self) -> Event:
+        return await anext(self._subscription)

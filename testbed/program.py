@@ -145,4 +145,5 @@ def started_with(code: str, folder: Path, env: dict[str, str]) -> dict[str, str]
     """An environment in which Python runs this at its start: a double at PortAudio's level."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sitecustomize.py").write_text(code)
-    return env | {"PYTHONPATH": str(folder)}
+    before = [env["PYTHONPATH"]] if env.get("PYTHONPATH") else []
+    return env | {"PYTHONPATH": os.pathsep.join([str(folder), *before])}

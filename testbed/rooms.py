@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
 from livekit import api, rtc
+
+from micstream.viewer.sound import RATE, Samples
+from micstream.viewer.viewer import Viewer
 
 TOPIC = "lk.audio_stream"
 CLEAR_BUFFER = "lk.clear_buffer"
@@ -21,7 +22,8 @@ ARRIVED = "micstream.arrived"
 """Called by senders, registered by nobody: the answer says that what was sent before has come."""
 METHODS = (CLEAR_BUFFER, STARTED, FINISHED, "user_state_changed", "agent_state_changed")
 
-Samples = npt.NDArray[np.int16]
+_RECORDED_S = 24 * 3600.0
+"""As long as the longest soak."""
 
 
 class Server(Protocol):
@@ -33,10 +35,6 @@ class Server(Protocol):
     def api_key(self) -> str: ...  # noqa: D102
     @property
     def api_secret(self) -> str: ...  # noqa: D102
-
-
-def _peak(block: Samples) -> int:
-    return int(np.abs(block.astype(np.int32)).max())
 
 
 def token(
@@ -71,99 +69,69 @@ async def joined(
     """A participant in the room; `prepare` registers event handlers before it joins."""
     participant = rtc.Room()
     prepare(participant)
-    options = rtc.RoomOptions(auto_subscribe=auto_subscribe)
-    await participant.connect(server.url, token(server, room, identity, kind=kind), options)
-    try:
+    async with _member(
+        participant, server, token(server, room, identity, kind=kind), auto_subscribe
+    ):
         yield participant
+
+
+@asynccontextmanager
+async def _member(
+    participant: rtc.Room, server: Server, pass_: str, auto_subscribe: bool = False
+) -> AsyncIterator[None]:
+    """In the room within the context."""
+    await participant.connect(server.url, pass_, rtc.RoomOptions(auto_subscribe=auto_subscribe))
+    try:
+        yield
     finally:
         await participant.disconnect()
 
 
-class Bystander:
-    """A viewer: records the avatar's sound, and counts what ought never to reach it."""
+class Bystander(Viewer):
+    """A viewer that records one avatar's sound, and counts what ought never to reach a viewer."""
 
-    RATE = 16_000
+    RATE = RATE
 
-    def __init__(self, avatar: str) -> None:
+    def __init__(self, room: rtc.Room, avatar: str) -> None:
+        super().__init__(room)
         self.avatar = avatar
         self.strays: list[str] = []
-        self.video_seen = asyncio.Event()
-        self._blocks: list[Samples] = []
-        self._arrivals: list[float] = []
-        self._recordings: set[asyncio.Task[None]] = set()
+        self.recording = self.record_sound(avatar, max_s=_RECORDED_S)
+        room.on("data_received", lambda packet: self.strays.append(f"data {packet.topic}"))
+        room.register_byte_stream_handler(TOPIC, self._stray_stream)
 
     @property
     def sound(self) -> Samples:
         """All that the avatar has said (and its silences), mono at 16 kHz."""
-        return np.concatenate(self._blocks) if self._blocks else np.empty(0, dtype=np.int16)
-
-    @property
-    def arrivals(self) -> list[tuple[int, float]]:
-        """For each 10 ms block: its first sample's index in `sound`, and `time.time()` then."""
-        starts = np.cumsum([0, *(block.size for block in self._blocks)])
-        return list(zip(starts.tolist(), self._arrivals, strict=False))
+        return self.recording.sound
 
     @property
     def listening(self) -> bool:
         """Whether it is subscribed to the avatar's sound and gets it."""
-        return bool(self._blocks)
+        return self.recording.is_receiving
 
-    def heard_seconds(self, threshold: int = 300) -> float:
-        """How much of what was heard is not silence (blocks of 10 ms, by their peak)."""
-        return sum(0.01 for block in self._blocks if _peak(block) > threshold)
+    def heard_seconds(self) -> float:
+        """Seconds of what was heard that are not silence."""
+        return self.recording.loud_s()
 
-    def silent_for(self, threshold: int = 300) -> float:
+    def silent_for(self) -> float:
         """Seconds of silence at the end of what was heard so far."""
-        count = 0
-        for block in reversed(self._blocks):
-            if _peak(block) > threshold:
-                break
-            count += 1
-        return count * 0.01
+        return self.recording.silent_s()
 
-    def first_heard_at(self, since: float = 0.0, threshold: int = 300) -> float | None:
-        """`time.time()` at which the first sound after `since` arrived."""
-        for block, arrived in zip(self._blocks, self._arrivals, strict=True):
-            if arrived >= since and _peak(block) > threshold:
-                return arrived
-        return None
+    def first_heard_at(self, since: float = 0.0) -> float | None:
+        """Unix second at which the first sound since then arrived."""
+        return self.recording.first_loud_at(since)
 
-    def _prepare(self, room: rtc.Room) -> None:
-        room.on("track_published", self._published)
-        room.on("track_subscribed", self._subscribed)
-        room.on("data_received", lambda packet: self.strays.append(f"data {packet.topic}"))
-        room.register_byte_stream_handler(TOPIC, self._stray_stream)
+    @property
+    def shows_picture(self) -> bool:
+        """Whether the avatar has published a picture."""
+        return self.publishes_picture(self.avatar)
 
-    def _register(self, room: rtc.Room) -> None:
+    def joined(self) -> None:
+        """Look who is there; answer what is called."""
+        super().joined()
         for method in METHODS:
-            room.local_participant.register_rpc_method(method, self._stray_call)
-        for participant in room.remote_participants.values():
-            for publication in participant.track_publications.values():
-                self._published(publication, participant)
-
-    def _published(
-        self, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
-    ) -> None:
-        if participant.identity != self.avatar:
-            return
-        if publication.kind == rtc.TrackKind.KIND_AUDIO:
-            publication.set_subscribed(True)
-        else:
-            self.video_seen.set()
-
-    def _subscribed(self, track: rtc.Track, *_: object) -> None:
-        if track.kind == rtc.TrackKind.KIND_AUDIO:
-            task = asyncio.create_task(self._record(track))
-            self._recordings.add(task)
-
-    async def _record(self, track: rtc.Track) -> None:
-        stream = rtc.AudioStream(track, sample_rate=self.RATE, num_channels=1)
-        try:
-            async for event in stream:
-                self._arrivals.append(time.time())
-                self._blocks.append(np.frombuffer(event.frame.data, dtype=np.int16).copy())
-        finally:
-            await stream.aclose()
+            self.room.local_participant.register_rpc_method(method, self._stray_call)
 
     def _stray_stream(self, reader: rtc.ByteStreamReader, sender: str) -> None:
         self.strays.append(f"stream {reader.info.name} of {sender}")
@@ -173,10 +141,18 @@ class Bystander:
         self.strays.append(f"call of {call.caller_identity}")
         return "ok"
 
-    async def _close(self) -> None:
-        for task in self._recordings:
-            task.cancel()
-        await asyncio.gather(*self._recordings, return_exceptions=True)
+
+@asynccontextmanager
+async def viewing(server: Server, room: str, identity: str = "viewer") -> AsyncIterator[Viewer]:
+    """A viewer in the room, of kind standard, under this identity; subscribed to nothing."""
+    participant = rtc.Room()
+    viewer = Viewer(participant)
+    async with _member(participant, server, token(server, room, identity)):
+        viewer.joined()
+        try:
+            yield viewer
+        finally:
+            await viewer.aclose()
 
 
 @asynccontextmanager
@@ -184,13 +160,14 @@ async def bystander(
     server: Server, room: str, *, avatar: str = "avatar-test", identity: str = "viewer"
 ) -> AsyncIterator[Bystander]:
     """A viewer in the room, of kind standard, subscribed to the sound of `avatar` alone."""
-    viewer = Bystander(avatar)
-    async with joined(server, room, identity, prepare=viewer._prepare) as participant:
-        viewer._register(participant)
+    participant = rtc.Room()
+    viewer = Bystander(participant, avatar)
+    async with _member(participant, server, token(server, room, identity)):
+        viewer.joined()
         try:
             yield viewer
         finally:
-            await viewer._close()
+            await viewer.aclose()
 
 
 @dataclass

@@ -16,9 +16,13 @@ from micstream.stage.look import Look
 class Staged:
     """Where the page is, and what its server told."""
 
-    def __init__(self, address: str, events: list[Event]) -> None:
-        self.address = address
-        self.events = events
+    def __init__(self) -> None:
+        self.address = ""
+        self.events: list[Event] = []
+
+    def emit(self, event: Event) -> None:
+        """What its server tells."""
+        self.events.append(event)
 
 
 def settings_for(server: LocalServer, room: str, **more: Any) -> Settings:
@@ -33,7 +37,7 @@ async def staged(
     settings: Settings, look: Look | None = None, *, host: str | None = None, port: int | None = 0
 ) -> AsyncIterator[Staged]:
     """A page being served, at a free port unless told."""
-    events: list[Event] = []
-    serving = page(settings, look or Look(), host=host, port=port, tell=events.append)
-    async with serving as (address, _):
-        yield Staged(address, events)
+    told = Staged()
+    serving = page(settings, look or Look(), host=host, port=port, bus=told)
+    async with serving as (told.address, _):
+        yield told

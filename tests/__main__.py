@@ -1,4 +1,6 @@
-"""Run the tests: as `python -m pytest`, but that the process ends when they have ended.
+"""Run the tests: as `python -m pytest`, on all cores, and the process ends when they have ended.
+
+What is given goes to pytest after what stands here, so `-n 0` has one process run them in order.
 
 The SDK's threads call into Python up to the end, and abort the process where they meet an
 interpreter that is being taken down (seen once in a hundred runs, on a busy machine): then tests
@@ -10,8 +12,16 @@ import sys
 
 import pytest
 
+PROCESSES = min(4, max(2, os.cpu_count() or 2))
+"""Two at least: what is real mostly waits. Four at most: then one waits for the rest."""
+OPTIONS = (
+    *("-n", str(PROCESSES)),  # who does what: tests/support/lanes.py
+    *("--durations", "15", "--durations-min", "5"),
+    *("-o", "faulthandler_timeout=300"),  # where it hangs is told long before CI gives up
+)
+
 if __name__ == "__main__":
-    status = pytest.main()
+    status = pytest.main([*OPTIONS, *sys.argv[1:]])
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

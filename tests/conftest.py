@@ -24,6 +24,10 @@ from micstream.demo.server import LocalServer, find_server
 from micstream.errors import MicstreamError
 from testbed.sound import VirtualMicrophone, virtual_microphone
 from tests.support.avatar_servers import KEY, Avatars
+from tests.support.lanes import (  # noqa: F401 - hooks of pytest
+    pytest_collection_modifyitems,
+    pytest_configure,
+)
 
 SENDER = "external-audio-sender"
 T = TypeVar("T")

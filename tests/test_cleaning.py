@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
@@ -12,12 +11,10 @@ from hypothesis import strategies as st
 from livekit import rtc
 
 from micstream import settings as our_settings
-from micstream.audio.format import AudioFormat
 from micstream.audio.levels import rms_db
 from micstream.cleaning import Cleaner
 from micstream.errors import MicstreamError
-from micstream.pipeline import make_path
-from micstream.sound_path import SoundPath
+from micstream.sound_path import SoundPath, make_path
 from micstream.sources.source import Block
 from micstream.speech.cutter import Cutter, Gate
 from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech
@@ -26,6 +23,7 @@ from micstream.speech.whole import Whole
 from testbed.speech import RATE, SENTENCES, Samples, samples
 from tests.support.chunks import chunked, cuts
 from tests.support.scripted import FRAME, ScriptedDetector, utterances
+from tests.support.sources import Silent, opened
 from tests.support.tones import tone
 
 OPTIONS = SegmenterOptions(
@@ -123,7 +121,7 @@ def test_any_division_gives_the_same_and_as_much_as_went_in(
         taken += len(block)
         out += cleaner.push(block)
         assert taken - 2 * 256 < len(out) <= taken, "more than 16 ms are held back"
-        assert cleaner.heard(len(out) // 2) <= taken // 2
+        assert cleaner.input_for(len(out) // 2) <= taken // 2
     assert out + cleaner.finish() == whole
 
 
@@ -141,13 +139,13 @@ def test_what_was_held_back_can_be_silenced(length: int, more: int) -> None:
 
 @given(position=st.integers(0, 3_000))
 @settings(max_examples=30, deadline=None)
-def test_heard_is_what_had_to_go_in(position: int) -> None:
+def test_the_input_for_an_output_is_what_had_to_go_in(position: int) -> None:
     cleaner = Cleaner()
     out = 0
     for taken in range(160, 6_400, 160):
         out += len(cleaner.push(bytes(320))) // 2
         if out >= position:
-            assert cleaner.heard(position) == (taken if out - position < 160 else taken - 160)
+            assert cleaner.input_for(position) == (taken if out - position < 160 else taken - 160)
             return
 
 
@@ -197,21 +195,6 @@ def test_at_the_end_the_module_is_let_go() -> None:
 # ---- in the path -------------------------------------------------------------------------------
 
 
-class Mono:
-    """A source of which the path wants to know no more than this."""
-
-    name = "test"
-    pick = 0
-
-    def __init__(self, rate: int = RATE) -> None:
-        self.format = AudioFormat(rate)
-
-    async def blocks(self) -> AsyncIterator[Block]:
-        """The path is handed its blocks by the tests."""
-        raise NotImplementedError
-        yield
-
-
 def run(path: SoundPath, pcm: bytes, where: list[int] | None = None) -> list[SegmentEvent]:
     blocks = [Block(block, 1.0) for block in chunked(pcm, where or [])]
     timed = [one for block in blocks for one in path.push(block)]
@@ -226,11 +209,11 @@ def one_second() -> bytes:
 @given(where=cuts(len(SCRIPT) * FRAME * 2))
 def test_what_is_sent_is_the_cleaned_sound(where: list[int]) -> None:
     pcm = one_second()
-    path = SoundPath(Mono(), Cutter(ScriptedDetector(SCRIPT), OPTIONS), Cleaner())
+    path = opened(SoundPath(Cutter(ScriptedDetector(SCRIPT), OPTIONS), Cleaner()))
     events = run(path, pcm, where)
     ((onset, end),) = utterances(events, cleaned(pcm))
     # Where it is stays as it would be without the cleaner; that it was held back is counted.
-    plain = run(SoundPath(Mono(), Cutter(ScriptedDetector(SCRIPT), OPTIONS)), pcm)
+    plain = run(opened(SoundPath(Cutter(ScriptedDetector(SCRIPT), OPTIONS))), pcm)
     first, last = plain[0], plain[-1]
     assert isinstance(first, Onset)
     assert isinstance(last, End)
@@ -241,7 +224,7 @@ def test_what_is_sent_is_the_cleaned_sound(where: list[int]) -> None:
 
 def test_what_is_heard_to_the_end_is_counted_once() -> None:
     pcm = one_second()[: 60 * FRAME * 2]
-    path = SoundPath(Mono(), Cutter(ScriptedDetector(SCRIPT), OPTIONS), Cleaner())
+    path = opened(SoundPath(Cutter(ScriptedDetector(SCRIPT), OPTIONS), Cleaner()))
     *_, end = run(path, pcm)
     assert isinstance(end, End)
     assert end.reason is EndReason.SOURCE_ENDED
@@ -250,7 +233,7 @@ def test_what_is_heard_to_the_end_is_counted_once() -> None:
 
 def test_onsets_keep_their_date() -> None:
     begun = 1_000.0
-    path = SoundPath(Mono(48_000), Cutter(ScriptedDetector(SCRIPT), OPTIONS), Cleaner())
+    path = opened(SoundPath(Cutter(ScriptedDetector(SCRIPT), OPTIONS), Cleaner()), Silent(48_000))
     blocks = [Block(bytes(1_920), begun + number * 0.020) for number in range(1, 51)]
     timed = [one for block in blocks for one in path.push(block)]
     ((onset, at),) = [(event, at) for event, at in timed if isinstance(event, Onset)]
@@ -262,16 +245,16 @@ def test_onsets_keep_their_date() -> None:
 def test_the_original_is_sent_where_the_cleaned_was_judged(where: list[int]) -> None:
     pcm = one_second()
     detector = ScriptedDetector(SCRIPT)
-    path = SoundPath(Mono(), Cutter(detector, OPTIONS), Cleaner(), send_original=True)
+    path = opened(SoundPath(Cutter(detector, OPTIONS), Cleaner(), send_original=True))
     utterances(run(path, pcm, where), pcm)
     assert b"".join(detector.heard) == cleaned(pcm)
 
 
 @pytest.mark.parametrize("send_original", [True, False])
-def test_what_is_heard_behind_a_shut_gate_is_never_sent(send_original: bool) -> None:
+def test_what_is_heard_behind_a_closed_gate_is_never_sent(send_original: bool) -> None:
     cutter = Cutter(ScriptedDetector(SCRIPT), OPTIONS)
-    path = SoundPath(Mono(), cutter, Cleaner(), send_original=send_original)
-    cutter.set_gate(Gate.SHUT)
+    path = opened(SoundPath(cutter, Cleaner(), send_original=send_original))
+    path.set_gate(Gate.CLOSED)
     loud, quiet = noise(0.6, 9_000)[:8_085].tobytes(), bytes(6_400)
     timed = [*path.push(Block(loud, 1.0)), *path.set_gate(Gate.OPEN)]
     timed += [*path.push(Block(quiet, 2.0)), *path.finish(EndReason.SOURCE_ENDED)]
@@ -287,7 +270,7 @@ def test_the_settings_decide() -> None:
     pcm = one_second()
 
     def sent(cutter: Cutter | Whole, **flags: bool) -> bytes:
-        path = make_path(Mono(), cutter, our_settings.load(**flags))
+        path = opened(make_path(cutter, our_settings.load(**flags)))
         return b"".join(event.pcm for event in run(path, pcm) if isinstance(event, Speech))
 
     assert sent(Whole()) == pcm
@@ -299,7 +282,7 @@ def test_the_settings_decide() -> None:
 
 
 def test_a_failure_leaves_no_utterance_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    path = SoundPath(Mono(), Cutter(ScriptedDetector([True] * 99), OPTIONS), Cleaner())
+    path = opened(SoundPath(Cutter(ScriptedDetector([True] * 99), OPTIONS), Cleaner()))
     events = [event for event, _ in path.push(Block(bytes(9_600), 1.0))]
     assert isinstance(events[0], Onset)
 
@@ -311,3 +294,15 @@ def test_a_failure_leaves_no_utterance_open(monkeypatch: pytest.MonkeyPatch) -> 
         list(path.push(Block(bytes(9_600), 2.0)))
     *_, (end, _) = path.finish(EndReason.SHUTDOWN)
     assert isinstance(end, End)
+
+
+@given(junk=st.integers(0, 4_000))
+@settings(max_examples=20, deadline=None)
+def test_after_a_reset_it_is_as_new(junk: int) -> None:
+    cleaner, pcm = Cleaner(), one_second()
+    cleaner.push(noise(0.5, 9_000)[:junk].tobytes())
+    cleaner.silence_rest()
+    if junk % 2:
+        cleaner.finish()
+    cleaner.reset()
+    assert cleaner.push(pcm) + cleaner.finish() == cleaned(pcm)

@@ -44,7 +44,7 @@ def test_the_profiles() -> None:
     for profile, names in PROFILES.items():
         assert {name for name, each in SERVICES.items() if profile in each.profiles} == names
         assert f"#   {profile} " in TEXT
-        assert f"--profile {profile} " in (ROOT / "README.md").read_text("utf-8")
+        assert f"--profile {profile} " in (ROOT / "docs/containers.md").read_text("utf-8")
     assert {name for each in SERVICES.values() for name in each.profiles} == set(PROFILES)
 
 

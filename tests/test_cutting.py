@@ -9,8 +9,8 @@ import pytest
 
 from micstream.cutting import CutFile, cut_file, read_labels, write_labels
 from micstream.errors import InputError
-from micstream.pipeline import make_detector
 from micstream.settings import Settings, load
+from micstream.speech.detectors import make_detector
 from testbed.speech import SENTENCES, labels, samples
 
 

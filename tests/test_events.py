@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -28,13 +28,16 @@ PUBLISHED = {
     "utterance_ended": {"avatar", "id", "duration_s", "bytes", "reason"},
     "playback_started": {"avatar", "id", "delay_ms"},
     "playback_finished": {"avatar", "id", "position_s", "interrupted", "stutter_ms"},
-    "dropped": {"avatar", "seconds", "why"},
+    "dropped": {"avatar", "seconds", "code", "why"},
     "microphone": {"state", "device", "level_db"},
     "backlog": {"avatar", "seconds"},
+    "gate": {"state", "muted", "by"},
+    "interrupted": {"by"},
+    "route": {"avatars", "number", "by"},
     "voice": {"avatars"},
     "stage_open": {"link", "room"},
     "stage_page": {"address"},
-    "warning": {"avatar", "code", "message", "hint"},
+    "warning": {"avatar", "code", "message", "hint", "count"},
     "error": {"code", "message", "hint"},
     "bye": {
         "utterances",
@@ -57,8 +60,20 @@ REASONS = {
     "shutdown",
 }
 
-ABOUT_ONE: list[type[events.AvatarEvent]] = events.AvatarEvent.__subclasses__()
-CLASSES: list[type[Event]] = [cls for cls in (*Event.__subclasses__(), *ABOUT_ONE) if cls.EVENT]
+CODES = {
+    "no_avatar",
+    "avatar_lost",
+    "late",
+    "overflow",
+    "backlog",
+    "interrupted",
+    "ended",
+    "device",
+    "slow",
+    "other",
+}
+
+CLASSES = list(events.kinds())
 ANNA = "avatar-anna"
 
 EXAMPLES: dict[str, Event] = {
@@ -81,13 +96,16 @@ EXAMPLES: dict[str, Event] = {
         events.PlaybackFinished(
             avatar=ANNA, id="u1", position_s=2.5, interrupted=False, stutter_ms=0
         ),
-        events.Dropped(avatar=ANNA, seconds=0.4, why="no avatar"),
+        events.Dropped(avatar=ANNA, seconds=0.4, code="no_avatar", why="no avatar listens"),
         events.Microphone(state="quiet", device="Kühn USB", level_db=-51.5),
         events.Backlog(avatar=ANNA, seconds=1.75),
+        events.Gate(state="closed", muted=True, by="key"),
+        events.Interrupted(by="key"),
+        events.Route(avatars=(ANNA, "avatar-ben"), number=0, by="key"),
         events.Voice(avatars=(ANNA, "avatar-ben")),
         events.StageOpen(link="http://127.0.0.1:8420/", room="show"),
         events.StagePage(address="192.168.7.20"),
-        events.Warned(avatar=ANNA, code="stdin", message="odd", hint="even"),
+        events.Warned(avatar=ANNA, code="stdin", message="odd", hint="even", count=3),
         events.Failed(code="no_avatar", message="none came", hint="start one"),
         events.Bye(
             utterances=2,
@@ -115,6 +133,10 @@ def test_reasons_are_the_published_ones() -> None:
     assert {reason.value for reason in EndReason} == REASONS
 
 
+def test_codes_of_what_was_dropped_are_the_published_ones() -> None:
+    assert set(get_args(events.DropCode)) == CODES
+
+
 @pytest.mark.parametrize("event", EXAMPLES.values(), ids=EXAMPLES)
 def test_a_line_says_when_and_what_first(event: Event) -> None:
     line = event.as_json()
@@ -123,7 +145,41 @@ def test_a_line_says_when_and_what_first(event: Event) -> None:
     assert list(said)[:2] == ["t", "event"]
     assert isinstance(said["t"], float)
     assert said["event"] == event.EVENT
-    assert set(said) - {"t", "event"} == PUBLISHED[event.EVENT]
+    told = PUBLISHED[event.EVENT]
+    if isinstance(event, events.AvatarLinkEvent):
+        assert said["avatar"] == said["identity"]
+        told = told | {"avatar"}
+    assert set(said) - {"t", "event"} == told
+
+
+def test_whatever_concerns_one_avatar_names_it() -> None:
+    about = [*events.kinds(events.AvatarEvent), *events.kinds(events.AvatarLinkEvent)]
+    assert {kind.EVENT for kind in about} == {
+        name
+        for name, told in PUBLISHED.items()
+        if told & {"avatar", "identity"} and name not in ("dropped", "warning")
+    }
+    with pytest.raises(TypeError, match="avatar"):
+        events.Backlog(seconds=1.0)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("event", EXAMPLES.values(), ids=EXAMPLES)
+def test_a_line_of_a_record_is_the_event_again(event: Event) -> None:
+    line = event.as_json()
+    again = events.from_dict(json.loads(line))
+    assert type(again) is type(event)
+    assert again.as_json() == line
+
+
+def test_a_record_of_a_newer_program_is_read_as_far_as_it_is_known() -> None:
+    newer = {**EXAMPLES["backlog"].as_dict(), "colour": "green"}
+    assert events.from_dict(newer).as_dict() == EXAMPLES["backlog"].as_dict()
+    for wrong, words in (
+        ({"t": 1.0, "event": "applause"}, "no event 'applause'"),
+        ({"t": 1.0, "event": "backlog"}, "backlog: .*avatar"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            events.from_dict(wrong)
 
 
 def test_the_time_is_the_moment_of_its_making() -> None:
@@ -134,9 +190,9 @@ def test_the_time_is_the_moment_of_its_making() -> None:
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    said = events.PlaybackFinished(id="u1", position_s=2.0, interrupted=True).as_dict()
-    assert "stutter_ms" not in said
-    assert "avatar" not in said
+    finished = events.PlaybackFinished(avatar=ANNA, id="u1", position_s=2.0, interrupted=True)
+    assert "stutter_ms" not in finished.as_dict()
+    assert "avatar" not in events.Dropped(seconds=1.0, why="lost by the device").as_dict()
     quiet = events.Bye(
         utterances=0, seconds=0.0, dropped=0.0, delay_median_ms=None, delay_p95_ms=None, faults=0
     )

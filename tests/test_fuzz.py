@@ -25,14 +25,15 @@ from micstream.audio.wav import parse_header
 from micstream.cli import app
 from micstream.delivery import wire
 from micstream.errors import InputError, UsageError
-from micstream.events import Event
-from micstream.monitor import Monitor
-from micstream.room.playback import Playback
+from micstream.room.room import Room
 from micstream.settings import Settings, load
 from micstream.settings.table import KNOBS
 from micstream.sources.files import FileSource
 from micstream.sources.stdin import StdinSource
 from testbed.speech import HELLO, SENTENCES
+from tests.support.live import Record
+from tests.support.sdk import Me, Server
+from tests.support.virtual_loop import run
 
 # The folder of a test is the same for all of its inputs, and each writes its files anew.
 one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -291,33 +292,35 @@ CALLS = st.tuples(
 @example([("finished", AVATAR, '{"playback_position": 1e308, "interrupted": false}')], 2, True)
 def test_fuzz_calls(calls: list[tuple[str, str, str]], segments: int, there: bool) -> None:
     """Whatever is called, the answer is one of two; who is not the avatar changes nothing."""
-    told: list[Event] = []
-    monitor = Monitor()
-    monitor.listen(told.append)
-    playback = Playback(
-        monitor.emit,
-        speaks_through=lambda: AVATAR if there else None,
-        on_playing=lambda: None,
-        lead_ms=100,
-    )
-    answer = {"started": playback.started, "finished": playback.finished}
-    for number in range(segments):
-        segment = playback.ledger.opened(f"u{number}", 0.0)
-        playback.ledger.sent(segment, 1.0, 1.0)
-        playback.ledger.closed(segment)
-        playback.ledger.started(1.5)
-    for method, caller, payload in calls:
-        before = (len(told), playback.ledger.outstanding)
-        said = answer[method](
-            rtc.RpcInvocationData(
-                request_id="1", caller_identity=caller, payload=payload, response_timeout=1.0
-            )
-        )
-        assert said in (wire.OK, wire.REJECT)
-        if caller != AVATAR or not there:
-            assert said == wire.REJECT
-            assert (len(told), playback.ledger.outstanding) == before
-        assert playback.ledger.outstanding <= segments
-    for event in told:
-        assert json.loads(event.as_json())["event"].startswith("playback_")
-    assert len(told) <= 2 * segments
+    record = Record()
+
+    async def scene() -> None:
+        server = Server()
+        patched.setattr(rtc, "Room", server.new_room)
+        if there:
+            server.join(AVATAR)
+        flags = {"url": "ws://server", "api_key": "key", "api_secret": SECRET, "room": "room"}
+        async with Room.of(load(**flags, avatar=[AVATAR], avatar_state="off"), record) as room:
+            if there:
+                await room.wait_ready(5)
+                for _ in range(segments):
+                    async with room.utterance() as utterance:
+                        await utterance.write(bytes(32_000))
+            answer(room, server.rooms[0].local_participant)
+
+    def answer(room: Room, me: Me) -> None:
+        before = len(record.events)
+        for method, caller, payload in calls:
+            was = (len(record.events), room.backlog_s)
+            said = me.report(caller, f"lk.playback_{method}", payload)
+            assert said in (wire.OK, wire.REJECT)
+            if caller != AVATAR or not there:
+                assert said == wire.REJECT
+                assert (len(record.events), room.backlog_s) == was
+        told = [event for event in record.events[before:] if event.EVENT != "backlog"]
+        for event in told:
+            assert json.loads(event.as_json())["event"].startswith("playback_")
+        assert len(told) <= 2 * segments
+
+    with pytest.MonkeyPatch.context() as patched:
+        run(scene())

@@ -24,20 +24,29 @@ ORDER = (
     "doctor",
     "calibrate",
     "cutting",
-    "conduct",
-    "pipeline",
+    "session",
+    "listening",
+    "controls",
     "sound_path",
     "cleaning",
     "sources",
     "avatars",
+    "viewer",
     "room",
-    "monitor",
+    "link",
+    "settings",
+    "dialects",
     "delivery",
+    "bus",
+    "state",
+    "fan_out",
+    "taps",
     "notices",
     "events",
-    "settings",
     "speech",
     "audio",
+    "tasks",
+    "signals",
     "backoff",
     "errors",
 )
@@ -46,6 +55,9 @@ PURE = (
     "audio/**/*.py",
     "speech/**/*.py",
     "delivery/**/*.py",
+    "dialects/**/*.py",
+    "link/**/*.py",
+    "state.py",
     "notices.py",
     "backoff.py",
     "settings/table.py",
@@ -120,6 +132,16 @@ def test_the_architecture_tells_the_same_order() -> None:
     assert told == [name for name in ORDER if name != "__main__"]
 
 
+def test_the_table_of_changes_names_files_that_are_there() -> None:
+    text = (PACKAGE.parent / "ARCHITECTURE.md").read_text("utf-8")
+    table = text.partition("## Where to change what")[2].partition("\n## ")[0]
+    named = re.findall(r"`([\w./-]+\.(?:py|ts|md))`", table)
+    assert len(named) > 15
+    for name in named:
+        place = str(Path(name).parent) if "NAME" in name else name
+        assert any((root / place).exists() for root in (PACKAGE, PACKAGE.parent)), name
+
+
 @pytest.mark.parametrize(
     "file", [f for f in FILES if own(f) != "__init__"], ids=lambda f: str(f.relative_to(PACKAGE))
 )
@@ -145,7 +167,7 @@ def test_within_the_avatars_room_the_pure_imports_only_the_pure() -> None:
 
 LIGHT = """
 import sys, wave
-from micstream.pipeline import make_cutter
+from micstream.speech.detectors import make_cutter
 from micstream.settings import Settings
 with wave.open("assets/hello_world_16kHz.wav") as file:
     pcm = file.readframes(file.getnframes())

@@ -1,4 +1,7 @@
-"""Checks the documentation: every relative link leads somewhere, every `make` target named is one.
+"""Checks the documentation: its links and pictures, and the make targets and modules it names.
+
+Every relative link leads somewhere, every `make` target is one, every `python -m` of ours is there,
+and every page of docs/ can be found from the README.
 
 Usage: make docs, or: python -m tools.check_docs. Prints what is wrong, and exits 1.
 """
@@ -11,23 +14,29 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"")
 MAKE = re.compile(r"(?:`|^)make ([a-z][a-z-]*)", re.MULTILINE)
 TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
+MODULE = re.compile(r"python -m ((?:micstream|testbed|tests|bench|chaos|tools)[\w.]*)")
 HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
 BUILT = {"build", "dist", "node_modules", "out"}
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
+def anchor(heading: str) -> str:
+    """The anchor that GitHub gives to a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
 def anchors(text: str) -> set[str]:
-    """The anchors that GitHub gives to the headings of a page."""
-    headings = HEADING.findall(FENCE.sub("", text))
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    """The anchors of all headings of a page."""
+    return {anchor(heading) for heading in HEADING.findall(FENCE.sub("", text))}
 
 
 def broken_links(page: Path, text: str) -> list[str]:
     wrong = []
-    for link in LINK.findall(FENCE.sub("", text)):
+    for found in LINK.finditer(FENCE.sub("", text)):
+        link = found[1] or found[2]
         if re.match(r"[a-z]+:", link):
             continue
         name, _, anchor = link.partition("#")
@@ -41,6 +50,22 @@ def broken_links(page: Path, text: str) -> list[str]:
 
 def unknown_targets(text: str, targets: set[str]) -> list[str]:
     return [f"`make {name}` is no target" for name in MAKE.findall(text) if name not in targets]
+
+
+def unknown_modules(text: str) -> list[str]:
+    places = {name: ROOT / name.replace(".", "/") for name in MODULE.findall(text)}
+    return [
+        f"`python -m {name}` is no program"
+        for name, place in places.items()
+        if not place.with_suffix(".py").exists() and not (place / "__main__.py").exists()
+    ]
+
+
+def unlinked(readme: str) -> list[str]:
+    """The pages of docs/ that the README has no link to."""
+    known = {name.partition("#")[0] for name, _ in LINK.findall(readme)}
+    found = sorted((ROOT / "docs").glob("*.md"))
+    return [f"no link to docs/{page.name}" for page in found if f"docs/{page.name}" not in known]
 
 
 def pages() -> list[Path]:
@@ -57,7 +82,10 @@ def main() -> int:
     wrong = 0
     for page in pages():
         text = page.read_text("utf-8")
-        for finding in broken_links(page, text) + unknown_targets(text, targets):
+        findings = broken_links(page, text) + unknown_targets(text, targets) + unknown_modules(text)
+        if page == ROOT / "README.md":
+            findings += unlinked(text)
+        for finding in findings:
             print(f"{page.relative_to(ROOT)}: {finding}", file=sys.stderr)
             wrong += 1
     return 1 if wrong else 0

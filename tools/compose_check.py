@@ -31,9 +31,8 @@ from pathlib import Path
 
 from micstream.demo import process
 from micstream.demo.server import find_server
-from testbed.rooms import bystander
+from testbed.rooms import viewing
 from testbed.speech import HELLO, samples, stretches
-from testbed.waiting import wait_until
 from tools import image_check
 from tools.compose import Service, in_order, services
 from tools.image_check import Stage
@@ -186,13 +185,18 @@ async def started(
 async def check(profile: str, image: Path, stage: Stage) -> None:
     keys = Keys()
     async with started(profile, image, stage, keys) as running:
-        async with bystander(keys, ROOM, avatar=AVATAR) as viewer:
+        async with viewing(keys, ROOM) as viewer:
+            sound = viewer.record_sound(AVATAR)
 
             def heard() -> list[float]:
-                return stretches(viewer.sound, gap_s=PAUSE_S)
+                return stretches(sound.sound, gap_s=PAUSE_S)
 
             # The first may have begun before the viewer came, and the last may go on.
-            await wait_until(lambda: len(heard()) >= 4, HEARD_S, "the file, through the avatar")
+            try:
+                async with asyncio.timeout(HEARD_S):
+                    await sound.until(lambda: len(heard()) >= 4)
+            except TimeoutError:
+                raise SystemExit(f"compose-check: not heard within {HEARD_S:g} s") from None
             whole = stretches(samples(HELLO), gap_s=PAUSE_S)[0]
             times = heard()[1:3]
             say(f"heard for {times[0]:.2f} and {times[1]:.2f} s; the file's sound is {whole:.2f} s")

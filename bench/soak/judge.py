@@ -51,14 +51,14 @@ def verdicts(record: Record) -> list[Verdict]:
     """Everything that is asked of this part."""
     start, end = window(record)
 
-    def within(series: Series) -> Series:
+    def judged(series: Series) -> Series:
         return series.between(start, end)
 
     ours, idle = record.ours.series, record.idle.series
     pace = record.took_s / record.sound_s
-    rows = [_memory(within(ours["rss"]), within(idle["rss"]), pace)]
+    rows = [_memory(judged(ours["rss"]), judged(idle["rss"]), pace)]
     rows += [
-        _flat(what, within(mine), within(theirs))
+        _flat(what, judged(mine), judged(theirs))
         for what, mine, theirs in (
             ("file descriptors", ours["fds"], idle["fds"]),
             ("threads", ours["threads"], idle["threads"]),
@@ -66,12 +66,12 @@ def verdicts(record: Record) -> list[Verdict]:
         )
     ]
     if record.differs is None:
-        leads = within(record.leads())
-        rows.append(_drift("delay, microphone to report", within(record.delays()), leads))
-        rows.append(_drift("delay, microphone to viewer", within(record.heard)))
+        leads = judged(record.leads())
+        rows.append(_drift("delay, microphone to report", judged(record.delays()), leads))
+        rows.append(_drift("delay, microphone to viewer", judged(record.heard)))
         rows += [_heard(record), _played_whole(record)]
     else:
-        rows.append(_drift("report of a segment, after its end", within(record.reports())))
+        rows.append(_drift("report of a segment, after its end", judged(record.reports())))
         rows.append(_same(record))
     return [*rows, _segments(record), *_end(record)]
 

@@ -22,13 +22,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bench.delay import measure, spoken_places
-from bench.recording import RATE, Recording, Samples, heard_by
+from bench.inside import open_path
+from bench.recording import RATE, Recording, Samples, from_viewer
 from bench.senders import OURS, ROOM, Sender, running, stage, tell
 from bench.soak.record import Record, Watch
 from bench.spoken import Utterance, conversation, laid_out, write_pieces, write_wav
 from micstream.demo.avatar import IDENTITY as AVATAR
 from micstream.demo.server import find_server, local_server
-from micstream.pipeline import make_cutter, make_path
 from micstream.settings import load
 from micstream.sources.files import FileSource
 from micstream.sources.source import Block
@@ -70,7 +70,7 @@ async def real(record: Record) -> None:
             await _if_it_can(all_played)
             record.avatar_alive = on.avatar.alive
             record.exit_code = await on.sender.stop()
-        mic, heard = on.ears.recording(), heard_by(on.viewer)
+        mic, heard = on.ears.recording(), from_viewer(on.heard)
         await asyncio.to_thread(_listen, record, track, script, mic, heard)
         record.whole = True
 
@@ -127,7 +127,7 @@ def cut(wav: Path) -> list[Segment]:
     """What each utterance of a file should be on the wire."""
     settings = load()
     source = FileSource(wav)
-    path = make_path(source, make_cutter(settings), settings)
+    path = open_path(source, settings)
     found: list[Segment] = []
     size, hashed = 0, hashlib.sha256()
     steps = (path.push(Block(pcm, 0.0)) for pcm in source.read())

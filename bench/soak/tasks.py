@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,5 +28,6 @@ async def tasks_told() -> AsyncIterator[None]:
 async def _tell() -> None:
     while True:
         told = {"t": time.time(), "event": "tasks", "tasks": len(asyncio.all_tasks()) - 1}
-        print(json.dumps(told), flush=True)
+        sys.stdout.write(f"{json.dumps(told)}\n")  # in one piece, whoever else writes
+        sys.stdout.flush()
         await asyncio.sleep(EVERY_S)

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import ParamSpec
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from bench.soak.tasks import tasks_told
-from micstream.cli import live, main, play
+from micstream.cli import main
 
-P = ParamSpec("P")
+T = TypeVar("T")
+
+_run = asyncio.run
 
 
-def telling(work: Callable[P, Awaitable[None]]) -> Callable[P, Awaitable[None]]:
-    """The same work, its tasks told meanwhile."""
+def run_telling(work: Coroutine[Any, Any, T], **options: Any) -> T:
+    """Run a program's work as `asyncio.run` does, its tasks told meanwhile."""
 
-    async def told(*args: P.args, **kwargs: P.kwargs) -> None:
+    async def told() -> T:
         async with tasks_told():
-            await work(*args, **kwargs)
+            return await work
 
-    return told
+    return _run(told(), **options)
 
 
 if __name__ == "__main__":
-    live.listen = telling(live.listen)  # type: ignore[assignment]
-    play.play_files = telling(play.play_files)  # type: ignore[assignment]
+    vars(asyncio)["run"] = run_telling
     main()

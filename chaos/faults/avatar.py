@@ -27,7 +27,7 @@ async def _killed(stage: Stage) -> Times:
     begun = await stage.mid_utterance()
     fault = time.time()
     os.kill(stage.avatar.pid, signal.SIGKILL)
-    noticed = await stage.noticed(fault, *_GONE, within=40)
+    noticed = await stage.noticed(fault, *_GONE, timeout=40)
     await stage.call_avatar()
     recovered = await stage.recovers(fault, _BACK_S)
     assert stage.sender.named("utterance_ended", since=fault)[0]["id"] == begun["id"]
@@ -78,7 +78,7 @@ async def _frozen(stage: Stage) -> Times:
     await stage.mid_utterance()
     fault = time.time()
     os.kill(stage.avatar.pid, signal.SIGSTOP)
-    noticed = await stage.noticed(fault, "avatar_left", "avatar_silent", within=_EVIDENCE_S)
+    noticed = await stage.noticed(fault, "avatar_left", "avatar_silent", timeout=_EVIDENCE_S)
     os.kill(stage.avatar.pid, signal.SIGKILL)
     await stage.call_avatar()
     return Times(noticed, await stage.recovers(fault, _BACK_S))
@@ -109,7 +109,7 @@ async def _silent(stage: Stage) -> Times:
     for method in (CLEAR_BUFFER, _ARRIVED):
         me.register_rpc_method(method, never)
     try:
-        noticed = await stage.noticed(fault, "avatar_silent", within=_EVIDENCE_S)
+        noticed = await stage.noticed(fault, "avatar_silent", timeout=_EVIDENCE_S)
         told = await stage.sender.until(
             "warning", since=fault, where=lambda each: each["code"] == "avatar_silent"
         )
@@ -119,7 +119,7 @@ async def _silent(stage: Stage) -> Times:
         avatar.answer_clear("ok")
         avatar.plays = True
     whole = time.time()
-    played = await stage.sender.until("playback_finished", since=whole, within=_BACK_S + 5)
+    played = await stage.sender.until("playback_finished", since=whole, timeout=_BACK_S + 5)
     return Times(noticed, played.at - whole)
 
 

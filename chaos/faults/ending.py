@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from chaos.faults.avatar import open_with_wire_avatar
 from chaos.faults.network import open_on_a_line
+from chaos.inside import CAPTURE, SENDING, Place
 from chaos.row import Row, Times
 from chaos.stage import Stage
 from testbed.speech import HELLO, SENTENCES
@@ -78,27 +79,8 @@ async def _raise(stage: Stage) -> None:
     (stage.folder / "now").touch()
 
 
-_PATCH = """
-from pathlib import Path
-from {module} import {owner} as owner
-inner = owner.{method}
-def provoked({arguments}):
-    if Path({flag!r}).exists():
-        raise RuntimeError("provoked")
-    return inner({arguments})
-owner.{method} = provoked
-"""
-
-
-async def _error_in(stage: Stage, module: str, owner: str, method: str, arguments: str) -> Times:
-    patch = _PATCH.format(
-        module=module,
-        owner=owner,
-        method=method,
-        arguments=arguments,
-        flag=str(stage.folder / "now"),
-    )
-    return await _ends(stage, _raise, code=1, patch=patch)
+async def _error_in(stage: Stage, place: Place) -> Times:
+    return await _ends(stage, _raise, code=1, patch=place.raising(str(stage.folder / "now")))
 
 
 async def _ends_amid(stage: Stage, what: How, *, after_s: float = 1.0) -> Times:
@@ -145,7 +127,7 @@ async def _playing_out(stage: Stage) -> Times:
     await stage.server.start()
     await asyncio.gather(stage.plug_in(), stage.watch(), stage.call_avatar())
     ours = stage.sender = await stage.another("play", str(SENTENCES), "--pace", "fast")
-    await ours.until("utterance_ended", within=60)
+    await ours.until("utterance_ended", timeout=60)
     fault = time.time()
     ours.send(signal.SIGINT)
     assert await ours.ended(15) == 0, ours.story()
@@ -176,7 +158,7 @@ async def _killed(stage: Stage) -> Times:
     await stage.start()
     if await stage.avatar_ended(begun):
         told = await stage.sender.until(
-            "warning", within=20, where=lambda each: "avatar" in each["message"]
+            "warning", timeout=20, where=lambda each: "avatar" in each["message"]
         )
         assert told["hint"], told
         await stage.call_avatar()
@@ -225,12 +207,12 @@ ROWS = (
     _end(
         "error-capture",
         "an exception where the sound comes in",
-        lambda s: _error_in(s, "micstream.pipeline", "SoundPath", "push", "self, block"),
+        lambda s: _error_in(s, CAPTURE),
     ),
     _end(
         "error-speaker",
         "an exception where the sound goes out",
-        lambda s: _error_in(s, "micstream.room.utterance", "Utterance", "write", "self, pcm"),
+        lambda s: _error_in(s, SENDING),
     ),
     _end_amid("silent", "SIGTERM, and the avatar answers nothing", _avatar_silent),
     _end_amid("cut", "SIGTERM, and nothing gets through to the server", _network_cut),

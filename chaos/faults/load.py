@@ -9,8 +9,8 @@ import sys
 import time
 from itertools import pairwise
 
+from chaos.output import Told
 from chaos.row import Row, Times
-from chaos.sender import Told
 from chaos.stage import Stage
 from micstream.demo import process
 
@@ -71,7 +71,7 @@ async def _busy(stage: Stage) -> Times:
     missing = {told["id"] for told in begun if told.at < whole} - played
     assert len(begun) > 2 and not missing, f"of {len(begun)} not played: {missing}"
     delays = [told["delay_ms"] for told in stage.sender.named("playback_started", since=since)]
-    assert max(delays) < _SLOW_MS * stage.patience, f"delays of up to {max(delays)} ms"
+    assert max(delays) < _SLOW_MS * stage.stretch, f"delays of up to {max(delays)} ms"
     _clock_is_true(stage.sender.named("utterance_started"))
     return Times(recovered=recovered)
 

@@ -112,7 +112,7 @@ async def _zeros(stage: Stage) -> Times:
     source = f"{SINK}.monitor"
     fault = time.time()
     await asyncio.to_thread(stage.microphone.control, "set-source-mute", source, "1")
-    told = await stage.sender.until("microphone", since=fault, within=2 * _ZEROS_S)
+    told = await stage.sender.until("microphone", since=fault, timeout=2 * _ZEROS_S)
     assert told["state"] == "zeros", told
     await asyncio.to_thread(stage.microphone.control, "set-source-mute", source, "0")
     whole = time.time()

@@ -8,14 +8,14 @@ import time
 import psutil
 
 from chaos.namespace import Namespace, namespace
+from chaos.output import Told
 from chaos.relay import relay
 from chaos.row import Row, Times
-from chaos.sender import Told
 from chaos.stage import Stage
 
 _CUT_S = 10.0
 _LONG_S = 30.0
-_MOST_BACKLOG_S = 10.0
+_MAX_BACKLOG_S = 10.0
 """The default of --max-backlog."""
 _STEP_S = 1.5
 """How much later than it grew beyond that a backlog may be seen."""
@@ -31,7 +31,7 @@ async def open_on_a_line(stage: Stage, *, speaking: bool = True) -> Namespace:
     stage.server.address = inside.server_address
     await stage.server.start()
     await asyncio.gather(stage.plug_in(), stage.watch(), stage.call_avatar())
-    await stage.start(within=inside.within)
+    await stage.start(prefix=inside.prefix)
     if speaking:
         await stage.under_way()
         await stage.sender.until("playback_finished")
@@ -55,14 +55,14 @@ async def _cut(stage: Stage) -> Times:
     before, fault = _memory(stage), time.time()
     await inside.lose(100)
     noticed = await stage.noticed(
-        fault, "connection", "avatar_left", "warning", "dropped", "backlog", within=_CUT_S
+        fault, "connection", "avatar_left", "warning", "dropped", "backlog", timeout=_CUT_S
     )
     await asyncio.sleep(max(0.0, fault + _CUT_S - time.time()))
     await inside.lose(0)
     whole = time.time()
     if not stage.avatar.alive:
         await stage.call_avatar()
-    took = await stage.heard_at_last(whole, within=_REJOIN_S + 15)
+    took = await stage.heard_at_last(whole, timeout=_REJOIN_S + 15)
     _bounded(stage, before)
     return Times(noticed, took)
 
@@ -72,7 +72,7 @@ async def _cut_in_silence(stage: Stage) -> Times:
     await asyncio.sleep(3)
     fault = time.time()
     await inside.lose(100)
-    noticed = await stage.noticed(fault, "warning", "connection", within=_CUT_S)
+    noticed = await stage.noticed(fault, "warning", "connection", timeout=_CUT_S)
     await asyncio.sleep(max(0.0, fault + _CUT_S - time.time()))
     await inside.lose(0)
     whole = time.time()
@@ -80,7 +80,7 @@ async def _cut_in_silence(stage: Stage) -> Times:
         "connection", since=fault, where=lambda told: told["state"] == "connected"
     )
     stage.speak()
-    await stage.heard_at_last(whole, within=_REJOIN_S + 15)
+    await stage.heard_at_last(whole, timeout=_REJOIN_S + 15)
     return Times(noticed, back.at - whole)
 
 
@@ -119,7 +119,7 @@ async def _uneven(stage: Stage) -> Times:
     await stage.server.start()
     await asyncio.gather(stage.plug_in(), stage.watch(), stage.call_avatar())
     way = await stage.enter(relay(inside, stage.server.ports))
-    await stage.start(within=inside.within)
+    await stage.start(prefix=inside.prefix)
     await stage.under_way()
     await stage.sender.until("playback_finished")
     usual = stage.sender.named("utterance_started")[0]["lead_ms"]
@@ -132,10 +132,10 @@ async def _uneven(stage: Stage) -> Times:
     begun = _all_played(stage, since, whole)
     _no_alarm(stage, since)
     _bounded(stage, before)
-    most = max(told["lead_ms"] for told in begun)
-    assert most > usual, f"the lead stayed at {usual} ms, however the avatar stuttered"
+    longest = max(told["lead_ms"] for told in begun)
+    assert longest > usual, f"the lead stayed at {usual} ms, however the avatar stuttered"
     await stage.sender.until(
-        "utterance_started", since=whole, within=90, where=lambda told: told["lead_ms"] < most
+        "utterance_started", since=whole, timeout=90, where=lambda told: told["lead_ms"] < longest
     )
     return Times(recovered=took)
 
@@ -144,12 +144,12 @@ async def _narrow(stage: Stage) -> Times:
     inside = await open_on_a_line(stage)
     before, since = _memory(stage), time.time()
     await inside.narrow("64kbit")
-    noticed = await stage.noticed(since, "backlog", "dropped", "warning", within=30)
+    noticed = await stage.noticed(since, "backlog", "dropped", "warning", timeout=30)
     await asyncio.sleep(2 * _LONG_S)
     told = [event["seconds"] for event in stage.sender.named("backlog", since=since)]
     await inside.narrow(None)
     whole = time.time()
-    assert told and max(told) < _MOST_BACKLOG_S + _STEP_S, f"the backlog grew to {max(told)} s"
+    assert told and max(told) < _MAX_BACKLOG_S + _STEP_S, f"the backlog grew to {max(told)} s"
     dropped = stage.sender.named("dropped", since=since)
     assert sum(event["seconds"] for event in dropped) > 5, f"what was lost is not told: {dropped}"
     _bounded(stage, before)
@@ -157,7 +157,7 @@ async def _narrow(stage: Stage) -> Times:
     soon = await stage.sender.until(
         "playback_started",
         since=whole,
-        within=_CATCH_UP_S + 15,
+        timeout=_CATCH_UP_S + 15,
         where=lambda event: event["delay_ms"] < 1000,
     )
     await stage.heard(time.time())

@@ -32,9 +32,9 @@ async def _identity_taken(stage: Stage) -> Times:
     joined_at = (
         await second.until("connection", where=lambda told: told["state"] == "connected")
     ).at
-    failed = await first.until("error", within=5)
+    failed = await first.until("error", timeout=5)
     assert failed["code"] == "identity_in_use" and IDENTITY in failed["message"], failed
-    code = await first.ended(8 * stage.patience)
+    code = await first.ended(8 * stage.stretch)
     assert code == 5, f"it ended with {code}"
     noticed = max(0.0, failed.at - joined_at)
     if await stage.avatar_ended(joined_at):

@@ -8,10 +8,10 @@ import time
 
 from livekit import api
 
+from chaos.inside import mint, short_life
+from chaos.output import Told
 from chaos.row import Row, Times
-from chaos.sender import Told
 from chaos.stage import IDENTITY, Stage
-from micstream.room.token import mint
 from testbed.waiting import wait_until
 
 _REJOIN_S = 12.0
@@ -72,13 +72,6 @@ async def _room_gone(stage: Stage) -> Times:
     return Times(noticed, await stage.recovers(fault, _REJOIN_S))
 
 
-_SHORT_LIFE = f"""
-import datetime
-from micstream.room import connect
-connect.TOKEN_LIFE = datetime.timedelta(seconds={_LIFE_S - _LEEWAY_S})
-"""
-
-
 async def _given_token_expired(stage: Stage) -> Times:
     await stage.server.start()
     await asyncio.gather(stage.plug_in(), stage.watch(), stage.call_avatar())
@@ -113,7 +106,7 @@ async def _nobody_there(stage: Stage) -> Times:
     await stage.plug_in()
     begun = time.time()
     await stage.start()
-    code = await stage.sender.ended(20 * stage.patience)
+    code = await stage.sender.ended(20 * stage.stretch)
     took = time.time() - begun
     assert code == 5, f"it ended with {code}"
     failed = stage.sender.named("error")[0]
@@ -138,7 +131,7 @@ ROWS = (
         name="token-expired",
         provokes="the token it joined with has expired when the server is back after 20 s",
         must="joined again with a fresh one, heard again",
-        provoke=lambda stage: _out_for(stage, 20, patch=_SHORT_LIFE),
+        provoke=lambda stage: _out_for(stage, 20, patch=short_life(_LIFE_S - _LEEWAY_S)),
         recover_s=_REJOIN_S,
         limit_s=150,
     ),

@@ -1,4 +1,4 @@
-"""From what was measured of a room and of a voice in it to a gain and a preset.
+"""Advice on a microphone: a gain and a preset, from what was measured of a room and a voice.
 
 The gain brings speech to -20 dBFS and keeps its peaks below -3: what detectors are made for, with
 room for a shout. Sound that was cut off hides how loud it is, so it asks for 6 dB less at least.
@@ -33,7 +33,7 @@ STAGE_SNR_DB: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to do about a microphone."""
+    """Advice: what to do about a microphone."""
 
     gain_db: int
     """Up or down; 0: leave it."""

@@ -1,4 +1,4 @@
-"""How loud: RMS and peak in dBFS, where a full-scale square wave is 0 dBFS."""
+"""Levels: RMS and peak in dBFS, where a full-scale square wave is 0 dBFS."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import numpy.typing as npt
 
 from micstream.audio.format import SPEECH
 
+Floats = npt.NDArray[np.float64]
+
 FLOOR_DB: Final = -96.0
 """Reported for digital silence: the quietest step of 16 bits is about here."""
 
 BAND_FROM_HZ: Final = 200
 
 FULL_SCALE: Final = 32768.0
-"""Of 16 bits: what a float of 1.0 stands for."""
+"""Full scale of 16 bits: what a float of 1.0 stands for."""
 _TO_ONE: Final = np.float32(1 / FULL_SCALE)
 
 
@@ -33,34 +35,47 @@ def rms_db(pcm: bytes) -> float:
 def band_db(samples: npt.NDArray[np.float32]) -> float:
     """RMS level above `BAND_FROM_HZ` in dBFS, of 16 kHz samples in -1..1; not below `FLOOR_DB`.
 
-    What lies below is hum, handling and wind: it says nothing of how loud a voice is. By Parseval's
-    theorem it is the energy of all samples without that of the few lowest bins of their spectrum,
-    which costs a quarter of a transform. For frames: up to some tenths of a second.
+    What lies below is hum, handling and wind: it says nothing of how loud a voice is. For frames:
+    up to some tenths of a second.
     """
     size = samples.size
     if size == 0:
         return FLOOR_DB
     exact = samples.astype(np.float64)  # a voice may lie far below the hum that is taken off here
-    low = _lowest_bins(size).dot(exact)
-    power = (size * float(exact.dot(exact)) - float(low.dot(low))) / size**2
+    power = float(energy_above(exact[None], bins_below(BAND_FROM_HZ, size))[0]) / size
     return max(FLOOR_DB, 10 * math.log10(power)) if power > 0 else FLOOR_DB
 
 
-@lru_cache(maxsize=8)
-def _lowest_bins(size: int) -> npt.NDArray[np.float64]:
-    """What makes of `size` samples the bins below the band: rows of cosines and sines.
+def bins_below(hertz: float, size: int) -> int:
+    """Bins of the spectrum of `size` samples at 16 kHz that lie below this frequency."""
+    return math.ceil(hertz * size / SPEECH.rate)
 
-    Those but the first stand for two bins each, the second one at its negative frequency.
+
+def energy_above(rows: Floats, bins: int) -> Floats:
+    """Sum of squares of each row, without what lies in the lowest `bins` of its spectrum.
+
+    By Parseval's theorem: that is the energy of all samples without that of a few bins, which costs
+    a quarter of a transform. May be a little below 0 where rounding leaves nothing.
     """
-    bins = np.arange(math.ceil(BAND_FROM_HZ * size / SPEECH.rate))
-    turns = 2 * math.pi / size * np.outer(bins, np.arange(size))
-    waves = np.concatenate([np.cos(turns), np.sin(turns[1:])])
-    waves[1:] *= math.sqrt(2)
+    low = rows @ _lowest_bins(rows.shape[1], bins)
+    energy: Floats = np.einsum("ij,ij->i", rows, rows) - np.einsum("ij,ij->i", low, low)
+    return energy
+
+
+@lru_cache(maxsize=8)
+def _lowest_bins(size: int, bins: int) -> Floats:
+    """Columns of cosines and sines, each of length 1, that make the lowest bins of `size` samples.
+
+    All but the first stand for two bins each, the second one at its negative frequency.
+    """
+    turns = 2 * math.pi / size * np.outer(np.arange(size), np.arange(bins))
+    waves: Floats = np.hstack((np.cos(turns), np.sin(turns[:, 1:]))) * math.sqrt(2 / size)
+    waves[:, 0] /= math.sqrt(2)
     return waves
 
 
-def quantile(values: npt.NDArray[np.float64], share: float) -> float:
-    """What a share of them stays below, interpolated; `values` is one row, not empty.
+def quantile(values: Floats, share: float) -> float:
+    """Quantile: what a share of `values` stays below, interpolated; they are one row, not empty.
 
     numpy's own loads a module of 7 MiB when it is first asked, and the sound would wait for it.
     """

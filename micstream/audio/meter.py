@@ -1,4 +1,4 @@
-"""What a microphone delivers, as figures: level, noise floor, speech, clipping, hum, zeros.
+"""Meter: what a microphone delivers, as figures: level, noise floor, speech, clipping, hum, zeros.
 
 Sound is measured in *pieces* of 20 ms, by 40 ms under a Hann window that ends with the piece.
 What lies at or below 100 Hz does not count as level: hum, rumble and an offset have figures of
@@ -24,9 +24,8 @@ import numpy.typing as npt
 from numpy.fft import rfft
 
 from micstream.audio.format import SAMPLE_WIDTH, SPEECH
-from micstream.audio.levels import FLOOR_DB, FULL_SCALE, quantile
+from micstream.audio.levels import FLOOR_DB, FULL_SCALE, Floats, energy_above, quantile
 
-Floats = npt.NDArray[np.float64]
 Kept = TypeVar("Kept", np.float64, np.bool_)
 
 PIECE: Final = SPEECH.samples(20)
@@ -56,18 +55,6 @@ _HARMONICS: Final = (50, 100, 150, 200, 250, 60, 120, 180, 240)
 _WINDOW: Final = np.hanning(2 * PIECE + 1)[:-1]
 _LOW_BINS: Final = 5
 """0 to 100 Hz, in steps of 25."""
-
-
-def _low_basis() -> Floats:
-    """Real and imaginary parts of the window's lowest bins, scaled to sum up to their power."""
-    size = 2 * PIECE
-    angles = 2 * np.pi * np.outer(np.arange(size), np.arange(_LOW_BINS)) / size
-    scale = np.sqrt(np.where(np.arange(_LOW_BINS) == 0, 1, 2) / size)
-    basis: Floats = np.hstack((np.cos(angles) * scale, np.sin(angles) * scale))
-    return basis
-
-
-_LOW: Final = _low_basis()
 _WINDOW_POWER: Final = float(np.dot(_WINDOW, _WINDOW)) * FULL_SCALE**2
 _HUM_WINDOW_SHAPE: Final = np.hanning(_HUM_WINDOW + 1)[:-1]
 _HUM_POWER: Final = float(np.dot(_HUM_WINDOW_SHAPE, _HUM_WINDOW_SHAPE)) * _HUM_WINDOW / 2
@@ -93,15 +80,15 @@ class Reading:
     """The figures, over what is remembered. Levels in dBFS, of what lies above 100 Hz."""
 
     seconds: float
-    """How much that is."""
+    """Seconds of sound that are remembered."""
     level_db: float
-    """Of the newest piece."""
+    """Level of the newest piece."""
     floor_db: float | None
     """Noise floor; None before anything but zeros was heard."""
     speech_db: float | None
     """RMS of the pieces that are speech; None where none is well above the floor."""
     speech_s: float
-    """How much speech there is."""
+    """Seconds of speech among them."""
     peak_db: float
     """The largest sample, all frequencies."""
     clipped_share: float
@@ -114,7 +101,7 @@ class Reading:
 
     @property
     def snr_db(self) -> float | None:
-        """How far the speech lies above the floor."""
+        """Signal-to-noise ratio in dB: how far the speech lies above the floor."""
         if self.floor_db is None or self.speech_db is None:
             return None
         return self.speech_db - self.floor_db
@@ -145,12 +132,12 @@ class Meter:
 
     @property
     def pieces(self) -> int:
-        """How many have been measured, ever."""
+        """Count of pieces measured, ever."""
         return self._pieces
 
     @property
     def seconds(self) -> float:
-        """How long they are together."""
+        """Seconds of sound measured, ever."""
         return self._pieces * PIECE / SPEECH.rate
 
     @property
@@ -173,7 +160,7 @@ class Meter:
         return _db(self._newest(self._levels, count))
 
     def newest_clipped(self, count: int) -> int:
-        """How many of the newest pieces were clipped."""
+        """Count of the newest pieces that were clipped."""
         return int(self._newest(self._clipped, count).sum())
 
     def floor_db(self) -> float | None:
@@ -236,8 +223,7 @@ class Meter:
         sound = batch.astype(np.float64)
         pieces = np.concatenate((self._before, sound)).reshape(-1, PIECE)
         windows = np.hstack((pieces[:-1], pieces[1:])) * _WINDOW
-        low = windows @ _LOW
-        power = np.einsum("ij,ij->i", windows, windows) - np.einsum("ij,ij->i", low, low)
+        power = energy_above(windows, _LOW_BINS)
         size = np.abs(sound)
         peaks = size.reshape(_AT_ONCE, PIECE).max(axis=1)
         first = self._pieces % len(self._levels)
@@ -281,7 +267,7 @@ def _medians(rows: Floats) -> Floats:
 
 
 def _zeros_at_end(batch: npt.NDArray[np.int16], before: int) -> int:
-    """How long the run of zeros is after this batch."""
+    """Length of the run of zeros after this batch, in samples."""
     if batch[-1]:
         return 0
     sounding = np.flatnonzero(batch)

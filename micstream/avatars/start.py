@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import re
 import time
 from collections.abc import Callable
@@ -17,21 +18,25 @@ from typing import Any, Final, Literal
 from urllib.parse import quote
 
 import aiohttp
-import tenacity
 
+from micstream.backoff import Backoff
 from micstream.errors import AvatarUnavailable, ConnectionFailed, UsageError
-from micstream.events import AvatarStarting, Event, Warned
+from micstream.events import AvatarStarting, Emitter, Event, Warned
 from micstream.room import admin
-from micstream.room.address import refuse_insecure_server, server_doubts, shown
-from micstream.room.connect import TOKEN_LIFE, key_and_secret, server_url
+from micstream.room.address import avatar_server_warnings, refuse_insecure, server_url, shown
+from micstream.room.connect import TOKEN_LIFE
 from micstream.room.redact import redact
 from micstream.room.token import mint_avatar
 from micstream.settings import Settings, load
+from micstream.settings.pieces import StartSettings
 
 WAIT_S: Final = 30.0
-"""How long the avatar may take to be there, from the first step on, unless told otherwise."""
+"""Seconds that the avatar may take to be there, from the first step on, unless told otherwise."""
 _AGAIN_S: Final = 10.0
 """After this long no further attempt is begun."""
+_PAUSES_S: Final = (0.3, 0.6, 1.2, 2.4, 4.0)
+_JITTER_S: Final = 0.2
+"""Added to each pause, at most: those who lost one server shall not come back all at once."""
 _CONNECT_S: Final = 5.0
 _LONGEST_ANSWER: Final = 64 * 1024
 _PATH: Final = "/v1/livekit/start-avatar"
@@ -41,7 +46,7 @@ Step = Literal["asked", "accepted", "present", "joined", "active", "picture", "r
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked of the avatar's server; checked, and its secrets shown nowhere."""
+    """Order to the avatar's server, checked; its secrets are shown nowhere."""
 
     server: str
     avatar_id: str
@@ -55,11 +60,11 @@ class Order:
 
 
 class Progress:
-    """Tells each step with the time it took."""
+    """Progress of one start: each step is told with the seconds it took."""
 
-    def __init__(self, identity: str, emit: Callable[[Event], None]) -> None:
+    def __init__(self, identity: str, bus: Emitter) -> None:
         self._identity = identity
-        self._emit = emit
+        self._bus = bus
         self._begun = self._last = time.monotonic()
 
     def done(self, step: Step) -> None:
@@ -67,11 +72,13 @@ class Progress:
         now = time.monotonic()
         took, self._last = now - self._last, now
         total = now - self._begun
-        self._emit(AvatarStarting(identity=self._identity, step=step, seconds=took, total_s=total))
+        self._bus.emit(
+            AvatarStarting(identity=self._identity, step=step, seconds=took, total_s=total)
+        )
 
 
-def order(settings: Settings) -> Order:
-    """What the settings ask for.
+def order(settings: StartSettings) -> Order:
+    """The order that the settings ask for.
 
     Raises:
         UsageError: something is missing or of no use, or a secret would go unencrypted through the
@@ -83,7 +90,7 @@ def order(settings: Settings) -> Order:
             hint="give --avatar-id: the name of its .hvia file without the ending",
             code="no_avatar_id",
         )
-    key = settings.chosen("license_key")
+    key = settings.license_key
     if key is None:
         raise UsageError(
             "no license key for the avatar's server: AVALUMA_LICENSE_KEY is not set",
@@ -96,34 +103,42 @@ def order(settings: Settings) -> Order:
             hint="look at AVALUMA_LICENSE_KEY (AVALUMA_API_KEY)",
             code="bad_license_key",
         )
-    server: str = settings.chosen("avatar_server")
-    refuse_insecure_server(server, settings)
-    url = server_url(settings)
-    api_key, api_secret = key_and_secret(settings)
+    connection = settings.connection
+    refuse_insecure(
+        settings.server, "reads the license key and can use it", insecure=connection.insecure
+    )
+    url = server_url(connection)
+    api_key, api_secret = connection.keys()
     identity = f"avatar-{settings.avatar_id}"
 
     def token() -> str:
         return mint_avatar(
             api_key=api_key,
             api_secret=api_secret,
-            room=settings.room,
+            room=connection.room,
             identity=identity,
-            sender=settings.identity,
+            sender=connection.identity,
             ttl=TOKEN_LIFE,
         )
 
     return Order(
-        server, settings.avatar_id, identity, settings.identity, url, key.get_secret_value(), token
+        server=settings.server,
+        avatar_id=settings.avatar_id,
+        identity=identity,
+        speaks_for=connection.identity,
+        livekit_url=url,
+        key=key.get_secret_value(),
+        livekit_token=token,
     )
 
 
-def doubts(settings: Settings) -> list[Warned]:
-    """What is unsafe about the avatar's server and not refused, or cannot work."""
-    return server_doubts(settings.chosen("avatar_server"), settings)
+def warnings(settings: StartSettings) -> list[Warned]:
+    """Warnings of what is unsafe about the avatar's server and not refused, or cannot work."""
+    return avatar_server_warnings(settings.server, settings.connection)
 
 
 async def start_avatar(settings: Settings | None = None, /, **changes: Any) -> str:
-    """Have its server bring the avatar in, unless it is in the room; returns its identity there.
+    """Ask its server to bring the avatar in, unless it is in the room; returns its identity there.
 
     Settings as for `Sender`: it listens to their `identity` alone, so a `Sender` of the same
     settings speaks through it. Returns as soon as the server has agreed: it may not be there yet.
@@ -133,23 +148,24 @@ async def start_avatar(settings: Settings | None = None, /, **changes: Any) -> s
         ConnectionFailed: the server, or LiveKit's, is not reached or refuses.
         AvatarUnavailable: it is there and listens to somebody else.
     """
-    settings = settings if settings is not None else load(**changes)
-    identity = order(settings).identity
-    await bring(settings, Progress(identity, lambda _: None), on_trouble=lambda _: None)
+    start = (settings if settings is not None else load(**changes)).start()
+    identity = order(start).identity
+    await bring(start, Progress(identity, _Silent()), _Silent())
     return identity
 
 
+class _Silent:
+    def emit(self, event: Event) -> None:
+        """Tell nobody."""
+
+
 async def bring(
-    settings: Settings,
-    progress: Progress,
-    *,
-    within: float = WAIT_S,
-    on_trouble: Callable[[Warned], None],
+    settings: StartSettings, progress: Progress, bus: Emitter, *, timeout_s: float = WAIT_S
 ) -> bool:
-    """Have the avatar join; whether it had to, and so may not be there yet.
+    """Ask for the avatar unless it is in the room; whether it was asked for, and may yet join.
 
     Asked again, with growing pauses, where the server is not reached or says that it is its own
-    fault; `on_trouble` is told each time.
+    fault; each time a warning tells of it.
 
     Raises:
         UsageError: the settings do not suffice.
@@ -157,49 +173,48 @@ async def bring(
         AvatarUnavailable: it is there and listens to somebody else.
     """
     wanted = order(settings)
-    for there in await admin.find(settings, wanted.identity):
-        if there.speaks_for not in (None, settings.identity):
+    for there in await admin.find(settings.connection, (wanted.identity,)):
+        if there.speaks_for not in (None, wanted.speaks_for):
             raise _bound_to_another(wanted, there.speaks_for)
         progress.done("present")
         return False
     progress.done("asked")
-    await ask(wanted, within=within, on_trouble=on_trouble)
+    await ask(wanted, bus, timeout_s=timeout_s)
     progress.done("accepted")
     return True
 
 
-async def ask(
-    wanted: Order, *, within: float = WAIT_S, on_trouble: Callable[[Warned], None]
-) -> str | None:
-    """Ask the server, at most for `within` seconds; returns the session's id, if it tells one.
+async def ask(wanted: Order, bus: Emitter, *, timeout_s: float = WAIT_S) -> str | None:
+    """Ask the server, at most for `timeout_s` seconds; returns the session's id, if it tells one.
 
     Raises:
         ConnectionFailed: it is not reached, refuses, or answers what cannot be understood.
     """
-
-    def tell(state: tenacity.RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        assert isinstance(error, _MayPass)
-        pause = state.next_action.sleep if state.next_action else 0.0
-        hint = f"asking again in {pause:.1f} s"
-        on_trouble(Warned(code=error.code, message=error.message, hint=hint))
-
-    attempts = tenacity.AsyncRetrying(
-        retry=tenacity.retry_if_exception_type(_MayPass),
-        wait=tenacity.wait_exponential(multiplier=0.3, max=4) + tenacity.wait_random(0, 0.2),
-        stop=tenacity.stop_after_delay(min(_AGAIN_S, within)),
-        before_sleep=tell,
-        reraise=True,
-    )
     try:
-        async with asyncio.timeout(within):
-            return await attempts(_post, wanted)
+        async with asyncio.timeout(timeout_s):
+            return await _ask_again(wanted, bus, min(_AGAIN_S, timeout_s))
     except TimeoutError:
         raise ConnectionFailed(
-            f"the avatar's server {shown(wanted.server)} does not answer within {within:g} s",
+            f"the avatar's server {shown(wanted.server)} does not answer within {timeout_s:g} s",
             hint="look at that server; where it needs longer: --wait-avatar",
             code="avatar_server_timeout",
         ) from None
+
+
+async def _ask_again(wanted: Order, bus: Emitter, again_s: float) -> str | None:
+    """Ask, and again after what may pass, for `again_s` seconds."""
+    loop = asyncio.get_running_loop()
+    until, backoff = loop.time() + again_s, Backoff(*_PAUSES_S)
+    while True:
+        try:
+            return await _post(wanted)
+        except _MayPass as error:
+            if loop.time() >= until:
+                raise
+            pause = backoff.next_s() + random.uniform(0, _JITTER_S)  # noqa: S311 - no secret
+            hint = f"asking again in {pause:.1f} s"
+            bus.emit(Warned(code=error.code, message=error.message, hint=hint))
+        await asyncio.sleep(pause)
 
 
 class _MayPass(ConnectionFailed):
@@ -262,7 +277,7 @@ def _why(error: Exception) -> str:
 
 
 def _judge(wanted: Order, status: int, said: bytes) -> str | None:
-    """What an answer means."""
+    """The session's id, or the error that an answer means."""
     server = f"the avatar's server {shown(wanted.server)}"
     reason = _reason(wanted, said)
     if 200 <= status < 300:

@@ -1,4 +1,5 @@
-"""The command line: options in, an exit code out. One file a command; the work is elsewhere."""
+"""The command line: options in, an exit code out. One file a command, imported on
+demand; the work is elsewhere."""
 
 from __future__ import annotations
 
@@ -13,37 +14,22 @@ from typing import NoReturn
 
 import typer
 
-from micstream.cli import (
-    avatar,
-    calibrate,
-    cut,
-    demo,
-    devices,
-    doctor,
-    live,
-    pipe,
-    play,
-    stage,
-    token,
-)
-from micstream.cli.fail import fail
+from micstream.cli.fail import fail, write_in_time
+from micstream.cli.help import LazyGroup
 from micstream.errors import MicstreamError
 
 app = typer.Typer(
     name="micstream",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    cls=LazyGroup,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Speak through a talking avatar, live.\n\n"
-    "Try it on this machine alone: [bold]micstream demo[/bold]. On stage: set LIVEKIT_URL, "
+    "Try it on this machine alone: micstream demo. On stage: set LIVEKIT_URL, "
     "LIVEKIT_API_KEY and LIVEKIT_API_SECRET (environment or .env.local), ask "
-    "[bold]micstream doctor[/bold], then [bold]micstream live[/bold].",
+    "micstream doctor, then micstream live.",
 )
-
-for module in (live, play, pipe, avatar, cut, calibrate, devices, token, doctor, stage, demo):
-    module.register(app)
 
 
 def _version(wanted: bool) -> None:
@@ -68,13 +54,25 @@ def main() -> NoReturn:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A name of a file need not be text; in JSON too such a byte is shown as \udcff.
         sys.stdout.reconfigure(errors="backslashreplace")
+    _keep_stderr()
     code = _run()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):  # nobody reads it any more
-            stream.flush()
+            write_in_time(stream.flush)
     # The SDK's threads call into Python up to the end, and abort the whole process where they meet
     # an interpreter that is being taken down: so it is not taken down. All is closed by now.
     os._exit(code)
+
+
+def _keep_stderr() -> None:
+    """Write to a descriptor of our own: what is said while PortAudio starts must not be lost.
+
+    For so long sounddevice leads descriptor 2 away, for all of the process, and a start may take as
+    long as the sound server does.
+    """
+    stream = sys.stderr
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # there may be none
+        sys.stderr = os.fdopen(os.dup(stream.fileno()), "w", 1, stream.encoding, stream.errors)
 
 
 def _run() -> int:

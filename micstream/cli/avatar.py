@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 import time
@@ -13,7 +12,7 @@ import typer
 from micstream.cli.options import CONNECTION, START, Flags, Output, takes
 
 if TYPE_CHECKING:
-    from micstream.monitor import Monitor
+    from micstream.bus import Bus
     from micstream.room.admin import Standing
     from micstream.settings import Settings
 
@@ -53,50 +52,44 @@ def start(flags: Flags, output: Output) -> None:
 
       micstream avatar start --avatar-server http://localhost:8080 && micstream live
     """
-    from micstream.cli.perform import end_on_signals, make_view, quiet_libraries
-    from micstream.monitor import Monitor
+    import asyncio
+
+    from micstream.bus import Bus
+    from micstream.cli.run import make_view, quiet_libraries, showing
     from micstream.settings import load
+    from micstream.signals import set_on_signals
+    from micstream.tasks import run_until
 
     settings = load(**flags)
     quiet_libraries(verbose=output.verbose)
-    monitor = Monitor()
-    monitor.listen(make_view(output))
 
     async def run() -> None:
-        stop = asyncio.Event()
-        restore = end_on_signals(stop)
-        working = asyncio.create_task(_start_and_wait(settings, monitor))
-        stopping = asyncio.create_task(stop.wait())
-        try:
-            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                working.result()
-        finally:
-            restore()
-            for task in (working, stopping):
-                task.cancel()
-            await asyncio.wait({working, stopping})
+        bus, stop = Bus(), asyncio.Event()
+        with set_on_signals(stop):
+            async with showing(bus, make_view(output), stop):
+                await run_until(_start_and_wait(settings, bus), stop)
 
     asyncio.run(run())
 
 
-async def _start_and_wait(settings: Settings, monitor: Monitor) -> None:
-    from micstream.avatars.arrival import watching
-    from micstream.avatars.start import WAIT_S, Progress, bring, doubts, order
+async def _start_and_wait(settings: Settings, bus: Bus) -> None:
+    from micstream.avatars.start import WAIT_S, Progress, bring, order, warnings
+    from micstream.viewer.arrival import arriving
 
-    wanted = order(settings)
-    for doubt in doubts(settings):
-        monitor.emit(doubt)
-    within = WAIT_S if settings.wait_avatar is None else settings.wait_avatar
+    asked = settings.start()
+    wanted = order(asked)
+    for warning in warnings(asked):
+        bus.emit(warning)
+    timeout_s = WAIT_S if settings.wait_avatar is None else settings.wait_avatar
     begun = time.monotonic()
-    progress = Progress(wanted.identity, monitor.emit)
-    async with watching(settings, wanted) as arrival:
-        await bring(settings, progress, within=within, on_trouble=monitor.emit)
+    progress = Progress(wanted.identity, bus)
+    async with arriving(asked.connection, wanted) as arrival:
+        await bring(asked, progress, bus, timeout_s=timeout_s)
         await arrival.until_ready(
             progress,
-            within=max(0.0, within - (time.monotonic() - begun)),
-            patience=settings.ready_timeout,
-            on_doubt=monitor.emit,
+            timeout=max(0.0, timeout_s - (time.monotonic() - begun)),
+            picture_timeout=settings.ready_timeout,
+            on_warning=bus.emit,
         )
 
 
@@ -141,7 +134,9 @@ def stop(flags: Flags, output: Output) -> None:
 
       micstream avatar stop --room show --avatar avatar-anna
     """
-    from micstream.cli.perform import make_view
+    import asyncio
+
+    from micstream.cli.run import make_view
     from micstream.errors import UsageError
     from micstream.events import AvatarStopped
     from micstream.room.admin import remove
@@ -154,18 +149,20 @@ def stop(flags: Flags, output: Output) -> None:
             code="several_avatars",
         )
     identity = found[0].identity if found else " or ".join(settings.avatar)
-    there = asyncio.run(remove(settings, identity)) if found else False
+    there = asyncio.run(remove(settings.connection(), identity)) if found else False
     make_view(output)(AvatarStopped(identity=identity, found=there))
 
 
 def _look(flags: Flags, output: Output) -> tuple[Settings, list[Standing]]:
-    from micstream.cli.perform import quiet_libraries
+    import asyncio
+
+    from micstream.cli.run import quiet_libraries
     from micstream.room.admin import find
     from micstream.settings import load
 
     settings = load(**flags)
     quiet_libraries(verbose=output.verbose)
-    return settings, asyncio.run(find(settings))
+    return settings, asyncio.run(find(settings.connection(), settings.avatar))
 
 
 def _words(avatar: Standing, settings: Settings) -> str:

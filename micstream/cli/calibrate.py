@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -52,7 +51,9 @@ def calibrate(
 
       micstream calibrate --speech-s 15 --dry-run --json
     """
-    from micstream.cli.perform import quiet_libraries
+    import asyncio
+
+    from micstream.cli.run import quiet_libraries
     from micstream.settings import load
 
     settings = load(**flags)
@@ -79,28 +80,21 @@ def calibrate(
 async def _until_stopped(
     microphone: Microphone, quiet_s: float, speech_s: float, show: MovingMeter | PlainMeter
 ) -> Measured | None:
-    """What was measured; None after Ctrl-C and SIGTERM."""
+    """Result of the measurement; None after Ctrl-C and SIGTERM."""
+    import asyncio
+
     from micstream.calibrate import measure
-    from micstream.cli.perform import end_on_signals
+    from micstream.signals import set_on_signals
+    from micstream.tasks import run_until
 
     stop = asyncio.Event()
-    restore = end_on_signals(stop)
-    stopping = asyncio.create_task(stop.wait())
-    measuring = asyncio.create_task(
-        measure(microphone, quiet_s=quiet_s, speech_s=speech_s, show=show)
-    )
-    try:
-        await asyncio.wait({measuring, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        return None if stop.is_set() else await measuring
-    finally:
-        restore()
-        for task in (measuring, stopping):
-            task.cancel()
-        await asyncio.wait({measuring, stopping})
+    with set_on_signals(stop):
+        measuring = measure(microphone, quiet_s=quiet_s, speech_s=speech_s, show=show)
+        return await run_until(measuring, stop)
 
 
 def _meter(output: Output) -> MovingMeter | PlainMeter:
-    """What is asked for goes to stderr where stdout is for a program."""
+    """Meter to read while speaking; on stderr where stdout is for a program."""
     from micstream.view.console import Terminal
     from micstream.view.meter import MovingMeter, PlainMeter
 

@@ -65,8 +65,8 @@ def cut(
       micstream cut *.wav --json | jq '.utterances | length'
     """
     from micstream.cutting import cut_file, read_labels, write_labels, write_utterances
-    from micstream.pipeline import make_detector
     from micstream.settings import load
+    from micstream.speech.detectors import make_detector
 
     settings = load(**flags, mode=mode)
     if reference is not None and plot is None:
@@ -99,7 +99,7 @@ def cut(
 
 
 def _place(given: Path, file: Path, ending: str, *, several: bool) -> Path:
-    """Where a file's own labels or picture go."""
+    """Place of a file's own labels or picture."""
     if given.is_dir():
         return given / (file.stem + ending)
     if several:

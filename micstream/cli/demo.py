@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import sys
 from contextlib import AsyncExitStack
@@ -13,8 +12,8 @@ import typer
 from micstream.cli.options import CAPTURE, CLEAN, SEGMENTATION, TRANSPORT, Flags, Output, takes
 
 if TYPE_CHECKING:
-    from micstream.monitor import Monitor
-    from micstream.pipeline import Performance
+    from micstream.events import Event
+    from micstream.session import Session
     from micstream.settings import Settings
 
 _SPEECH = "sentences.flac"
@@ -49,50 +48,45 @@ def demo(
 
       micstream demo --play --mode utterance
     """
+    import asyncio
+
     asyncio.run(_run(flags, output, play=play, stage=not no_stage))
 
 
 async def _run(flags: Flags, output: Output, *, play: bool, stage: bool) -> None:
+    import asyncio
+
     from micstream.cli.live import listen
-    from micstream.cli.perform import end_on_signals, perform_with, quiet_libraries
-    from micstream.cli.play import play_files
-    from micstream.cli.stage import beside_demo
+    from micstream.cli.play import Playlist, play_files
+    from micstream.cli.run import quiet_libraries, run_session
+    from micstream.cli.stage import demo_page
     from micstream.demo.assets import bundled
+    from micstream.signals import set_on_signals
+    from micstream.tasks import run_until
 
     quiet_libraries(verbose=output.verbose)
     stop = asyncio.Event()
-    restore = end_on_signals(stop)
-    try:
-        async with AsyncExitStack() as stack:
-            preparing = asyncio.create_task(_prepare(stack, flags))
-            stopping = asyncio.create_task(stop.wait())
-            await asyncio.wait({preparing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
-            if stop.is_set():
-                preparing.cancel()
-                await asyncio.wait({preparing})
-                return
-            settings = await preparing
-            if stage:
-                await stack.enter_async_context(beside_demo(settings, _say))
-            if play or not _has_microphone(settings):
-                speech = bundled(_SPEECH)
-                _say(
-                    f"playing bundled speech, {speech.name}"
-                    + ("" if play else ": there is no microphone")
-                )
+    async with AsyncExitStack() as stack:
+        stack.enter_context(set_on_signals(stop))
+        settings = await run_until(_prepare(stack, flags), stop)
+        if settings is None:
+            return
+        if stage:
+            await stack.enter_async_context(demo_page(settings, _say))
+        if play or not _has_microphone(settings):
+            speech = bundled(_SPEECH)
+            _say(
+                f"playing bundled speech, {speech.name}"
+                + ("" if play else ": there is no microphone")
+            )
 
-                async def work(
-                    performance: Performance, settings: Settings, monitor: Monitor
-                ) -> None:
-                    await play_files(performance, settings, monitor, [speech], cut=True)
+            async def work(session: Session, settings: Settings) -> None:
+                await play_files(session, settings, Playlist([speech], cut=True))
 
-                await perform_with(work, settings, output)
-            else:
-                _say("speak into your microphone; Ctrl-C or q ends it")
-                await perform_with(listen, settings, output, live=True)
-    finally:
-        restore()
+            await run_session(work, settings, output)
+        else:
+            _say("speak into your microphone; Ctrl-C or q ends it")
+            await run_session(listen, settings, output, live=True)
 
 
 async def _prepare(stack: AsyncExitStack, flags: Flags) -> Settings:
@@ -106,14 +100,13 @@ async def _prepare(stack: AsyncExitStack, flags: Flags) -> Settings:
     avatar = {"avatar_server": address, "license_key": key, "avatar_id": _AVATAR}
     settings = await _find_room(stack, flags | avatar)
     _say("starting the avatar")
-    await ask(order(settings), on_trouble=lambda trouble: _say(trouble.message))
+    await ask(order(settings.start()), _Said())
     return settings
 
 
 async def _find_room(stack: AsyncExitStack, flags: Flags) -> Settings:
     """The server to use and a room of our own on it."""
     from micstream.demo.server import find_server, local_server
-    from micstream.errors import UsageError
     from micstream.room.address import shown
     from micstream.room.connect import credentials
     from micstream.settings import load
@@ -121,15 +114,11 @@ async def _find_room(stack: AsyncExitStack, flags: Flags) -> Settings:
     room = f"demo-{secrets.token_hex(3)}"
     settings = load(**flags, room=room, avatar=[f"avatar-{_AVATAR}"])
     if settings.url:
-        if not settings.api_key or settings.api_secret is None:
-            raise UsageError(
-                "LIVEKIT_URL is set, and the demo's avatar needs LIVEKIT_API_KEY and "
-                "LIVEKIT_API_SECRET too",
-                hint="set them, or unset LIVEKIT_URL and let the demo bring its own server",
-                code="no_credentials",
-            )
         own = settings.model_copy(update={"token": None})
-        credentials(own)
+        own.connection().keys(
+            or_else=", or unset LIVEKIT_URL: the demo then brings a server of its own"
+        )
+        credentials(own.connection())
         _say(f"using the server at {shown(settings.url)}")
         return own
     server = await stack.enter_async_context(local_server(await find_server(progress=_say)))
@@ -156,6 +145,17 @@ def _has_microphone(settings: Settings) -> bool:
         _say(error.message)
         return False
     return True
+
+
+class _Said:
+    """The bus of the demo's own start: people read what goes wrong."""
+
+    def emit(self, event: Event) -> None:
+        """Say it, where it is a warning."""
+        from micstream.events import Warned
+
+        if isinstance(event, Warned):
+            _say(event.message)
 
 
 def _say(line: str) -> None:

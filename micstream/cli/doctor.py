@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from typing import Annotated
@@ -28,8 +27,8 @@ def doctor(
         bool,
         typer.Option(
             "--through",
-            help="Also ask the avatar, as the sender: it stops what it plays, and a sender "
-            "of the same identity is thrown out.",
+            help="Also ask the avatar, as the sender: it stops what it plays and hums for a "
+            "moment, and a sender of the same identity is thrown out.",
         ),
     ] = False,
 ) -> None:
@@ -41,7 +40,9 @@ def doctor(
 
       micstream doctor --through && micstream live
     """
-    from micstream.cli.perform import quiet_libraries
+    import asyncio
+
+    from micstream.cli.run import quiet_libraries
     from micstream.settings import load
 
     settings = load(**flags)

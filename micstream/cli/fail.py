@@ -1,11 +1,17 @@
-"""An error, told."""
+"""An error, told; and last words that hold up no end."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
+import threading
+from collections.abc import Callable
+from typing import Final, TextIO
 
 from micstream.errors import MicstreamError
+
+_IN_TIME_S: Final = 0.5
+"""How long a last word may take: a terminal that is stopped takes none for ever."""
 
 
 def fail(error: MicstreamError, *, json: bool) -> int:
@@ -14,12 +20,40 @@ def fail(error: MicstreamError, *, json: bool) -> int:
         from micstream.events import Failed
 
         failed = Failed(code=error.code, message=error.message, hint=error.hint)
-        sys.stdout.write(failed.as_json() + "\n")
-        sys.stdout.flush()
+        write_in_time(lambda: print_line(sys.stdout, failed.as_json()))
     from micstream.view.console import printable
 
+    said = f"micstream: {printable(error.message)}"
+    if error.hint:
+        said += f"\n  {printable(error.hint)}"
     with contextlib.suppress(OSError):  # its terminal may be closed
-        sys.stderr.write(f"micstream: {printable(error.message)}\n")
-        if error.hint:
-            sys.stderr.write(f"  {printable(error.hint)}\n")
+        write_in_time(lambda: print_line(sys.stderr, said))
     return error.exit_code
+
+
+def print_line(out: TextIO, text: str) -> None:
+    """Write a line, at once."""
+    out.write(text + "\n")
+    out.flush()
+
+
+def write_in_time(write: Callable[[], object], timeout_s: float = _IN_TIME_S) -> bool:
+    """Write what may block, in a thread that is left behind after that long; whether it was done.
+
+    Raises:
+        OSError: `write` has failed in time.
+    """
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            write()
+        except BaseException as error:
+            failed.append(error)
+
+    writing = threading.Thread(target=work, daemon=True, name="last words")
+    writing.start()
+    writing.join(timeout_s)
+    if failed:
+        raise failed[0]
+    return not writing.is_alive()

@@ -1,4 +1,4 @@
-"""Single keys while a command runs in a terminal."""
+"""Single keys while a command runs in a terminal: each one a verb of the controls."""
 
 from __future__ import annotations
 
@@ -7,53 +7,83 @@ import contextlib
 import os
 import sys
 import threading
-from typing import Any, Self
+from collections.abc import Iterator
+from typing import Any, Final
 
-from micstream.pipeline import Performance
-from micstream.speech.cutter import Gate
+from micstream.controls import Controls
+from micstream.tasks import task_group
+
+KEYS: Final[dict[str, tuple[str, str | None]]] = {
+    "m": ("mute", "toggle"),
+    "t": ("manual", "toggle"),
+    "v": ("auto", None),
+    "i": ("interrupt", None),
+}
+"""Key: its verb, and the verb's argument. A digit is a `route`."""
+QUIT: Final = "q"
 
 
 class Keys:
     """Reads keys as they are pressed; puts the terminal back as it was on every path."""
 
-    HELP = "keys: m mute   t talk (hold the line open)   v by voice   i interrupt   q quit"
+    HELP = "keys: m mute   t talk (open the gate)   v by voice   i interrupt   q quit"
 
     @classmethod
     def help(cls, avatars: int) -> str:
-        """What there is to press, with so many avatars."""
+        """Help: what there is to press, with so many avatars."""
         if avatars == 1:
             return cls.HELP
         return f"{cls.HELP}\n      1 to {min(avatars, 9)}: that avatar speaks   0: all of them"
 
-    def __init__(self, performance: Performance, stop: asyncio.Event) -> None:
-        self._performance = performance
+    def __init__(self, controls: Controls, stop: asyncio.Event) -> None:
+        self._controls = controls
         self._stop = stop
         self._loop = asyncio.get_running_loop()
-        self._before: list[Any] | None = None
-        self._unmuted = Gate.VOICE
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._pressed: asyncio.Queue[str] = asyncio.Queue()
 
-    def __enter__(self) -> Self:
+    async def run(self) -> None:
+        """Do what each key says, until cancelled.
+
+        A verb that takes its time holds up no other.
+        """
+        with self._reading():
+            async with task_group() as tasks:
+                while True:
+                    tasks.create_task(self.press(await self._pressed.get()))
+
+    async def press(self, key: str) -> None:
+        """Carry out what a key means."""
+        key = key.lower()
+        if key == QUIT:
+            self._stop.set()
+        elif key in KEYS:
+            verb, argument = KEYS[key]
+            await self._controls.do(verb, argument, by="key")
+        elif key in "0123456789" and int(key) <= self._controls.avatars:
+            await self._controls.do("route", int(key), by="key")
+
+    # ---- the terminal --------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
         if os.name == "nt":
             threading.Thread(target=self._read_console, daemon=True, name="keys").start()
-            return self
+            yield
+            return
         import termios
         import tty
 
         descriptor = sys.stdin.fileno()
-        self._before = termios.tcgetattr(descriptor)
+        before: list[Any] = termios.tcgetattr(descriptor)
         tty.setcbreak(descriptor)
         self._loop.add_reader(descriptor, self._read)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            import termios
-
-            descriptor = sys.stdin.fileno()
+        try:
+            yield
+        finally:
             self._loop.remove_reader(descriptor)
             with contextlib.suppress(termios.error):  # the terminal was closed
-                termios.tcsetattr(descriptor, termios.TCSADRAIN, self._before)
+                # Not after what is still to be written: where it is stopped that is for ever.
+                termios.tcsetattr(descriptor, termios.TCSANOW, before)
 
     def _read(self) -> None:
         try:
@@ -64,44 +94,11 @@ class Keys:
             self._loop.remove_reader(sys.stdin.fileno())
             self._stop.set()
         for key in pressed.decode(errors="ignore"):
-            self.press(key)
+            self._pressed.put_nowait(key)
 
     def _read_console(self) -> None:
         import msvcrt  # Windows only
 
         while not self._stop.is_set():
             key = msvcrt.getwch()  # type: ignore[attr-defined]
-            self._loop.call_soon_threadsafe(self.press, key)
-
-    def press(self, key: str) -> None:
-        """What a key does."""
-        performance = self._performance
-        match key.lower():
-            case "m" if performance.gate is Gate.SHUT:
-                self._gate(self._unmuted, "unmuted")
-            case "m":
-                self._unmuted = Gate.VOICE
-                self._gate(Gate.SHUT, "muted")
-            case "t" if performance.gate is Gate.OPEN:
-                self._unmuted = Gate.OPEN
-                self._gate(Gate.SHUT, "line closed")
-            case "t":
-                self._gate(Gate.OPEN, "line open: all you say is sent")
-            case "v":
-                self._gate(Gate.VOICE, "by voice")
-            case "i":
-                task = self._loop.create_task(performance.interrupt())
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-                sys.stderr.write("interrupted\n")
-            case "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9":
-                with contextlib.suppress(ValueError):  # there are not so many
-                    performance.give_voice(int(key))
-            case "q":
-                self._stop.set()
-            case _:
-                pass
-
-    def _gate(self, gate: Gate, words: str) -> None:
-        self._performance.set_gate(gate)
-        sys.stderr.write(f"{words}\n")
+            self._loop.call_soon_threadsafe(self._pressed.put_nowait, key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import typer
@@ -20,8 +19,7 @@ from micstream.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from micstream.monitor import Monitor
-    from micstream.pipeline import Performance
+    from micstream.session import Session
     from micstream.settings import Settings
 
 
@@ -45,30 +43,26 @@ def live(flags: Flags, output: Output) -> None:
 
       micstream live --room show --avatar-id anna --keep-avatar
 
-      micstream live --avatar avatar-anna --avatar avatar-ben --voice 1
+      micstream live --avatar avatar-anna --avatar avatar-ben --route 1
 
       micstream live --json | jq 'select(.event == "playback_started").delay_ms'
     """
-    from micstream.cli.perform import perform
+    from micstream.cli.run import run
 
-    perform(listen, flags, output, live=True)
+    run(listen, flags, output, live=True)
 
 
-async def listen(performance: Performance, settings: Settings, monitor: Monitor) -> None:
+async def listen(session: Session, settings: Settings) -> None:
     """The microphone, until cancelled; or until no avatar came in the time given."""
-    from micstream.cli.perform import with_avatar
+    from micstream.cli.run import with_avatar
 
-    await with_avatar(_hear(performance, settings), settings, monitor)
+    await with_avatar(_listen(session, settings), session, settings)
 
 
-async def _hear(performance: Performance, settings: Settings) -> None:
-    tasks = [asyncio.create_task(performance.listen())]
-    if settings.wait_avatar is not None:
-        waiting = performance.room.wait_ready(settings.wait_avatar, least=1)
-        tasks.append(asyncio.create_task(waiting))
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+async def _listen(session: Session, settings: Settings) -> None:
+    from micstream.tasks import task_group
+
+    async with task_group() as tasks:
+        tasks.create_task(session.listen())
+        if settings.wait_avatar is not None:
+            tasks.create_task(session.room.wait_ready(settings.wait_avatar, at_least=1))

@@ -33,7 +33,7 @@ SEGMENTATION = tuple(knob for knob in KNOBS if knob.panel == CUTTING)
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """How a command speaks."""
+    """Output of a command: its form, and how much of it."""
 
     json: bool
     plain: bool
@@ -92,6 +92,8 @@ def _flag(name: str, words: str) -> inspect.Parameter:
 def _parameter(knob: Knob) -> inspect.Parameter:
     kind: Any = knob.kind
     names = [knob.option, *([knob.short] if knob.short else [])]
+    if knob.was:
+        names.append(f"--{knob.was}")
     words: dict[str, Any] = {
         "help": f"{knob.help} ({describe(knob)})",
         "rich_help_panel": knob.panel,
@@ -99,7 +101,7 @@ def _parameter(knob: Knob) -> inspect.Parameter:
     }
     if knob.low is not None:
         words |= {"min": knob.low, "max": knob.high, "metavar": knob.unit or "N"}
-    if knob.choices:
+    elif knob.choices:
         kind = Literal[knob.choices]
     if knob.several:
         kind = list[str]

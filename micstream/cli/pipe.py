@@ -6,19 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from micstream.cli.options import (
-    CLEAN,
-    CONNECTION,
-    SEGMENTATION,
-    TRANSPORT,
-    Flags,
-    Output,
-    takes,
-)
+from micstream.cli.options import CLEAN, CONNECTION, SEGMENTATION, TRANSPORT, Flags, Output, takes
 
 if TYPE_CHECKING:
-    from micstream.monitor import Monitor
-    from micstream.pipeline import Performance
+    from micstream.session import Session
     from micstream.settings import Settings
 
 
@@ -58,23 +49,23 @@ def pipe(
 
       ffmpeg -i radio.mp3 -f s16le -ar 24000 -ac 1 - | micstream pipe --rate 24000 --cut
     """
-    from micstream.cli.perform import perform
+    from micstream.cli.run import run
 
-    async def work(performance: Performance, settings: Settings, monitor: Monitor) -> None:
-        from micstream.cli.perform import patience
+    async def work(session: Session, settings: Settings) -> None:
+        from micstream.cli.run import wait_avatar
         from micstream.events import Warned
         from micstream.sources.stdin import StdinSource
 
         source: StdinSource | None = await StdinSource.open(rate=rate, channels=channels)
-        wait = patience(settings)
-        await performance.room.wait_ready(wait, least=1)
+        wait = wait_avatar(settings)
+        await session.room.wait_ready(wait, at_least=1)
         while source is not None:
             playing = source
             try:
-                await performance.speak(playing, cut=cut, patience=wait)
+                await session.speak(playing, cut=cut, wait_avatar=wait)
                 source = await playing.following()
             finally:
                 for message in playing.warnings:
-                    monitor.emit(Warned(code="stdin", message=message))
+                    session.bus.emit(Warned(code="stdin", message=message))
 
-    perform(work, flags, output)
+    run(work, flags, output)

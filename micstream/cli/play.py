@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -22,8 +22,7 @@ from micstream.cli.options import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from micstream.monitor import Monitor
-    from micstream.pipeline import Performance
+    from micstream.session import Session
     from micstream.settings import Settings
 
 
@@ -70,50 +69,54 @@ def play(
 
       micstream play assets/hello_world_16kHz.wav --every 5 --avatar-id anna --keep-avatar
     """
-    from micstream.cli.perform import perform, with_avatar
+    from micstream.cli.run import run, with_avatar
     from micstream.sources.files import FileSource
 
     for file in files:  # what cannot be played is told before anything is joined
         FileSource(file)
     times = loop if loop is not None else (0 if every is not None else 1)
+    playlist = Playlist(files, every=every or 0.0, times=times, cut=cut, pace=pace)
 
-    async def work(performance: Performance, settings: Settings, monitor: Monitor) -> None:
-        playing = play_files(
-            performance, settings, monitor, files, every=every, times=times, cut=cut, pace=pace
-        )
-        await with_avatar(playing, settings, monitor)
+    async def work(session: Session, settings: Settings) -> None:
+        await with_avatar(play_files(session, settings, playlist), session, settings)
 
-    perform(work, flags, output)
+    run(work, flags, output)
 
 
-async def play_files(
-    performance: Performance,
-    settings: Settings,
-    monitor: Monitor,
-    files: Sequence[Path],
-    *,
-    every: float | None = None,
-    times: int = 1,
-    cut: bool = False,
-    pace: Literal["realtime", "fast"] = "realtime",
-) -> None:
-    """Wait for the avatar, then play the files one after the other, `times` over (0: for ever)."""
-    from micstream.cli.perform import patience
+@dataclass(frozen=True, slots=True)
+class Playlist:
+    """Which files are played, and how."""
+
+    files: Sequence[Path]
+    every: float = 0.0
+    """Seconds from one file's start to the next one's, at least."""
+    times: int = 1
+    """How often they are all played; 0: for ever."""
+    cut: bool = False
+    """The segmenter finds the utterances in each file."""
+    pace: Literal["realtime", "fast"] = "realtime"
+
+
+async def play_files(session: Session, settings: Settings, playlist: Playlist) -> None:
+    """Wait for the avatar, then play the files one after the other."""
+    import asyncio
+
+    from micstream.cli.run import wait_avatar
     from micstream.events import Warned
     from micstream.sources.files import FileSource
 
     clock = asyncio.get_running_loop()
-    wait = patience(settings)
-    await performance.room.wait_ready(wait, least=1)
+    wait = wait_avatar(settings)
+    await session.room.wait_ready(wait, at_least=1)
     due, round_ = clock.time(), 0
-    while times == 0 or round_ < times:
-        for file in files:
+    while playlist.times == 0 or round_ < playlist.times:
+        for file in playlist.files:
             await asyncio.sleep(max(0.0, due - clock.time()))
-            due = clock.time() + (every or 0.0)
-            source = FileSource(file, pace=pace)
+            due = clock.time() + playlist.every
+            source = FileSource(file, pace=playlist.pace)
             if source.warning and round_ == 0:
-                monitor.emit(Warned(code="short_file", message=source.warning))
-            if not performance.room.is_heard:
-                await performance.room.wait_ready(wait, least=1)
-            await performance.speak(source, cut=cut, patience=wait)
+                session.bus.emit(Warned(code="short_file", message=source.warning))
+            if not session.room.is_listening:
+                await session.room.wait_ready(wait, at_least=1)
+            await session.speak(source, cut=playlist.cut, wait_avatar=wait)
         round_ += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,7 +12,7 @@ import typer
 from micstream.cli.options import CONNECTION, Flags, Output, takes
 
 if TYPE_CHECKING:
-    from micstream.events import Event
+    from micstream.events import Emitter, Event
     from micstream.settings import Settings
     from micstream.stage.look import Fit, Look
 
@@ -119,6 +118,8 @@ def stage(
 
       micstream stage --room show --background chroma --mirror --port 8420
     """
+    import asyncio
+
     from micstream.errors import UsageError
     from micstream.settings import load
     from micstream.stage.look import Look
@@ -147,29 +148,31 @@ async def _serve(
     link_host: str | None,
     open_: bool,
 ) -> None:
-    from micstream.cli.perform import (
-        end_on_signals,
-        make_view,
-        quiet_libraries,
-        until_nobody_reads,
-    )
+    import asyncio
+
+    from micstream.bus import Bus
+    from micstream.cli.run import quiet_libraries, showing
     from micstream.events import StageOpen, Warned
-    from micstream.room.address import Reach, doubts, reach
+    from micstream.room.address import Reach, reach, warnings
+    from micstream.signals import set_on_signals
     from micstream.stage.link import is_known, open_browser
 
     quiet_libraries(verbose=output.verbose)
-    stop = asyncio.Event()
-    tell = until_nobody_reads(make_view(output), stop)
-    restore = end_on_signals(stop)
-    try:
-        async with page(settings, look, host=host, port=port, link_host=link_host, tell=tell) as (
-            address,
-            on_network,
+    bus, stop = Bus(), asyncio.Event()
+    view = _WithCode(output)
+    with set_on_signals(stop):
+        async with (
+            showing(bus, view, stop),
+            page(settings, look, host=host, port=port, link_host=link_host, bus=bus) as (
+                address,
+                on_network,
+            ),
         ):
-            for doubt in doubts(settings):
-                tell(doubt)
+            view.shows_code = on_network and not output.json and not output.quiet
+            for warning in warnings(settings.connection()):
+                bus.emit(warning)
             if on_network and settings.url and reach(settings.url) is Reach.SELF:
-                tell(
+                bus.emit(
                     Warned(
                         code="loopback_url",
                         message=f"the page joins the room at {settings.url}: other machines take "
@@ -178,7 +181,7 @@ async def _serve(
                     )
                 )
             if host is not None and link_host is None and not is_known(host):
-                tell(
+                bus.emit(
                     Warned(
                         code="address_unknown",
                         message="this machine has no router to ask for its address on the network: "
@@ -186,15 +189,11 @@ async def _serve(
                         hint="give --link-host its address or name there",
                     )
                 )
-            tell(StageOpen(link=address, room=settings.room))
-            if on_network and not output.json and not output.quiet:
-                _show_code(address, plain=output.plain)
+            bus.emit(StageOpen(link=address, room=settings.room))
             if open_ and not await asyncio.to_thread(open_browser, address):
                 hint = "open the link by hand"
-                tell(Warned(code="no_browser", message="no browser could be opened", hint=hint))
+                bus.emit(Warned(code="no_browser", message="no browser could be opened", hint=hint))
             await stop.wait()
-    finally:
-        restore()
 
 
 @asynccontextmanager
@@ -205,7 +204,7 @@ async def page(
     host: str | None = None,
     port: int | None = None,
     link_host: str | None = None,
-    tell: Callable[[Event], None],
+    bus: Emitter,
 ) -> AsyncIterator[tuple[str, bool]]:
     """The page being served: its link, and whether others than this machine can come."""
     from micstream.stage.admission import is_loopback
@@ -213,9 +212,28 @@ async def page(
     from micstream.stage.server import LOOPBACK, StageServer, serving
 
     place = LOOPBACK if host in (None, "localhost") else host
-    server = StageServer(settings, look, host=place, tell=tell, link_host=link_host)
+    server = StageServer(settings.stage(), look, host=place, bus=bus, link_host=link_host)
     async with serving(server, host=place, port=port) as taken:
         yield link(link_host or place, taken, server.path), not is_loopback(place)
+
+
+class _WithCode:
+    """View of the output, which shows the page's link as a code too, where others can scan it."""
+
+    def __init__(self, output: Output) -> None:
+        from micstream.cli.run import make_view
+
+        self.shows_code = False
+        self._view = make_view(output)
+        self._plain = output.plain
+
+    def __call__(self, event: Event) -> None:
+        """Show it."""
+        from micstream.events import StageOpen
+
+        self._view(event)
+        if self.shows_code and isinstance(event, StageOpen):
+            _show_code(event.link, plain=self._plain)
 
 
 def _show_code(address: str, *, plain: bool) -> None:
@@ -233,15 +251,18 @@ def _show_code(address: str, *, plain: bool) -> None:
 
 
 @asynccontextmanager
-async def beside_demo(settings: Settings, say: Callable[[str], None]) -> AsyncIterator[None]:
+async def demo_page(settings: Settings, say: Callable[[str], None]) -> AsyncIterator[None]:
     """The page of the demo, opened where there is somebody to see it."""
+    import asyncio
+
+    from micstream.bus import Bus
     from micstream.errors import MicstreamError
     from micstream.stage.link import has_display, open_browser
     from micstream.stage.look import Look
 
     async with AsyncExitStack() as stack:
         try:
-            serving = page(settings, Look(), tell=lambda _: None)
+            serving = page(settings, Look(), bus=Bus())
             address, _ = await stack.enter_async_context(serving)
         except MicstreamError as error:
             say(f"without the stage page: {error.message}")

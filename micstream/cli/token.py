@@ -43,30 +43,24 @@ def token(
 
       LIVEKIT_TOKEN=$(cat token.txt) micstream live --url wss://example.livekit.cloud
     """
-    from micstream.errors import UsageError
     from micstream.room.token import mint
     from micstream.settings import load
 
-    settings = load(**flags)
-    if not settings.api_key or settings.api_secret is None:
-        raise UsageError(
-            "a token is made from LIVEKIT_API_KEY and LIVEKIT_API_SECRET, and one is not set",
-            hint="set them in the environment or in .env.local",
-            code="no_credentials",
-        )
+    connection = load(**flags).connection()
+    api_key, api_secret = connection.keys()
     minted = mint(
-        api_key=settings.api_key,
-        api_secret=settings.api_secret.get_secret_value(),
-        room=settings.room,
-        identity=settings.identity,
+        api_key=api_key,
+        api_secret=api_secret,
+        room=connection.room,
+        identity=connection.identity,
         kind=kind,
         ttl=datetime.timedelta(hours=ttl),
     )
     if output.json:
         described = {
             "token": minted,
-            "room": settings.room,
-            "identity": settings.identity,
+            "room": connection.room,
+            "identity": connection.identity,
             "kind": kind,
             "hours": ttl,
         }

@@ -1,4 +1,4 @@
-"""What was sent and is not yet known to have been played. Pure: the time is handed in.
+"""Ledger: sound that was sent and is not yet known to have been played. Pure: time is handed in.
 
 An avatar plays segments one after the other, in order, so a report belongs to the oldest segment
 it can belong to. Reports may be missing or late, and after `lk.clear_buffer` a stray
@@ -37,7 +37,7 @@ class Segment:
 
 
 class Ledger:
-    """Every outstanding segment of one avatar, oldest first."""
+    """Outstanding segments of one avatar, oldest first."""
 
     def __init__(self) -> None:
         self._segments: deque[Segment] = deque(maxlen=_KEPT)
@@ -52,23 +52,40 @@ class Ledger:
         return sum(1 for segment in self._segments if segment.sent_s > 0)
 
     @property
+    def cleared_outstanding(self) -> int:
+        """Those of them that the avatar was told to drop."""
+        return sum(1 for segment in self._segments if segment.sent_s > 0 and segment.cleared)
+
+    @property
     def has_reported(self) -> bool:
         """Whether this avatar ever reported anything."""
         return self._reported_at is not None
 
-    def overdue(self, now: float, patience: float) -> int:
-        """Closed segments whose report is more than `patience` seconds late, as is any other.
+    def overdue(self, now: float, grace_s: float) -> int:
+        """Closed segments whose report is more than `grace_s` seconds late, as is any other.
 
-        None of an avatar that never reports: that is no fault.
+        0 where the avatar has never reported: that is no fault.
         """
-        if self._reported_at is None or now - self._reported_at <= patience:
+        if self._reported_at is None or now <= self._reported_at + grace_s:
             return 0
-        return sum(1 for s in self._segments if s.due_at is not None and now - s.due_at > patience)
+        return sum(1 for s in self._segments if s.due_at is not None and now > s.due_at + grace_s)
+
+    def overdue_at(self, count: int, grace_s: float) -> float | None:
+        """Monotonic second after which `count` are overdue; None where too few are awaited."""
+        due = sorted(s.due_at for s in self._segments if s.due_at is not None)
+        if self._reported_at is None or len(due) < count:
+            return None
+        return max(due[count - 1], self._reported_at) + grace_s
 
     def excuse(self) -> None:
         """Reports are missing from an avatar that is well: those due so far are not awaited."""
         for segment in self._segments:
             segment.due_at = None
+
+    @property
+    def played_until(self) -> float:
+        """Monotonic second at which all that was sent should be played, by estimate."""
+        return self._played_until
 
     def backlog(self, now: float) -> float:
         """Estimated seconds of sound that were sent and not yet played."""

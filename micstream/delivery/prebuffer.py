@@ -1,6 +1,6 @@
-"""How much sound goes out in the first write of an utterance. Pure.
+"""Prebuffer: how much sound goes out in the first write of an utterance. Pure.
 
-The first write is the avatar's cushion: what arrives late by less than that is not heard as a
+The first write is the avatar's jitter buffer: what arrives late by less than that is not heard as a
 stutter. Each millisecond of it is heard as delay, so it grows only by what a stutter has proved to
 be missing, and goes back once there is none any more.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-MOST_MS: Final = 1_000
+MAX_MS: Final = 1_000
 """It never grows beyond this, unless it was set so; more delay is worse than a stutter."""
 STUTTER_MS: Final = 100
 """Less than the stock avatar's frame is no stutter: reports are late by some tens of ms."""
@@ -18,13 +18,13 @@ CALM: Final = 3
 _STEP_MS: Final = 20
 
 
-class Lead:
-    """The lead of the next utterance: between `least_ms` and the larger of that and `MOST_MS`."""
+class Prebuffer:
+    """Prebuffer of the next utterance: from `min_ms` up to the larger of that and `MAX_MS`."""
 
-    def __init__(self, least_ms: int) -> None:
-        self._least_ms = least_ms
-        self._most_ms = max(least_ms, MOST_MS)
-        self._ms = least_ms
+    def __init__(self, min_ms: int) -> None:
+        self._min_ms = min_ms
+        self._max_ms = max(min_ms, MAX_MS)
+        self._ms = min_ms
         self._calm = 0
 
     @property
@@ -36,11 +36,11 @@ class Lead:
         """An utterance whose first write held `had_ms` of sound was played, with this stutter."""
         if stutter_ms >= STUTTER_MS:
             # From what this utterance had: those sent before it was reported prove nothing new.
-            self._ms = min(self._most_ms, max(self._ms, had_ms + stutter_ms))
+            self._ms = min(self._max_ms, max(self._ms, had_ms + stutter_ms))
             self._calm = 0
             return
         self._calm += 1
         if self._calm >= CALM:
             self._calm = 0
-            grown = self._ms - self._least_ms
-            self._ms = self._least_ms + (grown // 2 if grown > _STEP_MS else 0)
+            grown = self._ms - self._min_ms
+            self._ms = self._min_ms + (grown // 2 if grown > _STEP_MS else 0)

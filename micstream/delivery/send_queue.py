@@ -1,4 +1,4 @@
-"""What waits to be sent, and what becomes of it when it waits too long. Pure: time is handed in.
+"""Send queue: what waits to be sent, and what becomes of it when it waits too long. Pure.
 
 Sound waits while no avatar listens, while a write blocks, or while the avatar has more than it can
 play. Once an utterance has begun to be sent it is never late: what is left of it goes on, or is
@@ -21,18 +21,13 @@ import math
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
 from micstream.audio.format import SPEECH
 from micstream.audio.levels import rms_db
-from micstream.speech.events import End, Onset, SegmentEvent, Speech
-
-Policy = Literal["drop", "queue", "latest"]
-Timed = tuple[SegmentEvent, float]
-"""An event, and for an onset the monotonic second at which its first sample was captured."""
-
-TOO_LATE: Final = "it could not be sent in time"
-TOO_MUCH: Final = "too much was waiting"
+from micstream.delivery.options import Policy
+from micstream.events import DropCode
+from micstream.speech.events import End, Onset, SegmentEvent, Speech, Timed
 
 _PIECE: Final = SPEECH.samples(20)
 PAUSE: Final = SPEECH.samples(120)
@@ -67,9 +62,9 @@ class _Utterance:
     end: End | None = None
     begun: bool = False
     """Its onset was handed out."""
-    lost: str = ""
+    lost: DropCode | None = None
     """Why nothing more of it is wanted."""
-    skipping: str = ""
+    skipping: DropCode | None = None
     """Why its start is being dropped up to a pause; `parts` are the quiet that may become one."""
     quiet: int = 0
     """Samples of that quiet, also those that were dropped."""
@@ -100,30 +95,30 @@ class _Utterance:
         start = self.onset.start + skipped
         self.onset = Onset(start, start, max(start, self.onset.decided))
         self.captured_at += skipped / SPEECH.rate
-        self.skipping = ""
+        self.skipping = None
 
 
-class Waiting:
-    """Events on their way to the speaker: put at one end, taken in order at the other."""
+class SendQueue:
+    """Segment events that wait to be sent: put at one end, taken in order at the other."""
 
     def __init__(self, policy: Policy, *, after_s: float, bound_s: float) -> None:
         self._policy = policy
         self._after_s = after_s
         self._bound = SPEECH.samples(1000 * bound_s)
-        self._line: deque[_Utterance] = deque()
+        self._queue: deque[_Utterance] = deque()
         self._open: _Utterance | None = None  # the one that speech is added to
         self._begun: _Utterance | None = None  # the one that was begun last
-        self._dropped: Counter[str] = Counter()
+        self._dropped: Counter[DropCode] = Counter()
 
     @property
     def empty(self) -> bool:
         """Whether nothing is left to be taken."""
-        return not self._line
+        return not self._queue
 
     @property
     def held_s(self) -> float:
         """Seconds of sound that wait."""
-        return sum(utterance.held for utterance in self._line) / SPEECH.rate
+        return sum(utterance.held for utterance in self._queue) / SPEECH.rate
 
     @property
     def speaking(self) -> bool:
@@ -135,16 +130,36 @@ class Waiting:
         """Whether what was left of the utterance begun last was dropped: its end will not come."""
         return self._begun is not None and bool(self._begun.lost)
 
+    @property
+    def has_dropped(self) -> bool:
+        """Whether something was dropped since `take_dropped`."""
+        return any(self._dropped.values())
+
     def is_held_up(self, now: float) -> bool:
         """Whether what is next would be late, had its utterance not begun already."""
-        return bool(self._line) and self._line[0].ages and self._is_late(self._line[0], now)
+        return bool(self._queue) and self._queue[0].ages and self._is_late(self._queue[0], now)
+
+    def next_held_up(self) -> float | None:
+        """Monotonic second after which `is_held_up` holds, where nothing is taken until then."""
+        head = self._queue[0] if self._queue else None
+        return self._late_at(head) if head is not None and head.ages else None
+
+    def next_timer(self) -> float | None:
+        """Monotonic second after which `expire` has something to drop."""
+        if self._policy == "queue":
+            return None
+        waiting = [u for u in self._queue if u.waits]
+        if self._policy == "latest":
+            waiting = [u for u in waiting if u.end is not None][:-1]
+        late_at = (self._late_at(utterance) for utterance in waiting)
+        return min((at for at in late_at if at is not None), default=None)
 
     def put(self, event: SegmentEvent, captured_at: float, now: float, *, ages: bool) -> None:
         """Take an event; `ages` (at an onset): its source does not wait for us."""
         match event:
             case Onset():
                 self._open = _Utterance(event, captured_at, ages)
-                self._line.append(self._open)
+                self._queue.append(self._open)
             case Speech():
                 self._add(event, now)
             case End():
@@ -154,9 +169,9 @@ class Waiting:
     def take(self, now: float, limit: int = 1 << 30) -> Timed | None:
         """The next event, with at most `limit` (1 or more) samples of speech; None: none yet."""
         self.expire(now)
-        if not self._line or self._line[0].skipping:
+        if not self._queue or self._queue[0].skipping:
             return None
-        head = self._line[0]
+        head = self._queue[0]
         if not head.begun:
             head.begun = True
             self._begun = head
@@ -164,46 +179,46 @@ class Waiting:
         if head.parts:
             return _speech(head, limit), 0.0
         if head.end is not None:
-            self._line.popleft()
+            self._queue.popleft()
             return head.end, 0.0
         return None
 
     def expire(self, now: float) -> None:
         """Drop what is too late by now, and what is too much."""
-        late = [u for u in self._line if u.waits and self._is_late(u, now)]
+        late = [u for u in self._queue if u.waits and self._is_late(u, now)]
         if self._policy == "drop":
             for utterance in late:
                 while self._is_late(utterance, now):
-                    self._skip(utterance, TOO_LATE)
+                    self._skip(utterance, "late")
         elif self._policy == "latest":
-            whole = [u for u in self._line if u.waits and u.end is not None]
+            whole = [u for u in self._queue if u.waits and u.end is not None]
             for utterance in whole[:-1]:
                 if utterance in late:
-                    self._lose(utterance, TOO_LATE)
-        while sum(u.held for u in self._line if u.ages) > self._bound:
+                    self._lose(utterance, "late")
+        while sum(u.held for u in self._queue if u.ages) > self._bound:
             self._make_room()
 
-    def give_up(self, why: str) -> None:
+    def give_up(self, why: DropCode) -> None:
         """Drop what is left of the utterance that has begun, and what is still to come of it."""
-        if self._line and self._line[0].begun:
-            self._lose(self._line[0], why)
+        if self._queue and self._queue[0].begun:
+            self._lose(self._queue[0], why)
 
-    def give_up_patient(self, why: str) -> None:
+    def give_up_patient(self, why: DropCode) -> None:
         """The same for all utterances whose source waits."""
-        for utterance in tuple(self._line):
+        for utterance in tuple(self._queue):
             if not utterance.ages:
                 self._lose(utterance, why)
 
-    def clear(self, why: str) -> None:
+    def clear(self, why: DropCode) -> None:
         """Drop everything, also what is still to come of the open utterance."""
-        for utterance in tuple(self._line):
+        for utterance in tuple(self._queue):
             self._lose(utterance, why)
 
-    def count_dropped(self, samples: int, why: str) -> None:
+    def count_dropped(self, samples: int, why: DropCode) -> None:
         """Count sound that was dropped before it came here."""
         self._dropped[why] += samples
 
-    def take_dropped(self) -> list[tuple[float, str]]:
+    def take_dropped(self) -> list[tuple[float, DropCode]]:
         """Seconds that were dropped since the last time, and why; none is dropped uncounted."""
         told = [(samples / SPEECH.rate, why) for why, samples in self._dropped.items() if samples]
         self._dropped.clear()
@@ -214,8 +229,8 @@ class Waiting:
     def _add(self, speech: Speech, now: float) -> None:
         utterance = self._open
         if utterance is None or utterance.lost:
-            why = utterance.lost if utterance is not None else "interrupted"
-            self._dropped[why] += len(speech.pcm) // 2
+            why = utterance.lost if utterance is not None else None
+            self._dropped[why or "interrupted"] += len(speech.pcm) // 2
         elif not utterance.ages:
             utterance.push(_Part(speech.start, speech.pcm, now, 0.0))
         else:
@@ -235,20 +250,24 @@ class Waiting:
     # ---- dropping ------------------------------------------------------------------------------
 
     def _is_late(self, utterance: _Utterance, now: float) -> bool:
+        late_at = self._late_at(utterance)
+        return late_at is not None and now > late_at
+
+    def _late_at(self, utterance: _Utterance) -> float | None:
         if utterance.skipping or not utterance.parts:
-            return False
-        return now - utterance.parts[0].at > self._after_s
+            return None
+        return utterance.parts[0].at + self._after_s
 
     def _make_room(self) -> None:
         """The oldest that can gives way: one that has begun only where there is no other."""
-        candidates = [u for u in self._line if u.ages and u.held]
+        candidates = [u for u in self._queue if u.ages and u.held]
         oldest = next((u for u in candidates if u.waits), candidates[0])
         if oldest.waits and oldest.end is None and not oldest.skipping:
-            self._skip(oldest, TOO_MUCH)
+            self._skip(oldest, "overflow")
         else:
-            self._lose(oldest, TOO_MUCH)
+            self._lose(oldest, "overflow")
 
-    def _skip(self, utterance: _Utterance, why: str) -> None:
+    def _skip(self, utterance: _Utterance, why: DropCode) -> None:
         """Drop its start up to the next pause; all of it where there is none."""
         parts, utterance.parts = utterance.parts, deque()
         utterance.held, utterance.quiet, utterance.skipping = 0, 0, why
@@ -273,8 +292,8 @@ class Waiting:
             utterance.parts.clear()
             utterance.held = utterance.quiet = 0
 
-    def _lose(self, utterance: _Utterance, why: str) -> None:
-        self._line.remove(utterance)
+    def _lose(self, utterance: _Utterance, why: DropCode) -> None:
+        self._queue.remove(utterance)
         self._dropped[why] += utterance.held
         utterance.lost = why
 

@@ -1,20 +1,19 @@
-"""Each utterance whole: what `--mode utterance` sends. Pure."""
+"""Collected mode: each utterance is sent as a whole (`--mode utterance`). Pure."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from micstream.audio.format import SPEECH
-from micstream.delivery.send_queue import Timed
-from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech
+from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech, Timed
 
-MOST_S: Final = 660.0
+MAX_S: Final = 660.0
 """More than the longest utterance the segmenter makes. A source that is longer as a whole is handed
 on as it comes from there."""
 
 
-class Gather:
-    """Keeps an utterance's events until its end; then hands it out, without its silent tail."""
+class WholeUtterances:
+    """Collects an utterance's events until its end; hands it out then, without its silent tail."""
 
     def __init__(self) -> None:
         self._onset: Timed | None = None
@@ -34,13 +33,13 @@ class Gather:
         return [(event, captured_at)]
 
     def clear(self) -> int:
-        """Forget what was gathered: how many samples."""
+        """Forget what was collected; the number of its samples."""
         samples, self._onset, self._pcm = len(self._pcm) // 2, None, bytearray()
         return samples
 
     @property
     def _is_full(self) -> bool:
-        return SPEECH.seconds(len(self._pcm)) > MOST_S
+        return SPEECH.seconds(len(self._pcm)) > MAX_S
 
     def _begin(self, onset: Timed) -> list[Timed]:
         assert isinstance(onset[0], Onset)

@@ -1,1 +1,1 @@
-"""What a machine without a LiveKit server and without an avatar needs: one of each."""
+"""Demo: a LiveKit server and an avatar for a machine that has neither."""

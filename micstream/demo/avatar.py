@@ -46,7 +46,7 @@ class AvatarProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether it runs: the process ends as soon as its runner does."""
+        """It runs: the process ends as soon as its runner does."""
         return self._process.poll() is None
 
     @property
@@ -87,7 +87,7 @@ class AvatarProcess:
         await self._said("ready", "did not join", READY_TIMEOUT_S)
 
     async def _said(self, word: str, failure: str, timeout: float) -> None:
-        """Until it has printed a word. Raises MicstreamError: it has ended, or takes too long."""
+        """Wait for a word from it. Raises MicstreamError: it has ended, or takes too long."""
         try:
             async with asyncio.timeout(timeout):
                 while self.alive and word not in self.output.splitlines():  # noqa: ASYNC110 - a file
@@ -98,7 +98,7 @@ class AvatarProcess:
             raise _failed(f"ended with {self.exit_code}", self)
 
     async def ended(self) -> None:
-        """Until it has ended."""
+        """Wait until it has ended."""
         await process.ended(self._process)
 
     async def end(self) -> None:

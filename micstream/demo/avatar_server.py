@@ -27,10 +27,10 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from micstream.delivery import wire
-from micstream.demo import process
 from micstream.demo.avatar import AvatarProcess, spare_avatar
-from micstream.errors import MicstreamError, UsageError
+from micstream.errors import MicstreamError, UsageError, reason_of
 from micstream.room.token import read
+from micstream.signals import set_on_signals
 
 LOOPBACK: Final = "127.0.0.1"
 _LONGEST_BODY: Final = 64 * 1024
@@ -39,7 +39,7 @@ _FIELDS: Final = ("livekit_url", "livekit_token", "avaluma_key", "avaluma_avatar
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What was asked, checked."""
+    """Request as it was asked, checked."""
 
     url: str
     token: str
@@ -236,7 +236,7 @@ async def avatar_server(
             await site.start()
         except OSError as error:
             raise MicstreamError(
-                f"cannot listen at {host}:{port}: {(error.strerror or 'no reason given').lower()}",
+                f"cannot listen at {host}:{port}: {reason_of(error)}",
                 hint="choose another port by MICSTREAM_AVATAR_SERVER",
                 code="port_taken",
             ) from None
@@ -255,12 +255,13 @@ async def _serve() -> None:
     if not key or not port.isdecimal():
         raise UsageError("set AVALUMA_LICENSE_KEY; MICSTREAM_AVATAR_SERVER is HOST:PORT")
     stop = asyncio.Event()
-    process.stop_on_signals(stop)
-    async with avatar_server(
-        key, avatars, host=host.strip("[]"), port=int(port), keeps_spare=True
-    ) as (_, address):
-        print(f"avatars at {address}: {', '.join(avatars)}", flush=True)  # noqa: T201
-        await stop.wait()
+    with set_on_signals(stop):
+        serving = avatar_server(
+            key, avatars, host=host.strip("[]"), port=int(port), keeps_spare=True
+        )
+        async with serving as (_, address):
+            print(f"avatars at {address}: {', '.join(avatars)}", flush=True)  # noqa: T201
+            await stop.wait()
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Where the livekit-server of this machine comes from.
+"""Provision of the livekit-server of this machine.
 
 In this order: `livekit-server` on the PATH; the one in micstream's cache; the official release
 archive, its checksum verified; built by `go install`, which verifies by Go's checksum database.
@@ -21,8 +21,10 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import platformdirs
+
 from micstream.demo import process
-from micstream.errors import MicstreamError
+from micstream.errors import MicstreamError, reason_of
 
 VERSION = "1.13.5"
 RELEASE = f"https://github.com/livekit/livekit/releases/download/v{VERSION}"
@@ -60,7 +62,9 @@ async def find_server(*, allow_install: bool = True, progress: Progress) -> Path
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise _no_server([*tried, f"the cache cannot be written ({error.strerror})"]) from error
+            raise _no_server(
+                [*tried, f"the cache cannot be written ({reason_of(error)})"]
+            ) from error
         for way in (_download, _build):
             try:
                 return await way(place, progress)
@@ -71,10 +75,10 @@ async def find_server(*, allow_install: bool = True, progress: Progress) -> Path
 
 
 def cache_path() -> Path:
-    """Where the server is kept: `livekit-server-<version>` in micstream's folder of the cache."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    """Path of the server: `livekit-server-<version>` in micstream's folder of the user's cache."""
     ending = ".exe" if os.name == "nt" else ""
-    return Path(base) / "micstream" / f"livekit-server-{VERSION}{ending}"
+    folder = Path(platformdirs.user_cache_dir("micstream", appauthor=False))
+    return folder / f"livekit-server-{VERSION}{ending}"
 
 
 async def _download(place: Path, progress: Progress) -> Path:
@@ -174,7 +178,7 @@ async def _run(
         try:
             child = process.start(command, environment={**os.environ, **settings}, log=log)
         except OSError as error:
-            raise _NotThisWayError(f"{command[0]} cannot be run ({error.strerror})") from error
+            raise _NotThisWayError(f"{command[0]} cannot be run ({reason_of(error)})") from error
         try:
             async with asyncio.timeout(timeout_s):
                 code = await process.ended(child)

@@ -1,4 +1,4 @@
-"""What a mouth does with a sound: a pure function of pieces of speech, 20 ms each.
+"""Lip shapes from sound: a pure function of pieces of speech, 20 ms each.
 
 How far it opens follows the level, in decibels, against the loudest of the last seconds, so that
 a soft speaker does not mumble; and the first formant, which is high where the jaw is low ("ah").
@@ -20,7 +20,7 @@ PIECE_S = 0.02
 FAINT_DBFS = -50.0
 """Below this no mouth opens, however soft the voice is."""
 LOUDEST_DBFS = (-30.0, -14.0)
-"""What is taken for the loudest lies within these."""
+"""Lowest and highest level that is taken for the loudest."""
 FORGET_DB_PER_S = 2.5
 _SPAN_DB = 26.0  # this far below the loudest, the mouth is shut
 _GAMMA = 2.2  # loudness in decibels is much the same throughout a syllable; a jaw is not
@@ -58,8 +58,8 @@ class Lips:
         heard = pcm.astype(np.float64) / 32768.0
         level = 10.0 * math.log10(float(np.mean(heard**2)) + 1e-12) if heard.size else -120.0
         seconds = heard.size / self._rate
-        least, most = LOUDEST_DBFS
-        self._loudest = min(most, max(least, self._loudest - FORGET_DB_PER_S * seconds, level))
+        low, high = LOUDEST_DBFS
+        self._loudest = min(high, max(low, self._loudest - FORGET_DB_PER_S * seconds, level))
         faint = max(FAINT_DBFS, self._loudest - _SPAN_DB)
         loudness = min(1.0, (level - faint) / (self._loudest - faint))
         if loudness <= 0.0:

@@ -1,4 +1,4 @@
-"""How the face lives: from moods, sound and time to a pose. Time is handed in.
+"""Motion of the face: from moods, sound and time to a pose. Time is handed in.
 
 Each mood is a stance; the pose goes from one to the next in about half a second, without a jerk at
 either end. On top of it come what never rests (breath, sway, blinks, glances) and what speech does
@@ -16,7 +16,7 @@ from micstream.demo.face.pose import Pose
 from micstream.demo.lips import SHUT, Shape
 
 ATTEND_S = 5.0
-"""How long a face that has spoken waits for an answer before it rests."""
+"""Seconds that a face that has spoken waits for an answer before it rests."""
 PAUSE_S = 0.5
 """Silence within speech: it is still speaking."""
 
@@ -31,7 +31,7 @@ _SACCADE_S, _NOD_S = 0.07, 0.9
 
 
 class Mood(StrEnum):
-    """What the face is about."""
+    """Mood: what the face is about."""
 
     IDLE = "idle"
     LISTENING = "listening"
@@ -41,7 +41,7 @@ class Mood(StrEnum):
 
 
 class Stance(NamedTuple):
-    """Where a mood holds the head (see Pose), and how lively it is."""
+    """Manner of a mood: where it holds the head (see Pose), and how lively it is."""
 
     smile: float = 0.5
     brow: float = 0.0
@@ -52,13 +52,13 @@ class Stance(NamedTuple):
     gaze_x: float = 0.0
     gaze_y: float = 0.0
     roam: float = 0.5
-    """How far the eyes wander, 0 to 1."""
+    """Wandering of the eyes, 0 to 1."""
     sway: float = 0.5
-    """How far the head does, 0 to 1."""
+    """Wandering of the head, 0 to 1."""
     nodding: float = 0.0
-    """How much it nods to what it hears, 0 to 1."""
+    """Nodding to what it hears, 0 to 1."""
     lids: float = 0.0
-    """How far they hang, 0 to 1."""
+    """Hanging of the lids, 0 to 1."""
 
 
 STANCES = {
@@ -151,7 +151,7 @@ class Performer:
 
 
 def blink_at(now: float, seed: str = "") -> float:
-    """How far the eyes are shut, 0 to 1: at uneven times, now and then twice."""
+    """Blink: how far the eyes are shut, 0 to 1, at uneven times, now and then twice."""
     slot, phase = divmod(now, _BLINK_SLOT_S)
     when, twice = _chances(seed, "blink", slot)
     phase -= when * (_BLINK_SLOT_S - 0.7)
@@ -163,7 +163,7 @@ def blink_at(now: float, seed: str = "") -> float:
 
 
 def glance_at(now: float, seed: str = "") -> tuple[float, float]:
-    """Where the eyes look, each -1 to 1: mostly ahead, and from one place to the next at once."""
+    """Gaze of the eyes, each -1 to 1; mostly ahead, and from one place to the next at once."""
     slot, phase = divmod(now, _GLANCE_SLOT_S)
     begin = 0.7 * _chances(seed, "begin", slot)[0]
     share = _ease((phase - begin) / _SACCADE_S)
@@ -201,7 +201,7 @@ def _wave(now: float, hertz: float, offset: float) -> float:
 
 
 def _ease(share: float) -> float:
-    """From 0 to 1, slow at both ends."""
+    """Ease from 0 to 1, slow at both ends."""
     share = max(0.0, min(1.0, share))
     return share * share * (3 - 2 * share)
 

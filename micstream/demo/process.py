@@ -7,11 +7,9 @@ it can be started in one and ended in another.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,17 +17,6 @@ from pathlib import Path
 from typing import Final
 
 POLL_S = 0.02
-
-
-def stop_on_signals(stop: asyncio.Event) -> None:
-    """Have SIGTERM and Ctrl-C set `stop`, in a process that is all ours.
-
-    Windows has no such handlers: there Ctrl-C is a KeyboardInterrupt, and a child is ended without
-    being asked.
-    """
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
 def start(

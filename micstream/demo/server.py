@@ -16,7 +16,7 @@ from pathlib import Path
 
 from micstream.demo import process
 from micstream.demo.binary import find_server
-from micstream.errors import MicstreamError
+from micstream.errors import MicstreamError, reason_of
 
 __all__ = ["LocalServer", "find_server", "local_server"]
 
@@ -56,16 +56,16 @@ class LocalServer:
     api_key: str = field(default_factory=lambda: "API" + secrets.token_hex(8))
     api_secret: str = field(default_factory=lambda: secrets.token_urlsafe(36), repr=False)
     address: str = LOOPBACK
-    """Where it listens; anything but loopback is for a network that nobody else is in."""
+    """Address it listens at; anything but loopback is for a network that nobody else is in."""
     empty_timeout_s: int = 86_400
-    """How long a room without a viewer stays open; a server's own default is 300, agents or not."""
+    """Seconds a room without a viewer stays open; a server's own default is 300, agents or not."""
     _ports: _Ports = field(default_factory=_Ports.free, repr=False)
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     _started_before: bool = field(default=False, repr=False)
 
     @property
     def url(self) -> str:
-        """Where clients connect, such as `ws://127.0.0.1:<port>`."""
+        """Address for clients, such as `ws://127.0.0.1:<port>`."""
         return f"ws://{self.address}:{self._ports.http}"
 
     @property
@@ -75,7 +75,7 @@ class LocalServer:
 
     @property
     def running(self) -> bool:
-        """Whether the process is there."""
+        """The process is there."""
         return self._process is not None and self._process.poll() is None
 
     async def start(self) -> None:
@@ -133,7 +133,7 @@ class LocalServer:
             self._process = process.start([self.binary], environment=environment, log=self.log_path)
         except OSError as error:
             raise MicstreamError(
-                f"{self.binary} cannot be run: {error.strerror}", code="server_failed"
+                f"{self.binary} cannot be run: {reason_of(error)}", code="server_failed"
             ) from error
         answered = False
         try:
@@ -172,7 +172,7 @@ class LocalServer:
         )
 
     async def _answers(self) -> bool:
-        """Whether the server there takes our keys: on a port that was lost it is another's."""
+        """Tell whether the server there takes our keys: on a port that was lost it is another's."""
         import aiohttp
         from livekit import api
 

@@ -166,7 +166,7 @@ class TalkingFace(VideoGenerator):  # type: ignore[misc] # livekit.agents is not
         return _joined(self._resampler[1].push(bytearray(samples.tobytes())))
 
     def _flush(self) -> npt.NDArray[np.int16]:
-        """What the resampler still holds; the next segment gets a new one."""
+        """Take what the resampler still holds; the next segment gets a new one."""
         resampler, self._resampler = self._resampler, None
         return _joined(resampler[1].flush() if resampler else [])
 

@@ -17,11 +17,11 @@ from typing import Any, TypeAlias
 from livekit import rtc
 from livekit.agents.voice.avatar import AvatarOptions, AvatarRunner, DataStreamAudioReceiver
 
-from micstream.demo import process
 from micstream.demo.face import HEIGHT, WIDTH, Face, character
 from micstream.demo.face.pen import Colour
 from micstream.demo.motion import Performer
 from micstream.demo.talker import FPS, TalkingFace
+from micstream.signals import set_on_signals
 
 RATE = 16_000
 CONNECT_TIMEOUT_S = 10.0
@@ -67,7 +67,7 @@ class _Receiver(DataStreamAudioReceiver):  # type: ignore[misc] # not followed b
 
 
 async def _hear(receiver: DataStreamAudioReceiver) -> None:
-    """Until it ends or fails.
+    """Run it until it ends or fails.
 
     Its task keeps an error to itself, and the runner learns of it only when it next asks for sound.
     """
@@ -105,7 +105,13 @@ async def run(*, url: str, token: str, sender: str, stock: bool = False) -> str 
     `stock`: with livekit-agents' runner and receiver as they are, which others build on.
     """
     stop = asyncio.Event()
-    process.stop_on_signals(stop)
+    with set_on_signals(stop):
+        return await _run(url, token, sender, stop, stock=stock)
+
+
+async def _run(
+    url: str, token: str, sender: str, stop: asyncio.Event, *, stock: bool
+) -> str | None:
     try:
         background = colour(os.environ.get(BACKGROUND, ""))
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Whether the way to the server can be trusted: what an address and its key alone tell.
+"""Safety of the way to a server: what an address and its key alone tell.
 
 No name is looked up: where a name leads may change, and asking tells others of it.
 """
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from micstream.errors import UsageError
 from micstream.events import Warned
 from micstream.room import token
-from micstream.settings import Settings
+from micstream.settings.pieces import ConnectionSettings
 
 _NEAR: Final = tuple(
     ipaddress.ip_network(network)
@@ -34,7 +34,7 @@ _DEV_SECRET: Final = "secret"  # noqa: S105 - livekit-server --dev, known to eve
 
 
 class Reach(Enum):
-    """How far an address leads."""
+    """Reach of an address: how far it leads."""
 
     SELF = auto()
     """This machine."""
@@ -45,7 +45,7 @@ class Reach(Enum):
 
 
 def reach(url: str) -> Reach:
-    """How far a server's address leads, by its host alone."""
+    """Reach of a server's address, by its host alone."""
     host = (urlsplit(url).hostname or "").removesuffix(".")
     try:
         address = ipaddress.ip_address(host)
@@ -73,31 +73,40 @@ def shown(url: str) -> str:
 
 
 def is_plain(url: str) -> bool:
-    """Whether what passes is readable to whoever is on the way: `ws://` or `http://`."""
+    """Tell whether what passes is readable to whoever is on the way: `ws://` or `http://`."""
     return urlsplit(url).scheme in ("ws", "http")
 
 
-def refuse_insecure(settings: Settings) -> None:
-    """Refuse to carry a token over the internet for all to read.
+def server_url(connection: ConnectionSettings) -> str:
+    """Address of the LiveKit server; a token is not carried over the internet for all to read.
 
     Raises:
-        UsageError: `ws://` or `http://` to a public host, and `insecure` is not set.
+        UsageError: it is not set, or is `ws://` or `http://` to a public host and `insecure` is
+            not set.
     """
-    if settings.url:
-        _refuse(settings.url, settings, "reads our token and can join the room with it")
+    url = connection.url
+    if not url:
+        raise UsageError(
+            "no server: LIVEKIT_URL is not set",
+            hint="set it in the environment, in .env.local or by --url; "
+            "without a server of your own: micstream demo",
+            code="no_url",
+        )
+    refuse_insecure(
+        url, "reads our token and can join the room with it", insecure=connection.insecure
+    )
+    return url
 
 
-def refuse_insecure_server(url: str, settings: Settings) -> None:
-    """The same for the license key, and the address of the avatar's server.
+def refuse_insecure(url: str, danger: str, *, insecure: bool) -> None:
+    """Refuse an address by which a secret would go over the internet for all to read.
+
+    `danger`: what whoever is on the way does with it. `insecure`: the user has accepted that.
 
     Raises:
-        UsageError: `http://` to a public host, and `insecure` is not set.
+        UsageError: it is `ws://` or `http://` to a public host, and not accepted.
     """
-    _refuse(url, settings, "reads the license key and can use it")
-
-
-def _refuse(url: str, settings: Settings, danger: str) -> None:
-    if is_plain(url) and reach(url) is Reach.FAR and not settings.insecure:
+    if is_plain(url) and reach(url) is Reach.FAR and not insecure:
         raise UsageError(
             f"{shown(url)} is not encrypted and leads through the internet: whoever is on "
             f"the way {danger}",
@@ -106,17 +115,17 @@ def _refuse(url: str, settings: Settings, danger: str) -> None:
         )
 
 
-def doubts(settings: Settings) -> list[Warned]:
-    """What is unsafe about the server and not refused: `plain_ws`, `dev_key`.
+def warnings(connection: ConnectionSettings) -> list[Warned]:
+    """Warnings of what is unsafe about the server and not refused: `plain_ws`, `dev_key`.
 
     Raises:
         UsageError: the token given is no JWT.
     """
-    url = settings.url
+    url = connection.url
     if not url or reach(url) is Reach.SELF:
         return []
     found = []
-    if is_plain(url) and (settings.insecure or reach(url) is Reach.NEAR):
+    if is_plain(url) and (connection.insecure or reach(url) is Reach.NEAR):
         found.append(
             Warned(
                 code="plain_ws",
@@ -125,7 +134,7 @@ def doubts(settings: Settings) -> list[Warned]:
                 hint=f"use {_encrypted(url)} where others share this network",
             )
         )
-    if _is_dev_key(settings):
+    if _is_dev_key(connection):
         found.append(
             Warned(
                 code="dev_key",
@@ -137,12 +146,15 @@ def doubts(settings: Settings) -> list[Warned]:
     return found
 
 
-def server_doubts(url: str, settings: Settings) -> list[Warned]:
-    """What is unsafe or cannot work about the avatar's server: `plain_http`, `url_is_local`."""
+def avatar_server_warnings(url: str, connection: ConnectionSettings) -> list[Warned]:
+    """Warnings of what is unsafe or cannot work: `plain_http`, `url_is_local`.
+
+    `url`: the avatar's server. `connection`: where the avatar is told to join.
+    """
     if reach(url) is Reach.SELF:
         return []
     found = []
-    if is_plain(url) and (settings.insecure or reach(url) is Reach.NEAR):
+    if is_plain(url) and (connection.insecure or reach(url) is Reach.NEAR):
         found.append(
             Warned(
                 code="plain_http",
@@ -151,11 +163,11 @@ def server_doubts(url: str, settings: Settings) -> list[Warned]:
                 hint=f"use {_encrypted(url)} where others share this network",
             )
         )
-    if settings.url and reach(settings.url) is Reach.SELF:
+    if connection.url and reach(connection.url) is Reach.SELF:
         found.append(
             Warned(
                 code="url_is_local",
-                message=f"the avatar is told to join at {shown(settings.url)}, which from its "
+                message=f"the avatar is told to join at {shown(connection.url)}, which from its "
                 f"server, {shown(url)}, leads to that server itself",
                 hint="give LIVEKIT_URL an address that leads here from there too",
             )
@@ -168,9 +180,9 @@ def _encrypted(url: str) -> str:
     return f"{secure}://"
 
 
-def _is_dev_key(settings: Settings) -> bool:
-    if settings.token is not None:
-        return token.read(settings.token.get_secret_value()).get("iss") == _DEV_KEY
-    secret = settings.api_secret
+def _is_dev_key(connection: ConnectionSettings) -> bool:
+    if connection.token is not None:
+        return token.read(connection.token.get_secret_value()).get("iss") == _DEV_KEY
+    secret = connection.api_secret
     known = secret is not None and secret.get_secret_value() == _DEV_SECRET
-    return known and settings.api_key == _DEV_KEY
+    return known and connection.api_key == _DEV_KEY

@@ -1,4 +1,4 @@
-"""What the server itself says of the avatar, and takes out of the room: for holders of its secret.
+"""Administration of the room: the server's list of avatars, and their removal. Needs the secret.
 
 Source: LiveKit's RoomService (livekit-api).
 """
@@ -17,8 +17,9 @@ from livekit import api
 from micstream.delivery import wire
 from micstream.errors import ConnectionFailed
 from micstream.room import presence
-from micstream.room.connect import explain, key_and_secret, server_url
-from micstream.settings import Settings
+from micstream.room.address import server_url
+from micstream.room.connect import explain
+from micstream.settings.pieces import ConnectionSettings
 
 _ANSWER: Final = aiohttp.ClientTimeout(total=5)
 _STATES: Final = {
@@ -41,15 +42,15 @@ class Standing:
     speaks_for: str | None
     """The identity to which it listens; None where it does not say."""
     tracks: tuple[str, ...]
-    """Those it publishes: audio, video."""
+    """Kinds of track that it publishes: audio, video."""
 
     @property
     def is_active(self) -> bool:
-        """Whether data reaches it."""
+        """It is active: data reaches it."""
         return self.state == "active"
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON's types."""
+        """Fields as JSON's types."""
         return {
             "identity": self.identity,
             "state": self.state,
@@ -59,36 +60,35 @@ class Standing:
         }
 
 
-async def find(settings: Settings, identity: str | None = None) -> list[Standing]:
-    """The avatars that are in the room, the first to come first: this one, or all that are meant.
+async def find(connection: ConnectionSettings, patterns: Sequence[str]) -> list[Standing]:
+    """Avatars in the room that fit one of `patterns`, in the order in which they joined.
 
     Of kind agent only: nobody else is an avatar, whatever the name.
 
     Raises:
-        UsageError: the settings do not suffice.
+        UsageError: address, key or secret is missing, or the way is open to all the internet.
         ConnectionFailed: the server is not reached or does not accept the key.
     """
     try:
-        async with _service(settings) as rooms:
-            there = await rooms.list_participants(api.ListParticipantsRequest(room=settings.room))
+        async with _service(connection) as rooms:
+            there = await rooms.list_participants(api.ListParticipantsRequest(room=connection.room))
     except _Gone:
         return []
-    wanted = settings.avatar if identity is None else (identity,)
-    found = [_standing(each) for each in there.participants if _is_meant(each, wanted)]
+    found = [_standing(each) for each in there.participants if _is_meant(each, patterns)]
     return sorted(found, key=lambda each: (each.since, each.identity))
 
 
-async def remove(settings: Settings, identity: str) -> bool:
-    """Take an avatar out of the room; whether it was there.
+async def remove(connection: ConnectionSettings, identity: str) -> bool:
+    """Remove an avatar from the room; whether it was there.
 
     Raises:
         As `find`.
     """
-    if not await find(settings, identity):
+    if not await find(connection, (identity,)):
         return False
     try:
-        async with _service(settings) as rooms:
-            who = api.RoomParticipantIdentity(room=settings.room, identity=identity)
+        async with _service(connection) as rooms:
+            who = api.RoomParticipantIdentity(room=connection.room, identity=identity)
             await rooms.remove_participant(who)
     except _Gone:
         return False
@@ -100,9 +100,9 @@ class _Gone(Exception):
 
 
 @asynccontextmanager
-async def _service(settings: Settings) -> AsyncIterator[Any]:
-    url = server_url(settings)
-    api_key, api_secret = key_and_secret(settings)
+async def _service(connection: ConnectionSettings) -> AsyncIterator[Any]:
+    url = server_url(connection)
+    api_key, api_secret = connection.keys()
     try:
         async with api.LiveKitAPI(url, api_key, api_secret, timeout=_ANSWER) as client:
             yield client.room

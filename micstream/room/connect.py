@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime
 import re
 import secrets
@@ -12,11 +11,11 @@ from typing import Final
 
 from livekit import rtc
 
-from micstream.errors import ConnectionFailed, UsageError
-from micstream.room import token
-from micstream.room.address import refuse_insecure, shown
+from micstream.errors import ConnectionFailed
+from micstream.room import joining, token
+from micstream.room.address import server_url, shown
 from micstream.room.redact import guard_sdk_log, redact
-from micstream.settings import Settings
+from micstream.settings.pieces import ConnectionSettings
 
 _CONNECT_S: Final = 15.0
 _ATTEMPT_S: Final = 5.0
@@ -26,86 +25,49 @@ TOKEN_LIFE: Final = datetime.timedelta(minutes=10)
 """Long enough to join with; the server renews it for those who are in."""
 
 
-def credentials(settings: Settings) -> tuple[str, str]:
+def credentials(connection: ConnectionSettings) -> tuple[str, str]:
     """The server's address and a token for it: the one given, or a fresh one.
 
     Raises:
         UsageError: address, key, secret or token is missing or of no use, or the way is open to
             all the internet.
     """
-    url = server_url(settings)
-    if settings.token is not None:
-        given = settings.token.get_secret_value()
+    url = server_url(connection)
+    if connection.token is not None:
+        given = connection.token.get_secret_value()
         token.check_agent(given)
         return url, given
-    api_key, api_secret = key_and_secret(settings)
+    api_key, api_secret = connection.keys()
     minted = token.mint(
         api_key=api_key,
         api_secret=api_secret,
-        room=settings.room,
-        identity=settings.identity,
+        room=connection.room,
+        identity=connection.identity,
         ttl=TOKEN_LIFE,
     )
     return url, minted
 
 
-def server_url(settings: Settings) -> str:
-    """Where the LiveKit server is.
-
-    Raises:
-        UsageError: it is not set, or the way is open to all the internet.
-    """
-    if not settings.url:
-        raise UsageError(
-            "no server: LIVEKIT_URL is not set",
-            hint="set it in the environment, in .env.local or by --url; "
-            "without a server of your own: micstream demo",
-            code="no_url",
-        )
-    refuse_insecure(settings)
-    return settings.url
-
-
-def key_and_secret(settings: Settings) -> tuple[str, str]:
-    """The API key and its secret, with which tokens are made.
-
-    Raises:
-        UsageError: one is not set.
-    """
-    if not settings.api_key or settings.api_secret is None:
-        missing = "LIVEKIT_API_KEY" if not settings.api_key else "LIVEKIT_API_SECRET"
-        raise UsageError(
-            f"no credentials: {missing} is not set",
-            hint="set LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment or in .env.local",
-            code="no_credentials",
-        )
-    return settings.api_key, settings.api_secret.get_secret_value()
-
-
-async def connect(room: rtc.Room, settings: Settings) -> None:
+async def connect(room: rtc.Room, connection: ConnectionSettings) -> None:
     """Connect `room`, subscribing to nothing by itself.
+
+    Without a timeout of ours; one that is cancelled goes on until `joining.leave`.
 
     Raises:
         UsageError: the settings do not suffice.
         ConnectionFailed: the server is not reached or does not let us in.
     """
     guard_sdk_log()
-    url, pass_ = credentials(settings)
+    url, pass_ = credentials(connection)
     options = rtc.RoomOptions(auto_subscribe=False, connect_timeout=_ATTEMPT_S)
     try:
-        await _join(room, url, pass_, options)
-    except TimeoutError:
-        raise ConnectionFailed(
-            f"{shown(url)} does not answer within {_CONNECT_S:.0f} s",
-            hint="check LIVEKIT_URL and the network; micstream doctor looks closer",
-            code="server_unreachable",
-        ) from None
+        await joining.join(room, url, pass_, options)
     except rtc.ConnectError as error:
-        given = pass_ if settings.token is not None else None
+        given = pass_ if connection.token is not None else None
         raise explain(url, error.message, given=given) from None
 
 
-async def visit(room: rtc.Room, settings: Settings, name: str) -> None:
+async def visit(room: rtc.Room, connection: ConnectionSettings, name: str) -> None:
     """Connect `room` as a viewer of whom the room takes no notice, as `name` and a random end.
 
     Of kind standard: an agent may be taken for the sender.
@@ -115,58 +77,28 @@ async def visit(room: rtc.Room, settings: Settings, name: str) -> None:
         ConnectionFailed: the server is not reached or does not let us in.
     """
     guard_sdk_log()
-    url = server_url(settings)
-    api_key, api_secret = key_and_secret(settings)
+    url = server_url(connection)
+    api_key, api_secret = connection.keys()
     pass_ = token.mint(
         api_key=api_key,
         api_secret=api_secret,
-        room=settings.room,
+        room=connection.room,
         identity=f"{name}-{secrets.token_hex(3)}",
         kind="standard",
         ttl=TOKEN_LIFE,
         passing=True,
     )
+    joined = False
     try:
-        await _join(room, url, pass_, rtc.RoomOptions(auto_subscribe=False))
+        async with asyncio.timeout(_CONNECT_S):
+            await joining.join(room, url, pass_, rtc.RoomOptions(auto_subscribe=False))
+        joined = True
     except (rtc.ConnectError, TimeoutError) as error:
         said = error.message if isinstance(error, rtc.ConnectError) else "no answer"
         raise explain(url, said) from None
-
-
-async def _join(room: rtc.Room, url: str, pass_: str, options: rtc.RoomOptions) -> None:
-    """Join; one that nobody waits for any more is gone through with, and left again.
-
-    The SDK goes on where its caller is cancelled: it would stay in the room under our identity, and
-    end the program because nobody takes what has joined (livekit/python-sdks, issue 784). The next
-    one waits for that, or the two would put each other out.
-
-    Raises:
-        TimeoutError: it takes too long.
-        rtc.ConnectError: it fails.
-    """
-    loop = asyncio.get_running_loop()
-    if before := [stray for stray in _strays if stray.get_loop() is loop]:
-        await asyncio.wait(before)
-    joining = asyncio.ensure_future(room.connect(url, pass_, options))
-    try:
-        await asyncio.wait({joining}, timeout=_CONNECT_S)
     finally:
-        if not joining.done():
-            stray = asyncio.create_task(_leave_again(room, joining))
-            _strays.add(stray)
-            stray.add_done_callback(_strays.discard)
-    if not joining.done():
-        raise TimeoutError
-    joining.result()
-
-
-_strays: Final[set[asyncio.Task[None]]] = set()
-
-
-async def _leave_again(room: rtc.Room, joining: asyncio.Future[None]) -> None:
-    with contextlib.suppress(rtc.ConnectError):
-        await joining
-        await room.disconnect()
+        if not joined:
+            joining.leave(room, name)
 
 
 def explain(url: str, said: str, *, given: str | None = None) -> ConnectionFailed:

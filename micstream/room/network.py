@@ -1,88 +1,109 @@
-"""Whether anything comes from the server: where nothing does, the network is gone.
-
-The SDK takes some fifteen seconds to notice that. Its statistics say when the last packet came, and
-a look at them costs a quarter of a millisecond. While sound is sent the server acknowledges it
-several times a second; while none is, a byte to ourselves, which the server hands to nobody, is
-acknowledged too. Whether the avatar answers plays no part in it.
-"""
+"""Shell of the network watch: asks the SDK's statistics, and sends a byte to ourselves."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Protocol
 
 from livekit import rtc
 from livekit.rtc.participant import PublishDataError
 
-from micstream import events, notices
 from micstream.delivery import wire
-from micstream.monitor import Monitor
+from micstream.events import Event
+from micstream.link.actions import Look, NetworkGone, Nudge, Tell
+from micstream.link.network import AWAY_S, NetworkWatch
+from micstream.room.tasks import Tasks
 
-_FRESH_S: Final = 0.35
-"""A packet as young as this says that all is well; the server may wait 0.2 s with its answer."""
-_STEP_S: Final = 0.1
-_GONE_S: Final = 0.7
-"""Nothing for so long, and for the time that a packet takes there and back: it is gone. A jitter of
-0.2 s each way stays below that."""
-_ASKED: Final = 4
-"""And so many bytes to ourselves were not acknowledged: one or two may be lost on their way, and
-one that was sent before this program stood still proves nothing."""
-_AWAY_S: Final = 0.5
-"""How often it is asked for once it is gone: less than `_GONE_S`, for its answer to be seen."""
+
+class Owner(Protocol):
+    """Room, as far as the watch needs it."""
+
+    def emit(self, event: Event) -> None:
+        """Tell everyone."""
+
+    def network_gone(self, gone: bool) -> None:
+        """Take note that nothing comes from the server, or that something does again."""
 
 
 class Network:
-    """The way to the server; watched while the SDK holds it to be connected."""
+    """Watch over the way to the server, while the SDK holds it to be connected."""
 
-    def __init__(self, monitor: Monitor) -> None:
-        self._monitor = monitor
-        self._task: asyncio.Task[None] | None = None
-        self._gone = False
-        self._asked = 0
+    def __init__(self, owner: Owner, tasks: Tasks) -> None:
+        self._owner = owner
+        self._tasks = tasks
+        self._watch = NetworkWatch()
+        self._room: rtc.Room | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._asking: asyncio.Task[None] | None = None
 
     @property
     def is_gone(self) -> bool:
         """Whether nothing comes any more, as was told."""
-        return self._gone
+        return self._watch.is_gone
 
     def watch(self, room: rtc.Room) -> None:
         """Tell from now on whenever nothing comes any more, and whenever something does again."""
         self.stop()
-        self._gone, self._asked = False, 0
-        self._task = asyncio.create_task(self._look(room))
+        self._room = room
+        self._watch.start(_now())
+        self._turn()
 
     def stop(self) -> None:
-        """The SDK has noticed itself, or we leave."""
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        """End: the SDK has noticed by itself, or we leave."""
+        self._room = None
+        if self._asking is not None:
+            self._asking.cancel()
+        self._watch.stop()
+        self._turn()
 
-    async def _look(self, room: rtc.Room) -> None:
-        while True:
-            seen = await _last_packet(room)
-            if seen is None:
-                await asyncio.sleep(_AWAY_S)
-                continue
-            quiet_s, round_trip_s = seen
-            if quiet_s < (_GONE_S if self._gone else _FRESH_S):
-                self._asked = 0
-                if self._gone:
-                    self._gone = False
-                    self._monitor.emit(events.Connection(state="connected", attempt=0))
-                await asyncio.sleep(max(_STEP_S, _FRESH_S - quiet_s))
-                continue
-            if not self._gone and self._asked >= _ASKED and quiet_s >= _GONE_S + round_trip_s:
-                self._gone = True
-                self._monitor.emit(notices.network_gone())
-            self._asked += 1
-            await _ask(room)
-            await asyncio.sleep(_AWAY_S if self._gone else _STEP_S)
+    def _turn(self) -> None:
+        """Act on what the watch wants, and set the timer."""
+        for action in self._watch.actions():
+            match action:
+                case Look():
+                    self._asking = self._tasks.spawn(self._look())
+                case Nudge():
+                    self._asking = self._tasks.spawn(self._nudge())
+                case NetworkGone(gone):
+                    self._owner.network_gone(gone)
+                case Tell(event):
+                    self._owner.emit(event)
+        if self._timer is not None:
+            self._timer.cancel()
+        due = self._watch.next_timer()
+        self._timer = None
+        if due is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(due, self._tasks.guarded, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._watch.handle_timer(_now())
+        self._turn()
+
+    async def _look(self) -> None:
+        assert self._room is not None
+        seen = await _last_packet(self._room)
+        if seen is None:
+            self._watch.unknown(_now())
+        else:
+            self._watch.seen(*seen, _now())
+        self._turn()
+
+    async def _nudge(self) -> None:
+        assert self._room is not None
+        await _send_to_ourselves(self._room)
+        self._watch.nudged(_now())
+        self._turn()
 
 
-async def _ask(room: rtc.Room) -> None:
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def _send_to_ourselves(room: rtc.Room) -> None:
     me = room.local_participant
     try:
-        async with asyncio.timeout(_AWAY_S):
+        async with asyncio.timeout(AWAY_S):
             await me.publish_data(
                 b"\0",
                 reliable=False,
@@ -96,7 +117,7 @@ async def _ask(room: rtc.Room) -> None:
 async def _last_packet(room: rtc.Room) -> tuple[float, float] | None:
     """Seconds since one came, and seconds there and back; None where the SDK does not know."""
     try:
-        async with asyncio.timeout(_AWAY_S):
+        async with asyncio.timeout(AWAY_S):
             stats = await room.get_rtc_stats()
     except (RuntimeError, TimeoutError):  # it joins anew
         return None

@@ -1,7 +1,7 @@
-"""The room with the avatars in it: join, hand each role whom it may take, stay, leave.
+"""Our place in the room with the avatars in it: join, hand each avatar whom it may take, leave.
 
-For the avatars' sake (see ARCHITECTURE, "What keeps an avatar alive") the playback calls are
-registered before anything else can happen, and leaving waits until nothing is left to report.
+For the avatars' sake (see ARCHITECTURE, "What keeps an avatar alive") their calls are answered from
+the first moment, and leaving waits until nothing is left to report.
 """
 
 from __future__ import annotations
@@ -9,295 +9,354 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Final, Self
+from typing import Final, NoReturn, Protocol, Self
 
 from livekit import rtc
 
-from micstream import events, notices
+from micstream import events
 from micstream.audio.format import SPEECH
 from micstream.delivery import wire
-from micstream.errors import ConnectionFailed
-from micstream.monitor import Monitor
-from micstream.room import presence
-from micstream.room import subscription as hearing
-from micstream.room.connect import connect
+from micstream.delivery.options import DeliveryOptions
+from micstream.errors import MicstreamError
+from micstream.link.avatar import Link
+from micstream.link.people import free_for, matches
+from micstream.link.warnings import RoomWarnings
+from micstream.room import presence, subscription
+from micstream.room.avatar import Avatar
+from micstream.room.connector import GOODBYE_S, Connector
 from micstream.room.network import Network
-from micstream.room.others import Others
-from micstream.room.role import LEAVE_S, Role
+from micstream.room.tasks import Changes, Failure, Tasks
 from micstream.room.utterance import Utterance
+from micstream.room.watch import AvatarWatch
 from micstream.settings import Settings
+from micstream.settings.pieces import ConnectionSettings, LinkSettings
+from micstream.taps import Taps
 
-_RETRY_S: Final = (0.5, 1.0, 2.0, 4.0, 5.0)
-_GOODBYE_S: Final = 0.4
-"""How long our good-bye may take; where nothing gets through the SDK waits for 15 s and more."""
-_AGENT: Final = rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
+LEAVE_S: Final = 2.0
+"""How long leaving may take where nobody has said when to be gone."""
 
 
-class AvatarRoom:
+class Emitter(Protocol):
+    """Bus, as far as the room needs it."""
+
+    def emit(self, event: events.Event) -> None:
+        """Tell everyone."""
+
+
+class Room:
     """Our place in the room, as an async context manager: join at its start, leave at its end.
+
+    Its tasks are its own; what one fails with comes out of `wait_failed`, for which its owner has a
+    task, and of whatever waits for something.
 
     Raises:
         ConnectionFailed: the first connection fails; a later one is tried again for ever.
+        UsageError: the settings do not suffice for it.
     """
 
-    def __init__(self, settings: Settings, monitor: Monitor) -> None:
-        self._settings = settings
-        self._monitor = monitor
-        self._room: rtc.Room | None = None
-        self._staying: asyncio.Task[None] | None = None
-        self._lost = asyncio.Event()
-        self._lost_reason: int | None = None
-        self._failure: ConnectionFailed | None = None
-        self._failed = asyncio.Event()
-        self._network = Network(monitor)
-        self._others = Others(monitor)
-        self._reconnecting = False  # the SDK then tells of avatars that have left since
-        numbers = itertools.count(1)
-        self.roles = tuple(
-            Role(
-                pattern,
-                settings,
-                monitor,
-                others=self._others,
-                next_id=lambda: f"u{next(numbers)}",
+    def __init__(
+        self,
+        connection: ConnectionSettings,
+        links: LinkSettings,
+        delivery: DeliveryOptions,
+        bus: Emitter,
+        taps: Taps | None = None,
+    ) -> None:
+        self.taps = taps or Taps()
+        """Where the sound that is sent can be tapped."""
+        self._patterns = links.patterns
+        self._bus = bus
+        self._changes = Changes()
+        self._failure = Failure(self._changes)
+        self._tasks = Tasks(self._failure)
+        self._connector = Connector(self, self._tasks, connection)
+        self._network = Network(self, self._tasks)
+        self._warnings = RoomWarnings()
+        self._up: rtc.Room | None = None
+        self._known: rtc.Room | None = None
+        """Room of which everybody has been noted."""
+        self._looks_again = False
+        self._ready_count = 0
+        self._has_left = False
+        ids = (f"u{number}" for number in itertools.count(1))
+        self.avatars = tuple(
+            Avatar(
+                self,
+                self._tasks,
+                Link(pattern, connection.room, links.ready_timeout_s),
+                delivery,
+                ids,
             )
-            for pattern in settings.avatar
+            for pattern in links.patterns
         )
-        """One for each `avatar` of the settings, in their order."""
+        """One for each pattern, in their order."""
+
+    @classmethod
+    def of(cls, settings: Settings, bus: Emitter, taps: Taps | None = None) -> Self:
+        """Room that all of the settings describe."""
+        return cls(settings.connection(), settings.links(), settings.delivery(), bus, taps)
 
     # ---- joining and leaving -------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        await self._join(attempt=1)
-        self._staying = asyncio.create_task(self._stay())
+        await self._tasks.start()
+        try:
+            self.down()  # what is said before we have joined waits
+            await self._connector.start()
+            while self._up is None:
+                self._failure.check()
+                await self._changes.after(self._changes.version)
+        except BaseException:
+            await self._close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._staying is not None:
-            self._staying.cancel()
-            await asyncio.wait([self._staying])
-        self._network.stop()
-        for role in self.roles:
-            await role.aclose()
-        room, self._room = self._room, None
-        if room is not None:
-            # Shielded: the SDK goes on with it as long as the program runs.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_GOODBYE_S):
-                    await asyncio.shield(room.disconnect())
+        try:
+            if not self._has_left:
+                await self.leave(_now() + LEAVE_S)
+        finally:
+            await self._close()
 
-    async def drain(self) -> None:
-        """Wait until all that was sent is reported as played; for ever, where that never comes."""
-        await asyncio.gather(*(role.drain() for role in self.roles))
+    async def leave(self, deadline: float | None) -> None:
+        """Leave nothing for the avatars to report: a report to nobody would end them.
 
-    async def settle(self, answer_s: float = LEAVE_S) -> None:
-        """Leave nothing for the avatars to report: see `Role.settle`."""
-        await asyncio.gather(*(role.settle(answer_s) for role in self.roles))
+        What waits is sent, and what was sent plays, until `deadline` (monotonic seconds, our
+        good-bye included; None: as long as it takes, within bounds). A nearer one may be given
+        while this is under way. The room itself is left at the end of the block.
+        """
+        until = None if deadline is None else deadline - GOODBYE_S
+        for avatar in self.avatars:
+            avatar.leave(until)
+        while self._tasks.is_running and not all(each.has_left for each in self.avatars):
+            await self._changes.after(self._changes.version)
+        self._has_left = True
 
-    # ---- the avatars ---------------------------------------------------------------------------
+    async def _close(self) -> None:
+        for avatar in self.avatars:
+            avatar.close()
+        await self._connector.aclose()
+        await self._tasks.aclose()
+
+    # ---- facts ---------------------------------------------------------------------------------
+
+    @property
+    def adopted(self) -> rtc.Room | None:
+        """Room of the SDK that is ours, where it can be reached."""
+        return self._up
 
     @property
     def is_ready(self) -> bool:
         """Whether the next word is heard, by every avatar."""
-        return all(role.is_ready for role in self.roles)
+        return all(avatar.is_listening for avatar in self.avatars)
 
     @property
-    def is_heard(self) -> bool:
+    def is_listening(self) -> bool:
         """Whether any of them listens."""
-        return any(role.is_ready for role in self.roles)
+        return any(avatar.is_listening for avatar in self.avatars)
 
     @property
-    def is_cut_off(self) -> bool:
-        """Whether nothing comes from the server any more: waiting for a report is in vain."""
-        return self._network.is_gone
-
-    @property
-    def backlog(self) -> float:
+    def backlog_s(self) -> float:
         """Estimated seconds of sound sent and not yet played, where most of it is."""
-        return max(role.backlog for role in self.roles)
+        return max(avatar.backlog_s for avatar in self.avatars)
 
-    async def wait_ready(self, timeout: float | None = None, *, least: int | None = None) -> None:
-        """Until every avatar listens; after `timeout` seconds `least` of them will do.
-
-        Raises:
-            AvatarUnavailable: not within `timeout` seconds.
-            ConnectionFailed: we were put out of the room for good.
-        """
-        ready = asyncio.create_task(self._all_ready())
-        failed = asyncio.create_task(self._failed.wait())
-        waiting: set[asyncio.Task[Any]] = {ready, failed}
-        try:
-            await asyncio.wait(waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waiting:
-                task.cancel()
-        if self._failure:
-            raise self._failure
-        absent = [role for role in self.roles if not role.is_ready]
-        if absent and len(self.roles) - len(absent) < (least or len(self.roles)):
-            raise absent[0].absence(timeout)
-
-    async def _all_ready(self) -> None:
-        while not self.is_ready:  # one may be lost while another is waited for
-            for role in self.roles:
-                await role.wait_ready()
-
-    async def wait_failed(self) -> None:
-        """Return never, but raise where the room is closed to us for good.
-
-        Raises:
-            ConnectionFailed: someone else took our identity, or we were removed.
-        """
-        await self._failed.wait()
-        assert self._failure is not None
-        raise self._failure
-
-    def role(self, avatar: str | None = None) -> Role:
-        """The one whose pattern or identity this is; the first, if None.
+    def find(self, avatar: str | None = None) -> Avatar:
+        """Avatar of this pattern or identity; the first, if None.
 
         Raises:
             KeyError: there is none.
         """
         if avatar is None:
-            return self.roles[0]
-        for role in self.roles:
-            if avatar in (role.pattern, role.identity):
-                return role
+            return self.avatars[0]
+        for each in self.avatars:
+            if avatar in (each.pattern, each.identity):
+                return each
         raise KeyError(avatar)
+
+    def is_present(self, identity: str) -> bool:
+        """Whether this participant is in the room, as far as we can see."""
+        return self._up is not None and identity in self._up.remote_participants
+
+    # ---- waiting -------------------------------------------------------------------------------
+
+    async def wait_ready(
+        self, timeout: float | None = None, *, at_least: int | None = None
+    ) -> None:
+        """Wait until every avatar listens; after `timeout` seconds `at_least` of them will do.
+
+        Raises:
+            AvatarUnavailable: not within `timeout` seconds.
+            ConnectionFailed: we were put out of the room for good.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while not self.is_ready and self._failure.error is None:
+                    await self._changes.after(self._changes.version)
+        self._failure.check()
+        absent = [avatar for avatar in self.avatars if not avatar.is_listening]
+        enough = len(self.avatars) if at_least is None else at_least
+        if absent and len(self.avatars) - len(absent) < enough:
+            raise absent[0].absence(timeout)
+
+    async def wait_failed(self) -> NoReturn:
+        """Wait for what ends our being here; whoever owns the room has a task for this.
+
+        Raises:
+            ConnectionFailed: someone else took our identity, or we were removed.
+            Exception: whatever a task of the room has failed with.
+        """
+        await self._failure.wait()
+
+    async def times_ready(self) -> AsyncIterator[None]:
+        """Yield each time an avatar has begun to listen, and all of them do."""
+        told = 0
+        while True:
+            version = self._changes.version
+            if self._ready_count != told and self.is_ready:
+                told = self._ready_count
+                yield
+            else:
+                await self._changes.after(version)
+
+    def watch(self, identity: str) -> AvatarWatch:
+        """Watch over one participant: whether it is here, listens, or was proved silent."""
+        return AvatarWatch(self, self._changes, identity)
 
     def utterance(
         self, *, rate: int = SPEECH.rate, avatar: str | None = None
     ) -> AbstractAsyncContextManager[Utterance]:
-        """As `Role.utterance`, for one avatar.
+        """Open a segment, as `Avatar.utterance`, to the avatar of this pattern or identity.
 
         Raises:
             ConnectionFailed: we were put out of the room for good.
+            KeyError: no such avatar is spoken through.
         """
-        if self._failure:
-            raise self._failure
-        return self.role(avatar).utterance(rate=rate)
+        self._failure.check()
+        return self.find(avatar).utterance(rate=rate)
 
-    # ---- the room ------------------------------------------------------------------------------
+    # ---- from the avatars and the network ------------------------------------------------------
 
-    async def _join(self, attempt: int) -> None:
-        self._monitor.emit(events.Connection(state="connecting", attempt=attempt))
-        self._lost.clear()
-        room = rtc.Room()
-        room.register_byte_stream_handler(wire.SESSION_TOPIC, lambda reader, _: reader.close())
-        room.on("participant_connected", self._on_join)
-        room.on("participant_active", lambda _: self._look_for_avatars())
-        room.on("participant_disconnected", self._on_leave)
-        room.on("track_published", self._on_track)
-        room.on("reconnecting", self._on_reconnecting)
-        room.on("reconnected", self._on_reconnected)
-        room.on("disconnected", self._on_disconnected)
-        await connect(room, self._settings)
-        # No await between the connection and this: the avatar may call at any moment.
-        self._answer(room)
-        self._room, self._reconnecting = room, False
-        self._monitor.emit(events.Connection(state="connected", attempt=attempt))
+    def emit(self, event: events.Event) -> None:
+        """Tell everyone."""
+        self._bus.emit(event)
+
+    def link_changed(self) -> None:
+        """Have all avatars look again: one of them has taken, or let go, somebody."""
+        self._changes.tell()
+        if not self._looks_again:
+            self._looks_again = True
+            asyncio.get_running_loop().call_soon(self._tasks.guarded, self.look)
+
+    def left(self) -> None:
+        """Take note that nothing more is owed to an avatar."""
+        self._changes.tell()
+
+    def became_ready(self) -> None:
+        """Take note that an avatar listens."""
+        self._ready_count += 1
+        self._warn_unwatched()
+
+    def playing(self, identity: str) -> None:
+        """Unsubscribe: it plays, and needs us no more for that."""
+        if self._up is not None:
+            subscription.end(self._up.remote_participants.get(identity))
+
+    def network_gone(self, gone: bool) -> None:
+        """Take note that nothing comes from the server, or that something does again."""
+        for avatar in self.avatars:
+            avatar.network(gone)
+        self._changes.tell()
+
+    # ---- from the connection -------------------------------------------------------------------
+
+    def up(self, room: rtc.Room) -> None:
+        """Take this room, with those who are in it, for ours; or have it back."""
+        self._up = room
         self._network.watch(room)
-        for participant in tuple(room.remote_participants.values()):
-            self._on_join(participant)
-        self._look_for_avatars()
+        for avatar in self.avatars:
+            avatar.connection(True)
+        if self._known is not room:
+            self._known = room
+            for participant in tuple(room.remote_participants.values()):
+                self.on_join(participant)
+        self.look()
 
-    async def _stay(self) -> None:
-        """Join again, for ever, whenever the SDK has given up."""
-        while True:
-            await self._lost.wait()
-            for role in self.roles:
-                role.leave()
-            self._network.stop()
-            self._room = None
-            if self._lost_reason == rtc.DisconnectReason.DUPLICATE_IDENTITY:
-                self._failure = notices.identity_in_use(self._settings.identity)
-                self._failed.set()
-                return
-            self._monitor.emit(events.Connection(state="lost", attempt=0))
-            attempt = 0
-            while True:
-                await asyncio.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
-                attempt += 1
-                try:
-                    await self._join(attempt)
-                    break
-                except ConnectionFailed as error:
-                    self._monitor.emit(notices.trouble(error))
-
-    def _on_reconnecting(self) -> None:
-        self._monitor.emit(events.Connection(state="reconnecting", attempt=1))
+    def down(self) -> None:
+        """Take note that nobody can be reached."""
+        self._up = None
         self._network.stop()
-        self._reconnecting = True
-        for role in self.roles:
-            role.leave()
+        for avatar in self.avatars:
+            avatar.connection(False)
+        self._changes.tell()
 
-    def _on_reconnected(self) -> None:
-        self._monitor.emit(events.Connection(state="connected", attempt=1))
-        self._reconnecting = False
-        if self._room is not None:
-            self._network.watch(self._room)
-        self._look_for_avatars()
+    def failed(self, error: MicstreamError) -> None:
+        """Take note that the room is closed to us for good."""
+        self._failure.set(error)
 
-    def _on_disconnected(self, reason: int) -> None:
-        self._lost_reason = reason
-        self._lost.set()
-
-    # ---- who is there --------------------------------------------------------------------------
-
-    def _on_join(self, participant: rtc.RemoteParticipant) -> None:
-        if not presence.matches(self._settings.avatar, participant.identity):
-            self._others.joined(participant)
+    def on_join(self, participant: rtc.RemoteParticipant) -> None:
+        """Tell of an avatar, and subscribe to its sound; or look whether it is in the way."""
+        if not self._is_avatar(participant):
+            for warning in self._warnings.joined(presence.person(participant)):
+                self.emit(warning)
             return
-        self._monitor.emit(events.AvatarJoined(identity=participant.identity))
+        self.emit(events.AvatarJoined(identity=participant.identity))
         for publication in tuple(participant.track_publications.values()):
-            self._on_track(publication, participant)
+            self.on_track(publication, participant)
 
-    def _on_track(
+    def on_track(
         self, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
     ) -> None:
-        if presence.matches(self._settings.avatar, participant.identity):
-            hearing.begin(publication)
+        """Subscribe to the sound of an avatar: without a subscriber a stock one plays nothing."""
+        if self._is_avatar(participant):
+            subscription.begin(publication)
 
-    def _on_leave(self, participant: rtc.RemoteParticipant) -> None:
-        if self._room is not None and participant.kind != _AGENT:
-            self._others.warn_unwatched(self._room)
-        if not presence.matches(self._settings.avatar, participant.identity):
+    def on_leave(self, participant: rtc.RemoteParticipant) -> None:
+        """Tell of an avatar that has left; or of a room that nobody watches any more."""
+        if not presence.person(participant).is_agent:
+            self._warn_unwatched()
+        if self._is_avatar(participant):
+            self.emit(events.AvatarLeft(identity=participant.identity))
+
+    def look(self) -> None:
+        """Hand each avatar who may stand for it; whom one has taken no other gets."""
+        self._looks_again = False
+        if self._up is None:
             return
-        self._monitor.emit(events.AvatarLeft(identity=participant.identity))
-        for role in self.roles:
-            if role.identity == participant.identity:
-                role.drop()
-                self._look_for_avatars()
+        people = presence.people_in(self._up)
+        for at, avatar in enumerate(self.avatars):
+            taken = [each.identity for each in self.avatars]
+            avatar.seen(free_for(at, people, self._patterns, taken))
+        self._changes.tell()
 
-    def _look_for_avatars(self) -> None:
-        """Have each role take the first that it can mean, once the SDK is connected.
+    def on_started(self, identity: str) -> str:
+        """Take a report that playback has started, from whoever stands for an avatar."""
+        for avatar in self.avatars:
+            if avatar.identity == identity:
+                avatar.playback_started()
+                return wire.OK
+        return wire.REJECT
 
-        Nobody plays two roles, and whom one role names no other takes.
-        """
-        if self._room is None or self._reconnecting:
-            return
-        for role in self.roles:
-            others = [other for other in self.roles if other is not role]
-            named = {other.pattern for other in others}
-            role.look(self._room, named | {other.identity or "" for other in others})
+    def on_finished(self, identity: str, payload: str) -> str:
+        """Take a report that playback has ended, from whoever stands for an avatar."""
+        report = wire.parse_finished(payload)
+        for avatar in self.avatars:
+            if avatar.identity == identity and report is not None:
+                avatar.playback_finished(report)
+                return wire.OK
+        return wire.REJECT
 
-    # ---- what they report ----------------------------------------------------------------------
+    def _is_avatar(self, participant: rtc.RemoteParticipant) -> bool:
+        return matches(self._patterns, participant.identity)
 
-    def _answer(self, room: rtc.Room) -> None:
-        """Answer the avatars' calls: one that cannot report its first segment ends."""
-        me = room.local_participant
-        me.register_rpc_method(wire.PLAYBACK_STARTED, self._started)
-        me.register_rpc_method(wire.PLAYBACK_FINISHED, self._finished)
+    def _warn_unwatched(self) -> None:
+        if self._up is not None:
+            people = presence.people_in(self._up)
+            for warning in self._warnings.unwatched(people, presence.closes_after_s(self._up)):
+                self.emit(warning)
 
-    def _started(self, call: rtc.RpcInvocationData) -> str:
-        return self._answered(role.playback.started(call) for role in self.roles)
 
-    def _finished(self, call: rtc.RpcInvocationData) -> str:
-        return self._answered(role.playback.finished(call) for role in self.roles)
-
-    @staticmethod
-    def _answered(answers: Iterable[str]) -> str:
-        """By the one whom the caller plays; nobody else knows it."""
-        return next((answer for answer in answers if answer != wire.REJECT), wire.REJECT)
+def _now() -> float:
+    """Monotonic seconds, as `time.monotonic` tells them."""
+    return asyncio.get_running_loop().time()

@@ -1,57 +1,86 @@
-"""Whether what is sent arrives, and whether the avatar is still alive behind its identity."""
+"""Watch over one participant, for whoever brings it in: its state now, and a wait for changes."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from typing import Final
+from collections.abc import Sequence
+from typing import Protocol
 
-from livekit import rtc
-
-from micstream.room import presence
-from micstream.room.playback import Playback
-
-_EVERY_S: Final = 0.5
-_ANSWER_S: Final = 14.0
-"""A call without an answer for so long has failed: a slow network needs less for what was sent
-before `Transit` found it stalled (measured: seven seconds at 64 kbit/s)."""
-REPORT_S: Final = 5.0
-"""A report that comes so much later than the sound should have ended is missing."""
-_SEGMENTS: Final = 2
-"""One missing report proves nothing."""
+from micstream.room.tasks import Changes
 
 
-async def until_silent(room: rtc.Room, identity: str, playback: Playback) -> None:
-    """Ask the avatar twice a second while sound is on its way; return once it is proved silent.
+class Seen(Protocol):
+    """Avatar, as far as it can say something about a participant."""
 
-    The proof: it has reported before, two finished segments were not reported, nor was anything
-    else since, and a call was not answered, nor any after it. One that never reports is no fault,
-    and one that answers has only lost its reports.
+    @property
+    def identity(self) -> str | None:
+        """Identity of whoever stands for it now."""
+        ...
 
-    Without an answer no more is sent, so the second segment is one that is let through on purpose
-    (`transit.TRY_S`). From the last report to the proof it takes some 25 s of somebody speaking.
-    """
-    ledger, transit = playback.ledger, playback.transit
-    failed = False
-    while True:
-        await asyncio.sleep(_EVERY_S)
-        now = time.monotonic()
-        overdue = ledger.overdue(now, REPORT_S) >= _SEGMENTS
-        if transit.all_arrived(ledger.sent_s) and not overdue:
-            failed = False
-            continue
-        sent_s = ledger.sent_s
-        transit.asked(now)
-        call = asyncio.create_task(presence.answers(room, identity, timeout=_ANSWER_S))
-        try:
-            while not call.done():
-                if failed and ledger.overdue(time.monotonic(), REPORT_S) >= _SEGMENTS:
-                    return
-                await asyncio.wait({call}, timeout=_EVERY_S)
-            failed = not call.result()
-        finally:
-            call.cancel()
-        if not failed:
-            transit.answered(sent_s, time.monotonic())
-            if overdue:
-                ledger.excuse()
+    @property
+    def is_listening(self) -> bool:
+        """Whether that one listens."""
+        ...
+
+    def is_silent(self, identity: str) -> bool:
+        """Whether this participant was proved silent."""
+        ...
+
+
+class Watched(Protocol):
+    """Room, as far as the watch needs it."""
+
+    @property
+    def avatars(self) -> Sequence[Seen]:
+        """Those that we speak through."""
+        ...
+
+    @property
+    def adopted(self) -> object | None:
+        """Room of the SDK; None while nobody can be reached."""
+        ...
+
+    def is_present(self, identity: str) -> bool:
+        """Whether this participant is in the room."""
+        ...
+
+
+class AvatarWatch:
+    """State of one participant, by its identity, as far as we can see it now."""
+
+    def __init__(self, room: Watched, changes: Changes, identity: str) -> None:
+        self.identity = identity
+        self._room = room
+        self._changes = changes
+        self._version = changes.version
+        self._seen = self._state()
+
+    @property
+    def connected(self) -> bool:
+        """Whether we are in the room; else nothing is known of it."""
+        return self._room.adopted is not None
+
+    @property
+    def present(self) -> bool:
+        """Whether it is in the room."""
+        return self._room.is_present(self.identity)
+
+    @property
+    def listening(self) -> bool:
+        """Whether it listens to us."""
+        return any(
+            each.is_listening and each.identity == self.identity for each in self._room.avatars
+        )
+
+    @property
+    def silent(self) -> bool:
+        """Whether it was proved silent, and has neither listened nor joined anew since."""
+        return any(each.is_silent(self.identity) for each in self._room.avatars)
+
+    async def changed(self) -> None:
+        """Wait until one of these is another than when this last returned."""
+        while self._state() == self._seen:
+            self._version = await self._changes.after(self._version)
+        self._seen = self._state()
+
+    def _state(self) -> tuple[bool, bool, bool, bool]:
+        return (self.connected, self.present, self.listening, self.silent)

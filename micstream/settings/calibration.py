@@ -1,4 +1,4 @@
-"""What `micstream calibrate` found out about each device, kept in the user's configuration.
+"""Calibrations: what `micstream calibrate` measured of each device, in the user's configuration.
 
 One JSON file: `{"version": 1, "devices": {name: {channel: what was measured}}}`.
 """
@@ -15,7 +15,7 @@ from typing import Any, Final, get_args
 import platformdirs
 
 from micstream.audio.advice import Preset
-from micstream.errors import MicstreamError
+from micstream.errors import MicstreamError, reason_of
 
 _VERSION: Final = 1
 _MOST_BYTES: Final = 1_000_000
@@ -46,7 +46,7 @@ def store_path() -> Path:
 
 
 def load(device: str, channel: int) -> Calibration | None:
-    """What is known of this channel of this device (0: all mixed); None where nothing is.
+    """Calibration of this channel of this device (0: all mixed); None where there is none.
 
     Raises:
         MicstreamError: the file is there and cannot be used.
@@ -78,7 +78,7 @@ def save(device: str, channel: int, calibration: Calibration) -> Path:
         _write_whole(place, text + "\n")
     except OSError as error:
         raise MicstreamError(
-            f"{place} cannot be written: {(error.strerror or str(error)).lower()}",
+            f"{place} cannot be written: {reason_of(error)}",
             hint="check the folder and its permissions, or use --dry-run",
             code="unwritable",
         ) from None
@@ -107,7 +107,7 @@ def _read() -> dict[str, dict[str, Any]]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise _unusable((error.strerror or str(error)).lower()) from None
+        raise _unusable(reason_of(error)) from None
     try:
         whole = json.loads(data)
     except (ValueError, RecursionError):

@@ -7,14 +7,26 @@ tested against it. Nothing heavy is imported here, so that `--help` stays quick.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
+
+from micstream.audio.advice import Preset
+from micstream.delivery.options import Policy, States
+from micstream.dialects import DIALECTS
+from micstream.speech.presets import Vad
+
+Talk = Literal["voice", "manual", "push"]
+"""`push` is an older name for `manual`."""
+Mode = Literal["live", "utterance"]
+FrameMs = Literal[10, 20, 30]
 
 
 @dataclass(frozen=True, slots=True)
 class Knob:
     """One setting. `env` is the variable's name; the option is `--` and the name with dashes.
 
-    `also` is another name of that variable, used elsewhere: `Settings.chosen` decides.
+    `also` is another name of that variable, used elsewhere: `Settings.chosen` decides. `was` is
+    the setting's name before: its option and its variable still do, where the new ones are not
+    given.
     """
 
     name: str
@@ -25,9 +37,10 @@ class Knob:
     low: float | None = None
     high: float | None = None
     unit: str = ""
-    choices: tuple[str, ...] = ()
+    choices: tuple[Any, ...] = ()
     env: str = ""
     also: str = ""
+    was: str = ""
     short: str = ""
     secret: bool = False
     several: bool = False
@@ -41,6 +54,11 @@ class Knob:
     def variable(self) -> str:
         """The environment variable that sets it."""
         return self.env or f"MICSTREAM_{self.name.upper()}"
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """That, and its older name where it has one."""
+        return (self.variable, f"MICSTREAM_{self.was.upper()}") if self.was else (self.variable,)
 
 
 ROOM: Final = "Room and avatar"
@@ -173,10 +191,10 @@ KNOBS: Final = (
     ),
     Knob(
         "talk",
-        "voice: the detector opens the line. push: the key t does.",
+        "voice: the detector opens the gate. manual (push): the key t does.",
         MICROPHONE,
         "voice",
-        choices=("voice", "push"),
+        choices=get_args(Talk),
     ),
     Knob(
         "clean",
@@ -197,7 +215,7 @@ KNOBS: Final = (
         "live: heard while you speak. utterance: each one whole, after its end.",
         SENDING,
         "live",
-        choices=("live", "utterance"),
+        choices=get_args(Mode),
     ),
     Knob(
         "lead_ms",
@@ -223,10 +241,18 @@ KNOBS: Final = (
         unit="ms",
     ),
     Knob(
-        "avatar_rate",
-        "Sample rate that the avatar wants: 16000 for most, 24000 for some.",
+        "dialect",
+        "Dialect of the protocol that the avatar speaks: its rate, and the names of its calls.",
         SENDING,
-        16_000,
+        "stock",
+        choices=tuple(DIALECTS),
+    ),
+    Knob(
+        "avatar_rate",
+        "Sample rate that the avatar wants: 16000 for most, 24000 for some; by --dialect unless "
+        "given.",
+        SENDING,
+        None,
         int,
         8_000,
         48_000,
@@ -238,7 +264,7 @@ KNOBS: Final = (
         "queue: kept, and sent in order. latest: the newest whole utterance is kept.",
         SENDING,
         "drop",
-        choices=("drop", "queue", "latest"),
+        choices=get_args(Policy),
     ),
     Knob("late_after", "Speech that waits longer is late.", SENDING, 2.0, float, 0.1, 60, unit="s"),
     Knob(
@@ -262,13 +288,14 @@ KNOBS: Final = (
         unit="s",
     ),
     Knob(
-        "voice",
+        "route",
         "Which of several avatars speaks at first, by the order of --avatar; 0: all of them.",
         SENDING,
         0,
         int,
         0,
         99,
+        was="voice",
     ),
     Knob(
         "avatar_state",
@@ -276,7 +303,7 @@ KNOBS: Final = (
         "own sound plays (agent: speaking, listening). on: both.",
         SENDING,
         "on",
-        choices=("on", "user", "agent", "off"),
+        choices=get_args(States),
     ),
     Knob(
         "preset",
@@ -284,7 +311,7 @@ KNOBS: Final = (
         "As calibrated for the device where it is not given, else room.",
         CUTTING,
         None,
-        choices=("studio", "room", "stage"),
+        choices=get_args(Preset),
     ),
     Knob(
         "vad",
@@ -292,7 +319,7 @@ KNOBS: Final = (
         "silero: tells speech from other sounds. webrtc: cheap, hears noise as speech.",
         CUTTING,
         "hybrid",
-        choices=("hybrid", "silero", "webrtc"),
+        choices=get_args(Vad),
     ),
     Knob(
         "vad_on",
@@ -332,7 +359,17 @@ KNOBS: Final = (
         0,
         3,
     ),
-    _ms("frame_ms", 20, 10, 30, "Frame that --vad webrtc judges: 10, 20 or 30."),
+    Knob(
+        "frame_ms",
+        "Frame that --vad webrtc judges: 10, 20 or 30.",
+        CUTTING,
+        20,
+        int,
+        min(get_args(FrameMs)),
+        max(get_args(FrameMs)),
+        unit="ms",
+        choices=get_args(FrameMs),
+    ),
     _ms("margin_ms", None, 0, 1_000, "Sent from before the place where sound began" + BY_PRESET),
     _ms("onset_ms", None, 10, 1_000, "Voiced sound that begins an utterance ..."),
     _ms("onset_window_ms", None, 10, 2_000, "... within this stretch" + BY_PRESET),

@@ -1,1 +1,1 @@
-"""Where sound comes from: the microphone, files, standard input. One file each."""
+"""Sources of sound: the microphone, files, standard input. One file each."""

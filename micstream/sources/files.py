@@ -20,7 +20,7 @@ from micstream.audio.channels import ChannelBalance
 from micstream.audio.format import AudioFormat
 from micstream.audio.levels import to_int16
 from micstream.audio.wav import WavHeader, chunk_bytes, looks_like_wav, parse_header
-from micstream.errors import InputError
+from micstream.errors import InputError, reason_of
 from micstream.sources.source import Block
 
 Pace = Literal["realtime", "fast"]
@@ -35,7 +35,7 @@ _HINT = "expected a sound file: WAV, FLAC, MP3 or OGG"
 
 
 class FileSource:
-    """One file, block by block, as fast as it would be spoken or as fast as it is taken.
+    """Source of one file, block by block, as fast as it would be spoken or as fast as it is taken.
 
     `channel`: the one to use, from 1; 0 mixes them, unless they would cancel each other.
 
@@ -253,7 +253,7 @@ def file_name(path: Path) -> Path | bytes:
 
 def _unreadable(path: Path, error: OSError) -> InputError:
     return InputError(
-        f"{path}: {(error.strerror or 'cannot be read').lower()}",
+        f"{path}: {reason_of(error)}",
         hint="check the name and its permissions",
         code="no_file",
     )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
+from queue import SimpleQueue
 from types import ModuleType
 from typing import Any, Final, TypeVar
 
@@ -15,7 +18,6 @@ from micstream.errors import AudioDeviceError
 
 T = TypeVar("T")
 
-_ONE_AT_A_TIME: Final = threading.Lock()
 _TRIED_RATES = (8_000, 16_000, 24_000, 32_000, 44_100, 48_000, 96_000)
 
 
@@ -38,48 +40,114 @@ def load() -> ModuleType:
     return module
 
 
-async def aside(work: Callable[[], T], *, undo: Callable[[T], object] = lambda _: None) -> T:
-    """Do `work` in a thread of its own, after what was begun before; nobody waits for it at exit.
+class _AudioThread:
+    """Daemon thread in which all work with PortAudio is done, in the order in which it came."""
+
+    def __init__(self) -> None:
+        self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._starting = threading.Lock()
+        self._started = False
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Do it after all that was submitted before."""
+        self._jobs.put(job)
+        with self._starting:
+            if not self._started:
+                self._started = True
+                threading.Thread(target=self._run, name="portaudio", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            self._jobs.get()()
+
+
+_THREAD: Final = _AudioThread()
+
+
+async def run_in_audio_thread(
+    work: Callable[[], T], *, undo: Callable[[T], object] = lambda _: None
+) -> T:
+    """Run `work` in the audio thread, after what was begun before; nobody waits for it at exit.
 
     PortAudio stands still as long as the sound server does; the loop must not. `undo` is given the
-    result where whoever waited for it was cancelled.
+    result, in that thread, where whoever waited for it was cancelled or the loop has closed.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
     def succeeded(result: T) -> None:
         if done.cancelled():
-            undo(result)
+            _THREAD.submit(partial(_undone, undo, result))
         else:
             done.set_result(result)
 
-    def failed(error: BaseException) -> None:
+    def failed(error: Exception) -> None:
         if not done.cancelled():
             done.set_exception(error)
 
-    def run() -> None:
-        with _ONE_AT_A_TIME, contextlib.suppress(RuntimeError):  # the loop may have closed
-            try:
-                result = work()
-            except Exception as error:
+    def job() -> None:
+        try:
+            result = work()
+        except Exception as error:
+            with contextlib.suppress(RuntimeError):  # the loop has closed meanwhile
                 loop.call_soon_threadsafe(failed, error)
-            else:
-                loop.call_soon_threadsafe(succeeded, result)
+            return
+        try:
+            loop.call_soon_threadsafe(succeeded, result)
+        except RuntimeError:
+            _undone(undo, result)
 
-    threading.Thread(target=run, name="portaudio", daemon=True).start()
+    _THREAD.submit(job)
     return await done
 
 
-def look_again() -> None:
+def _undone(undo: Callable[[T], object], result: T) -> None:
+    with contextlib.suppress(Exception):  # nobody is left to be told
+        undo(result)
+
+
+_open_streams: Final[list[Any]] = []
+
+
+def open_input(**options: Any) -> Any:
+    """Open sounddevice's `RawInputStream`; close it with `close_input`. In the audio thread only.
+
+    Raises:
+        sounddevice.PortAudioError: it cannot be opened.
+    """
+    stream = load().RawInputStream(**options)
+    _open_streams.append(stream)
+    return stream
+
+
+def close_input(stream: Any) -> None:
+    """Close a stream of `open_input`'s. In the audio thread only."""
+    stream.close(ignore_errors=True)
+    _open_streams[:] = [other for other in _open_streams if other is not stream]
+
+
+def look_again() -> bool:
     """See devices that have come since: PortAudio's list is as old as its initialisation.
 
-    No stream may be open.
+    That ends every open stream of this process, so it is refused (False) while there is one: ours,
+    or one that another part of the program opened with sounddevice. In the audio thread only.
     """
     sounddevice = load()
+    if _open_streams or _others_are_open(sounddevice):
+        return False
     with contextlib.suppress(sounddevice.PortAudioError):
         sounddevice._terminate()
     with contextlib.suppress(sounddevice.PortAudioError):
         sounddevice._initialize()
+    return True
+
+
+def _others_are_open(sounddevice: ModuleType) -> bool:
+    # sounddevice keeps no list of its streams. A look through all objects takes some 20 ms, and is
+    # taken once a second, while a microphone is away.
+    kind = getattr(sounddevice, "_StreamBase", ())
+    streams = [one for one in gc.get_objects() if issubclass(type(one), kind)]
+    return any(not stream.closed for stream in streams)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +199,7 @@ def supported_rates(device: InputDevice) -> list[int]:
 
 
 def accepts(device: InputDevice, rate: int, channels: int, dtype: str) -> bool:
-    """Whether the device can be opened like this."""
+    """Check that the device can be opened like this."""
     sounddevice = load()
     try:
         sounddevice.check_input_settings(device.index, channels, dtype, samplerate=rate)

@@ -23,7 +23,7 @@ _EMPTY_HINT: Final = (
 
 
 class StdinSource:
-    """What comes in on a file descriptor, handed on as it comes; the writer waits for us.
+    """Source of what comes in on a file descriptor, as it comes; the writer waits for us.
 
     Open it with `open`: whether it is a WAV is known only from its first bytes.
     """
@@ -207,14 +207,14 @@ class _Reader:
     def __init__(self, descriptor: int) -> None:
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[bytes] = asyncio.Queue()
-        self._room = threading.Semaphore(_QUEUED_READS)
+        self._capacity = threading.Semaphore(_QUEUED_READS)
         self._unread = b""
         self._ended = self._closed = False
         threading.Thread(target=self._run, args=(descriptor,), name="stdin", daemon=True).start()
 
     def _run(self, descriptor: int) -> None:
         while True:
-            self._room.acquire()
+            self._capacity.acquire()
             if self._closed:
                 return
             try:
@@ -231,7 +231,7 @@ class _Reader:
     def close(self) -> None:
         """Nobody reads any more: end the thread, with the next that comes at the latest."""
         self._closed = True
-        self._room.release()
+        self._capacity.release()
 
     async def read_while(self, wanting: Callable[[bytes], bool], begun: bytes = b"") -> bytes:
         """`begun` and what comes, for as long as `wanting` says of it that more is needed."""
@@ -255,5 +255,5 @@ class _Reader:
             return b""
         data = await self._queue.get()
         self._ended = not data
-        self._room.release()
+        self._capacity.release()
         return data

@@ -16,14 +16,14 @@ from micstream.speech.trace import HISTORY, began
 
 
 class Gate(Enum):
-    """Who decides what is sent."""
+    """Gate between sound and utterances: what is let through, and who decides that."""
 
-    VOICE = "voice"
-    """The detector."""
+    DETECTOR = "detector"
+    """Lets through what the detector takes for speech."""
     OPEN = "open"
-    """The person, who holds the line open (push to talk)."""
-    SHUT = "shut"
-    """Nobody: muted, or push to talk at rest."""
+    """Lets all through: a person talks by hand."""
+    CLOSED = "closed"
+    """Lets nothing through: muted, or nobody talks by hand just now."""
 
 
 class Cutter:
@@ -47,17 +47,21 @@ class Cutter:
         margin_ms: int | None = None,
     ) -> None:
         self._detector = detector
+        self._options = options or SegmenterOptions()
         self._on, self._off = on, off
         self._margin = None if margin_ms is None else SPEECH.samples(margin_ms)
-        self._segmenter = Segmenter(options or SegmenterOptions(), detector.frame_samples)
         self._frame_bytes = detector.frame_samples * SAMPLE_WIDTH
-        self._framer = Framer(self._frame_bytes)
-        self._judged = Framer(self._frame_bytes)
-        self._gate = Gate.VOICE
-        self._kept = bytearray()  # the newest frames: what an onset can reach, and its noise
-        self._kept_end = 0  # sample index one past its last
+        self._gate = Gate.DETECTOR
+        self._begin()
         reach = (self._segmenter.reach_frames + 1) * self._frame_bytes
         self._reach = reach + HISTORY * SAMPLE_WIDTH
+
+    def _begin(self) -> None:
+        self._segmenter = Segmenter(self._options, self._detector.frame_samples)
+        self._framer = Framer(self._frame_bytes)
+        self._judged = Framer(self._frame_bytes)
+        self._kept = bytearray()  # the newest frames: what an onset can reach, and its noise
+        self._kept_end = 0  # sample index one past its last
 
     @property
     def position(self) -> int:
@@ -66,12 +70,12 @@ class Cutter:
 
     @property
     def speaking(self) -> bool:
-        """Whether an utterance is open."""
+        """True while an utterance is open."""
         return self._segmenter.speaking
 
     @property
     def gate(self) -> Gate:
-        """Who decides what is sent."""
+        """Gate as it is set."""
         return self._gate
 
     def push(self, block: bytes, judged: bytes | None = None) -> Iterator[SegmentEvent]:
@@ -88,15 +92,15 @@ class Cutter:
             yield from self._judge(frame, heard)
 
     def set_gate(self, gate: Gate) -> list[SegmentEvent]:
-        """Hand the decision over; shutting it ends the open utterance (`mute`).
+        """Set the gate; closing it ends the open utterance (`mute`).
 
-        What was heard behind a shut gate is never sent, not even as pre-roll.
+        What was heard behind a closed gate is never sent, not even as pre-roll.
         """
         was, self._gate = self._gate, gate
-        if was is Gate.SHUT:
+        if was is Gate.CLOSED:
             self._framer.silence_rest()
             self._judged.silence_rest()
-        if Gate.SHUT in (was, gate):
+        if Gate.CLOSED in (was, gate):
             ended = self.end(EndReason.MUTE)
             return [*ended, *self._attach(self._segmenter.begin())] if gate is Gate.OPEN else ended
         return self._attach(self._segmenter.begin()) if gate is Gate.OPEN else []
@@ -115,11 +119,17 @@ class Cutter:
         self._detector.reset()
         return events
 
+    def reset(self) -> None:
+        """Begin anew: another stream, from sample 0, with the gate left to the detector."""
+        self._detector.reset()
+        self._gate = Gate.DETECTOR
+        self._begin()
+
     def _judge(self, frame: bytes, heard: bytes) -> list[SegmentEvent]:
         self._keep(frame)
         segmenter = self._segmenter
         probability = self._detector.probability(heard)
-        if self._gate is Gate.SHUT:
+        if self._gate is Gate.CLOSED:
             voiced = False
         else:
             needed = self._off if segmenter.speaking else self._on

@@ -58,3 +58,6 @@ class End:
 
 
 SegmentEvent = Onset | Speech | End
+
+Timed = tuple[SegmentEvent, float]
+"""An event, and for an onset the monotonic second at which its first sample was captured."""

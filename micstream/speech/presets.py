@@ -1,4 +1,4 @@
-"""What is set for each detector and place; found on labelled speech (bench/SEGMENTATION.md)."""
+"""Presets for each detector and place; found on labelled speech (bench/SEGMENTATION.md)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Final, Literal
 from micstream.speech.segmenter import SegmenterOptions
 
 Vad = Literal["hybrid", "silero", "webrtc"]
-Place = Literal["studio", "room", "stage"]
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """How one detector's probabilities become utterances in one kind of place."""
+    """Tuning: how one detector's probabilities become utterances in one kind of place."""
 
     on: float
     """Probability from which a frame may begin an utterance ..."""

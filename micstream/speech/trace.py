@@ -1,4 +1,4 @@
-"""Where the sound that a detector decided on really began.
+"""Onset trace: where the sound that a detector decided on really began.
 
 A detector says "speech" some frames late, and a quiet consonant comes before the voice. From the
 first voiced frame back, 10 ms by 10 ms, the sound belongs to the utterance for as long as it
@@ -15,7 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from micstream.audio.format import SPEECH
-from micstream.audio.levels import BAND_FROM_HZ, FULL_SCALE, quantile, rms_db
+from micstream.audio.levels import (
+    BAND_FROM_HZ,
+    FULL_SCALE,
+    Floats,
+    bins_below,
+    energy_above,
+    quantile,
+    rms_db,
+)
 
 HISTORY: Final = SPEECH.samples(3_000)
 """Samples: what is heard of the noise before."""
@@ -34,7 +42,7 @@ _LEAST: Final = 1e-9
 
 
 def began(history: bytes, farthest: int, voice: bytes = b"") -> int:
-    """How many samples before the end of `history` the sound began, 0 to `farthest`.
+    """Samples before the end of `history` at which the sound began, 0 to `farthest`.
 
     `history`: 16-bit mono at 16 kHz, up to the first voiced frame. `voice`: from there to the
     decision.
@@ -61,9 +69,7 @@ def began(history: bytes, farthest: int, voice: bytes = b"") -> int:
     return back * _STEP
 
 
-def _levels(frames: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
-    spectra = np.fft.rfft(frames / FULL_SCALE, axis=1)
-    first = -(-BAND_FROM_HZ * _STEP // SPEECH.rate)
-    power: npt.NDArray[np.float64] = (np.abs(spectra[:, first:]) ** 2).sum(axis=1)
-    levels: npt.NDArray[np.float64] = 10 * np.log10(2 * power / _STEP**2 + _LEAST)
+def _levels(frames: npt.NDArray[np.int16]) -> Floats:
+    energy = energy_above(frames / FULL_SCALE, bins_below(BAND_FROM_HZ, _STEP))
+    levels: Floats = 10 * np.log10(np.maximum(energy, 0.0) / _STEP + _LEAST)
     return levels

@@ -1,4 +1,4 @@
-"""Who may see the page, and what a page gets that may join the room.
+"""Admission to the page: who may see it, and the token with which it may join the room.
 
 On loopback everybody on this machine may, but only under a name of this machine: a page from
 elsewhere whose name was made to lead here (DNS rebinding) asks under its own. On a network the
@@ -17,10 +17,10 @@ from typing import Final
 
 from micstream.errors import UsageError
 from micstream.room import token
-from micstream.settings import Settings
+from micstream.settings.pieces import ConnectionSettings
 
 TOKEN_LIFE: Final = datetime.timedelta(minutes=2)
-"""To join with; a page that joins again asks for another."""
+"""Life of a token to join with; a page that joins again asks for another."""
 
 _KEY_BYTES: Final = 16
 _SENDING: Final = ("canPublish", "canPublishData")
@@ -30,7 +30,7 @@ _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether nobody but this machine reaches a server that listens there."""
+    """Tell whether only this machine reaches a server that listens there."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -38,7 +38,7 @@ def is_loopback(host: str) -> bool:
 
 
 def named_as_here(host: str, names: Iterable[str] = ()) -> bool:
-    """Whether the `Host` of a request is a name of this machine's own, whatever the port.
+    """Tell whether the `Host` of a request is a name of this machine's own, whatever the port.
 
     `names`: those that it was given besides.
     """
@@ -47,25 +47,25 @@ def named_as_here(host: str, names: Iterable[str] = ()) -> bool:
     return name.lower().removeprefix("[").removesuffix("]") in known
 
 
-def key_for(settings: Settings) -> str:
+def key_for(connection: ConnectionSettings) -> str:
     """The key in the link: made from the API secret and the room, so that a link stays good.
 
     It tells no more of the secret than a token does. Another room or secret makes another key.
     """
-    held = settings.api_secret or settings.token
+    held = connection.api_secret or connection.token
     assert held is not None, "checked by passes()"
-    text = f"micstream stage\0{settings.room}".encode()
+    text = f"micstream stage\0{connection.room}".encode()
     digest = hmac.new(held.get_secret_value().encode(), text, hashlib.sha256)
     return digest.digest()[:_KEY_BYTES].hex()
 
 
 def is_key(key: str, given: str) -> bool:
-    """Whether they are the same, found in a time that tells nothing."""
+    """Compare two keys, in a time that tells nothing."""
     return hmac.compare_digest(key.encode(), given.encode(errors="replace"))
 
 
-def passes(settings: Settings) -> Callable[[], str]:
-    """What makes a token for a page: kind standard, to see and hear one room and no more.
+def passes(connection: ConnectionSettings) -> Callable[[], str]:
+    """Maker of tokens for a page: kind standard, to see and hear one room and no more.
 
     A viewer of kind standard also keeps the room open; it is not hidden, so that the crew sees it.
     Without an API secret the token given is handed on: for one page at a time.
@@ -73,27 +73,21 @@ def passes(settings: Settings) -> Callable[[], str]:
     Raises:
         UsageError: neither key and secret, nor a token that may only watch this room.
     """
-    key, secret = settings.api_key, settings.api_secret
-    if key and secret is not None:
-        return lambda: token.mint(
-            api_key=key,
-            api_secret=secret.get_secret_value(),
-            room=settings.room,
-            identity=f"stage-{secrets.token_hex(4)}",
-            kind="standard",
-            ttl=TOKEN_LIFE,
-        )
-    if settings.token is None:
-        missing = "LIVEKIT_API_KEY" if not key else "LIVEKIT_API_SECRET"
-        raise UsageError(
-            f"no credentials: {missing} is not set",
-            hint="set LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment or in .env.local, "
-            "or LIVEKIT_TOKEN to one of micstream token --kind standard",
-            code="no_credentials",
-        )
-    given = settings.token.get_secret_value()
-    _check_watcher(given, settings.room)
-    return lambda: given
+    if connection.token is not None and not connection.has_keys:
+        given = connection.token.get_secret_value()
+        _check_watcher(given, connection.room)
+        return lambda: given
+    api_key, api_secret = connection.keys(
+        or_else=", or LIVEKIT_TOKEN to one of micstream token --kind standard"
+    )
+    return lambda: token.mint(
+        api_key=api_key,
+        api_secret=api_secret,
+        room=connection.room,
+        identity=f"stage-{secrets.token_hex(4)}",
+        kind="standard",
+        ttl=TOKEN_LIFE,
+    )
 
 
 def _check_watcher(given: str, room: str) -> None:

@@ -43,7 +43,7 @@ def own_address(version: int = 4) -> str | None:
 
 
 def is_known(host: str) -> bool:
-    """Whether a link to a server that listens at `host` leads others there too."""
+    """Tell whether a link to a server that listens at `host` leads others there too."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -63,7 +63,7 @@ def qr(text: str) -> list[str]:
 
 
 def has_display() -> bool:
-    """Whether a browser can be opened where somebody sees it: a desktop, and a terminal."""
+    """Tell whether a browser can be opened where somebody sees it: a desktop, and a terminal."""
     if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     if sys.platform in ("darwin", "win32"):
@@ -72,7 +72,7 @@ def has_display() -> bool:
 
 
 def open_browser(address: str) -> bool:
-    """Show it in the user's own browser; whether one was found."""
+    """Open it in the user's own browser; False where none was found."""
     import webbrowser
 
     return webbrowser.open(address)

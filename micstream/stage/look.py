@@ -1,4 +1,4 @@
-"""How the page looks, as the command is told and the page is given."""
+"""Look of the page, as the command is told and the page is given."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from micstream.errors import InputError, UsageError
+from micstream.errors import InputError, UsageError, reason_of
 
 Fit = Literal["fit", "fill"]
 
@@ -24,7 +24,7 @@ _IMAGES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the page begins with; its own query goes over it.
+    """Look that the page begins with; its own query goes over it.
 
     `background`: transparent, chroma (green), or a colour of CSS, by name or #rrggbb. `poster`: an
     image file, drawn, none, or auto: drawn where the background is not to be seen through.
@@ -61,9 +61,8 @@ class Look:
         try:
             file.open("rb").close()
         except OSError as error:
-            why = (error.strerror or "no reason given").lower()
             raise InputError(
-                f"the poster {file} cannot be read: {why}",
+                f"the poster {file} cannot be read: {reason_of(error)}",
                 hint="name an image file, or --poster drawn, none, auto",
                 code="bad_poster",
             ) from None
@@ -79,6 +78,6 @@ class Look:
         return _IMAGES[Path(self.poster).suffix.lower()]
 
     def as_dict(self) -> dict[str, Any]:
-        """What the page gets: it need not know where the poster's file is."""
+        """Fields for the page: it need not know where the poster's file is."""
         poster = "image" if self.poster_file is not None else self.poster
         return {**asdict(self), "poster": poster}

@@ -13,15 +13,15 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from micstream.errors import MicstreamError, UsageError
-from micstream.events import Event, StagePage
-from micstream.room.connect import server_url
-from micstream.settings import Settings
+from micstream.events import Emitter, StagePage
+from micstream.room.address import server_url
+from micstream.settings.pieces import StageSettings
 from micstream.stage.admission import is_key, is_loopback, key_for, named_as_here, passes
 from micstream.stage.look import Look
 
 LOOPBACK: Final = "127.0.0.1"
 PORT: Final = 8420
-"""Where it is free and none was asked for: so that a link stays good."""
+"""Port where it is free and none was asked for: so that a link stays good."""
 
 _STATIC: Final = Path(__file__).parent / "static"
 _TYPES: Final = {
@@ -38,11 +38,10 @@ _REFUSED: Final = """<!doctype html>
 """
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Tell = Callable[[Event], None]
 
 
 class StageServer:
-    """Gives the page to whoever may see it. `tell` gets an event for each page that joins.
+    """Gives the page to whoever may see it. `bus` is told of each page that joins.
 
     It listens at `host`; where others know that by another name, `link_host` is that name.
 
@@ -54,24 +53,24 @@ class StageServer:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: StageSettings,
         look: Look,
         *,
         host: str,
-        tell: Tell,
+        bus: Emitter,
         link_host: str | None = None,
     ) -> None:
         look.check()
-        self._url = server_url(settings)
-        self._pass = passes(settings)
-        self._avatars = list(settings.avatar)
-        self._look, self._tell = look, tell
+        self._url = server_url(settings.connection)
+        self._pass = passes(settings.connection)
+        self._avatars = list(settings.patterns)
+        self._look, self._bus = look, bus
         self._files = _built()
         self._headers = _headers(self._url)
         self._loopback = is_loopback(host)
         self._names = {name for name in (host, link_host) if name}
-        self.path = "/" if self._loopback else f"/{key_for(settings)}/"
-        """Where the page is: a secret, unless only this machine can come."""
+        self.path = "/" if self._loopback else f"/{key_for(settings.connection)}/"
+        """Path of the page: a secret, unless only this machine can come."""
 
     def app(self) -> web.Application:
         """The application, to be run."""
@@ -122,7 +121,7 @@ class StageServer:
         return web.FileResponse(file, headers={**_AGAIN, "Content-Type": self._look.poster_type})
 
     async def _session(self, request: web.Request) -> web.Response:
-        self._tell(StagePage(address=request.remote or ""))
+        self._bus.emit(StagePage(address=request.remote or ""))
         session: dict[str, Any] = {
             "url": self._url,
             "token": self._pass(),
@@ -147,7 +146,7 @@ def _built() -> dict[str, bytes]:
 
 
 def _headers(url: str) -> dict[str, str]:
-    """What keeps the page to itself: it may talk to this server and to LiveKit's, and no other."""
+    """Headers that keep the page to itself: it may talk to this server and LiveKit's, no other."""
     parts = urlsplit(url)
     hosts = [parts.netloc]
     if (parts.hostname or "").endswith(".livekit.cloud"):

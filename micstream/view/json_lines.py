@@ -8,7 +8,10 @@ from micstream.events import Event
 
 
 class JsonLines:
-    """Writes each event as it comes, at once."""
+    """Writes each event as it comes, at once.
+
+    Writing blocks where nobody reads: see `bus.ThreadConsumer`.
+    """
 
     def __init__(self, out: TextIO) -> None:
         self._out = out

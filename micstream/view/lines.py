@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import TextIO
 
 from rich.console import Console
 from rich.text import Text
 
 from micstream import events
 from micstream.events import Event
+from micstream.state import State, fold
 from micstream.view.console import printable
 
 _STYLES = {
@@ -17,7 +19,9 @@ _STYLES = {
     "utterance_started": "cyan",
     "playback_started": "bold",
     "avatar_left": "yellow",
-    "voice": "bold",
+    "gate": "bold",
+    "interrupted": "bold",
+    "route": "bold",
     "avatar_silent": "bold red",
     "dropped": "yellow",
     "warning": "yellow",
@@ -41,15 +45,21 @@ _BACKLOG_SHOWN_S = 1.0
 
 
 class Lines:
-    """Writes each event as a line with its time of day; `quiet` leaves all but trouble out."""
+    """Writes each event as a line with its time of day; `quiet` leaves all but trouble out.
+
+    Writing blocks where nobody reads: see `bus.ThreadConsumer`.
+    """
 
     def __init__(self, console: Console, *, quiet: bool = False) -> None:
         self._console = console
         self._quiet = quiet
+        self._state = State()
 
     def __call__(self, event: Event) -> None:
         """Show it."""
-        if isinstance(event, events.Failed):  # told on stderr, when the program ends
+        self._state = fold(self._state, event)
+        # An error is told on stderr, when the program ends; `voice` is `route` once more.
+        if isinstance(event, events.Failed | events.Voice):
             return
         if isinstance(event, events.Backlog) and event.seconds < _BACKLOG_SHOWN_S:
             return
@@ -58,14 +68,30 @@ class Lines:
         clock = time.strftime("%H:%M:%S", time.localtime(event.t))
         style = _STYLES.get(event.EVENT, "")
         self._console.print(
-            Text(f"{clock}  ", "dim"), Text(printable(line(event)), style), sep="", soft_wrap=True
+            Text(f"{clock}  ", "dim"),
+            Text(printable(line(event, self._state)), style),
+            sep="",
+            soft_wrap=True,
         )
 
 
-def line(event: Event) -> str:
-    """The event in words, with the avatar's name where there are several."""
+class Echo:
+    """Writes what was done by hand in words: where lines are not shown, and keys pressed."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def __call__(self, event: Event) -> None:
+        """Write it, if it was done by hand."""
+        if getattr(event, "by", ""):
+            self._out.write(words(event) + "\n")
+            self._out.flush()
+
+
+def line(event: Event, state: State) -> str:
+    """The event in words, with the avatar's name where several are spoken through."""
     whose = getattr(event, "avatar", None)
-    return f"{words(event)}   ({whose})" if whose else words(event)
+    return f"{words(event)}   ({whose})" if whose and state.several else words(event)
 
 
 def words(event: Event) -> str:
@@ -115,10 +141,20 @@ def words(event: Event) -> str:
             return f"microphone {event.device}: {_trouble(event)}"
         case events.Backlog():
             return f"backlog {event.seconds:.1f} s"
-        case events.Voice(avatars=[one]):
-            return f"the voice is with {one}"
-        case events.Voice():
-            return f"the voice is with all: {', '.join(event.avatars)}"
+        case events.Gate(muted=True):
+            return "muted: nothing is sent"
+        case events.Gate(state="closed"):
+            return "gate closed: nothing is sent"
+        case events.Gate(state="open"):
+            return "gate open: all you say is sent"
+        case events.Gate():
+            return "by voice: sent while you speak"
+        case events.Interrupted():
+            return "interrupted: the avatar is told to fall silent"
+        case events.Route(avatars=[one]) | events.Voice(avatars=[one]):
+            return f"what is said goes to {one}"
+        case events.Route() | events.Voice():
+            return f"what is said goes to all: {', '.join(event.avatars)}"
         case events.StageOpen():
             return f"the stage of the room {event.room!r}: {event.link}"
         case events.StagePage():

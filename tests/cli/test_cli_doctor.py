@@ -183,6 +183,22 @@ async def test_through_an_avatar_that_is_bound_to_another(
     assert "bound to another sender" in checks["through"]["found"]
 
 
+async def test_through_an_avatar_that_answers_and_plays_nothing(
+    server: LocalServer, room_name: str, tmp_path: Path
+) -> None:
+    env = environment(server, LIVEKIT_ROOM=room_name, MICSTREAM_DEVICE="nowhere")
+    async with wire_avatar(server, room_name, plays=True) as avatar:
+        _, checks, failed = await diagnosis(tmp_path / "1", "--through", env=env)
+        assert failed == ["device"], "there is no sound of it to be heard"
+        assert avatar.streams == [], "nor is it asked to speak"
+        await avatar.publish_tracks()
+        _, checks, failed = await diagnosis(tmp_path / "2", "--through", env=env)
+    assert failed == ["device", "through"]
+    assert checks["through"]["found"] == "avatar-wire answers, and nothing is heard of it"
+    assert "start the avatar anew" in checks["through"]["do"]
+    assert [stream.closed for stream in avatar.streams] == [True]
+
+
 async def test_an_avatar_that_takes_the_first_agent_is_not_bound_by_a_diagnosis(
     server: LocalServer, room_name: str, tmp_path: Path
 ) -> None:

@@ -82,6 +82,22 @@ async def test_settings_that_cannot_be_used(
     assert_told(program, *words)
 
 
+SLOW_START = """
+import os, time
+os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+time.sleep(60)
+"""
+"""What sounddevice does while PortAudio starts, and a sound server that does not answer."""
+
+
+async def test_what_goes_wrong_while_portaudio_starts_is_told(tmp_path: Path) -> None:
+    env = started_with("", tmp_path / "site", environment(None, LIVEKIT_URL="ws://127.0.0.1:1"))
+    (tmp_path / "site/sounddevice.py").write_text(SLOW_START)
+    code, program = await run(tmp_path, "live", env=env)
+    assert code == 2
+    assert_told(program, "LIVEKIT_API_KEY is not set")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

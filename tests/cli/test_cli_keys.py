@@ -48,28 +48,28 @@ async def test_each_key_does_what_it_says(
             # m in mid-utterance ends it, and nothing is sent until m again.
             speaking = asyncio.create_task(microphone.speak(HELLO))
             await ours.until("utterance_started", count=1)
-            await press("m", "muted\n")
+            await press("m", "muted: ")
             await ours.until("utterance_ended", count=1)
             assert last_end() == "mute"
             await speaking
             await microphone.speak(HELLO)
             assert len(ours.named("utterance_started")) == 1
-            await press("m", "unmuted")
+            await press("m", "by voice")
             await microphone.speak(HELLO)
             await ours.until("utterance_ended", count=2)
             assert last_end() == "silence"
 
-            # t holds the line open, though nobody speaks; t again closes it.
-            await press("t", "line open")
+            # t opens the gate by hand, though nobody speaks; t again closes it.
+            await press("t", "gate open")
             await ours.until("utterance_started", count=3)
-            await press("t", "line closed")
+            await press("t", "gate closed")
             await ours.until("utterance_ended", count=3)
             assert last_end() == "mute"
             await microphone.speak(HELLO)
             assert len(ours.named("utterance_started")) == 3
 
             # v leaves it to the voice again; i stops what is being said.
-            await press("v", "by voice")
+            await press("v", "by voice", count=2)
             cleared = avatar.clears
             speaking = asyncio.create_task(microphone.speak(HELLO))
             await ours.until("utterance_started", count=4)
@@ -83,16 +83,26 @@ async def test_each_key_does_what_it_says(
             os.write(keyboard, b"q")
             assert await ours.ended() == 0
             assert ours.events[-1]["event"] == "bye"
+            gates = [(each["state"], each["muted"], each["by"]) for each in ours.named("gate")]
+            assert gates == [
+                ("detector", False, ""),
+                ("closed", True, "key"),
+                ("detector", False, "key"),
+                ("open", False, "key"),
+                ("closed", False, "key"),
+                ("detector", False, "key"),
+            ]
+            assert [each["by"] for each in ours.named("interrupted")] == ["key"]
             assert len(avatar.streams) == 4
             assert all(stream.closed for stream in avatar.streams)
         assert termios.tcgetattr(terminal) == before, "the terminal is as it was"
 
 
-async def test_a_number_gives_that_avatar_the_voice_in_mid_utterance(
+async def test_a_number_leads_what_is_said_to_that_avatar_in_mid_utterance(
     server: LocalServer, room_name: str, microphone: VirtualMicrophone, tmp_path: Path
 ) -> None:
     env = credentials(server, microphone)
-    avatars = ("--avatar", "avatar-a", "--avatar", "avatar-b", "--voice", "1")
+    avatars = ("--avatar", "avatar-a", "--avatar", "avatar-b", "--route", "1")
     options = ("--device", microphone.DEVICE, "--room", room_name, "--json", *avatars)
     with pressed() as (keyboard, terminal):
         async with (
@@ -104,15 +114,16 @@ async def test_a_number_gives_that_avatar_the_voice_in_mid_utterance(
             await ours.until("ready")
             speaking = asyncio.create_task(microphone.speak(HELLO))
             await ours.until("utterance_started")
-            os.write(keyboard, b"19")  # it has the voice; there is no such one
+            os.write(keyboard, b"19")  # it leads there already; there is no such one
             os.write(keyboard, b"2")
             await ours.until("utterance_started", count=2)
             await speaking
             await ours.until("utterance_ended", count=2)
             ended = [(each["avatar"], each["reason"]) for each in ours.named("utterance_ended")]
             assert ended == [("avatar-a", "mute"), ("avatar-b", "silence")]
-            had = [each["avatars"] for each in ours.named("voice")]
-            assert had == [["avatar-a"], ["avatar-b"]]
+            for name in ("route", "voice"):
+                had = [each["avatars"] for each in ours.named(name)]
+                assert had == [["avatar-a"], ["avatar-b"]]
             first, second = ours.named("utterance_started")
             assert second["onset_s"] >= first["decided_s"], "nothing is said twice"
             os.write(keyboard, b"q")

@@ -20,6 +20,10 @@ from tests.conftest import AvatarFactory
 pytestmark = [pytest.mark.room, pytest.mark.sound, pytest.mark.slow]
 
 
+TAKES = 3
+"""How often it is said where the microphone itself stutters, as beside a busy machine it may."""
+
+
 async def test_ten_sentences_are_ten_segments_complete_and_in_order(
     server: LocalServer,
     room_name: str,
@@ -28,8 +32,26 @@ async def test_ten_sentences_are_ten_segments_complete_and_in_order(
     tmp_path: Path,
 ) -> None:
     """One person speaks to three at once: each mode on the wire, and the stock avatar."""
-    spoken = tmp_path / "spoken.wav"
-    soundfile.write(spoken, samples(SENTENCES), RATE)
+    soundfile.write(tmp_path / "spoken.wav", samples(SENTENCES), RATE)
+    for number in range(1, TAKES + 1):
+        whole = await said_to_three(
+            *(server, f"{room_name}-{number}", avatar, microphone, tmp_path / f"{number}"),
+            judged=number == TAKES,
+        )
+        if whole:
+            break
+
+
+async def said_to_three(
+    server: LocalServer,
+    room_name: str,
+    avatar: AvatarFactory,
+    microphone: VirtualMicrophone,
+    folder: Path,
+    *,
+    judged: bool,
+) -> bool:
+    """Whether the microphone delivered all of it; only then, or where told, what came is judged."""
     env = microphone.env | {
         name: value for name, value in environment(server).items() if name.startswith("LIVEKIT_")
     }
@@ -44,11 +66,13 @@ async def test_ten_sentences_are_ten_segments_complete_and_in_order(
         for name, room in rooms.items():
             mode = "utterance" if name == "utterance" else "live"
             options = ("--device", microphone.DEVICE, "--mode", mode, "--room", room, "--json")
-            programs[name] = await enter(program(tmp_path / name, "live", *options, env=env))
+            programs[name] = await enter(program(folder / name, "live", *options, env=env))
         for each in programs.values():
             await each.until("capturing")
             await each.until("ready")
-        await microphone.speak(spoken)
+        take = await microphone.take(folder.parent / "spoken.wav")
+        if not (take.whole or judged):
+            return False
         for each in programs.values():
             await each.until("playback_finished", count=len(labels()))
         await wait_until(lambda: viewer.silent_for() > 0.5, 5, "silence after it")
@@ -63,6 +87,7 @@ async def test_ten_sentences_are_ten_segments_complete_and_in_order(
     assert_sentences(whole.streams, until_end=False)
     assert_heard(viewer, programs["stock"])
     assert viewer.strays == []
+    return True
 
 
 def assert_summary(ours: Program) -> None:
@@ -90,12 +115,10 @@ def assert_sentences(streams: Sequence[ReceivedStream], *, until_end: bool) -> N
     assert all(stream.closed for stream in streams)
     source = samples(SENTENCES)
     begins: list[float] = []
-    likenesses: list[float] = []
     for stream, label in zip(streams, labels(), strict=True):
         begin, likeness = place(stream.payload, source)
         length = len(stream.payload) / 2 / RATE
-        assert likeness > 0.8, label
-        likenesses.append(likeness)
+        assert likeness > 0.95, label
         # After the exact zeros of a microphone at rest the file's own hiss may pass for a voice.
         earliest = label.start - 0.15 if begins else -0.2
         assert earliest <= begin <= label.start + 0.02, (label, begin)
@@ -107,8 +130,6 @@ def assert_sentences(streams: Sequence[ReceivedStream], *, until_end: bool) -> N
         first = stream.payload[max(0, start) : start + RATE // 5]
         assert likeness_near(first, source, label.start) > 0.7, f"the onset of {label}"
     assert begins == sorted(begins)
-    # The virtual microphone itself stutters now and then, and then within one sentence.
-    assert sorted(likenesses)[1] > 0.95, likenesses
 
 
 def assert_heard(viewer: Bystander, ours: Program) -> None:

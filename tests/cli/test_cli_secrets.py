@@ -178,7 +178,7 @@ async def test_a_program_that_crashes_shows_them_neither(tmp_path: Path) -> None
         "import micstream.room.connect as c\n"
         "def crash(room, settings):\n"
         "    raise ZeroDivisionError(repr(settings) + str(c.credentials(settings)))\n"
-        "import micstream.room.room as r\n"
+        "import micstream.room.connector as r\n"
         "r.connect = crash\n"
     )
     env = started_with(crash, tmp_path / "site", environment(None))
@@ -186,7 +186,7 @@ async def test_a_program_that_crashes_shows_them_neither(tmp_path: Path) -> None
     async with program(tmp_path / "run", *SPOKEN, "--verbose", env=env) as ours:
         await wait_until(lambda: ours.running.poll() is not None, 20, "its end")
         assert ours.running.returncode == 1
-        assert "ZeroDivisionError: Settings(" in ours.stderr
+        assert "ZeroDivisionError: ConnectionSettings(" in ours.stderr
     assert_nowhere(tmp_path / "run", secret, least=500)
 
 

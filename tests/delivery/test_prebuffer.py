@@ -1,4 +1,4 @@
-"""The lead grows by what is missing, within its bounds, and goes back."""
+"""The prebuffer grows by what is missing, within its bounds, and goes back."""
 
 from __future__ import annotations
 
@@ -6,39 +6,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micstream.delivery.prebuffer import CALM, MOST_MS, STUTTER_MS, Lead
+from micstream.delivery.prebuffer import CALM, MAX_MS, STUTTER_MS, Prebuffer
 
 
 def test_it_begins_as_it_was_set() -> None:
-    assert Lead(120).ms == 120
+    assert Prebuffer(120).ms == 120
 
 
 def test_it_grows_by_what_was_missing() -> None:
-    lead = Lead(100)
-    lead.played(had_ms=160, stutter_ms=240)
-    assert lead.ms == 400
+    prebuffer = Prebuffer(100)
+    prebuffer.played(had_ms=160, stutter_ms=240)
+    assert prebuffer.ms == 400
 
 
 def test_what_was_sent_with_less_proves_nothing_new() -> None:
-    lead = Lead(100)
+    prebuffer = Prebuffer(100)
     for _ in range(3):
-        lead.played(had_ms=160, stutter_ms=240)
-    assert lead.ms == 400
+        prebuffer.played(had_ms=160, stutter_ms=240)
+    assert prebuffer.ms == 400
 
 
 def test_reports_are_never_exact() -> None:
-    lead = Lead(100)
-    lead.played(had_ms=160, stutter_ms=STUTTER_MS - 1)
-    assert lead.ms == 100
+    prebuffer = Prebuffer(100)
+    prebuffer.played(had_ms=160, stutter_ms=STUTTER_MS - 1)
+    assert prebuffer.ms == 100
 
 
 def test_it_goes_back_by_halves() -> None:
-    lead = Lead(100)
-    lead.played(had_ms=100, stutter_ms=400)
+    prebuffer = Prebuffer(100)
+    prebuffer.played(had_ms=100, stutter_ms=400)
     seen = []
     for _ in range(6 * CALM):
-        lead.played(had_ms=lead.ms, stutter_ms=0)
-        seen.append(lead.ms)
+        prebuffer.played(had_ms=prebuffer.ms, stutter_ms=0)
+        seen.append(prebuffer.ms)
     assert seen[CALM - 2] == 500, "not at once"
     assert seen[CALM - 1] == 300
     assert seen == sorted(seen, reverse=True)
@@ -47,23 +47,23 @@ def test_it_goes_back_by_halves() -> None:
 
 @pytest.mark.parametrize("least", [0, 100, 3_000])
 def test_a_long_outage_does_not_make_it_long(least: int) -> None:
-    lead = Lead(least)
-    lead.played(had_ms=200, stutter_ms=30_000)
-    assert lead.ms == max(least, MOST_MS)
+    prebuffer = Prebuffer(least)
+    prebuffer.played(had_ms=200, stutter_ms=30_000)
+    assert prebuffer.ms == max(least, MAX_MS)
 
 
 @given(st.integers(0, 5_000), st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 60_000))))
 def test_laws(least: int, reports: list[tuple[int, int]]) -> None:
-    lead = Lead(least)
+    prebuffer = Prebuffer(least)
     for had, stutter in reports:
-        before = lead.ms
-        lead.played(had, stutter)
-        assert least <= lead.ms <= max(least, MOST_MS)
+        before = prebuffer.ms
+        prebuffer.played(had, stutter)
+        assert least <= prebuffer.ms <= max(least, MAX_MS)
         if stutter >= STUTTER_MS:
-            assert lead.ms >= before
-            assert lead.ms >= min(max(least, MOST_MS), had + stutter)
+            assert prebuffer.ms >= before
+            assert prebuffer.ms >= min(max(least, MAX_MS), had + stutter)
         else:
-            assert lead.ms <= before
+            assert prebuffer.ms <= before
     for _ in range(20 * CALM):
-        lead.played(lead.ms, 0)
-    assert lead.ms == least
+        prebuffer.played(prebuffer.ms, 0)
+    assert prebuffer.ms == least

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from micstream.delivery.send_queue import KEPT, PAUSE, QUIET_DB, TOO_LATE, Policy, Waiting
+from micstream.delivery.options import Policy
+from micstream.delivery.send_queue import KEPT, PAUSE, QUIET_DB, SendQueue
+from micstream.events import DropCode
 from micstream.speech.events import End, EndReason, Onset, Speech
 
 RATE = 16_000
@@ -27,17 +29,17 @@ def sound(marks: str) -> bytes:
 
 
 @dataclass
-class Line:
-    """A `Waiting`, and a record of what went in and what came out of it."""
+class Queue:
+    """A `SendQueue`, and a record of what went in and what came out of it."""
 
-    waiting: Waiting
+    queue: SendQueue
     now: float = 100.0
     at: int = 0
     source: bytes = b""
     given: list[Span] = field(default_factory=list)
     sent: list[list[Span]] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
-    dropped: dict[str, float] = field(default_factory=dict)
+    dropped: dict[DropCode, float] = field(default_factory=dict)
     speaking: bool = False
 
     def begin(self, *, ages: bool = True) -> None:
@@ -45,7 +47,7 @@ class Line:
         self.speaking = True
         self.given.append((self.at, self.at))
         onset = Onset(self.at, self.at, self.at)
-        self.waiting.put(onset, self.at / RATE, self.now, ages=ages)
+        self.queue.put(onset, self.at / RATE, self.now, ages=ages)
 
     def say(self, marks: str, *, pace: float = 1.0, size: int = 1) -> None:
         """Frames in pieces of `size`, each after the time that it lasts."""
@@ -53,7 +55,7 @@ class Line:
             pcm = sound(marks[first : first + size])
             self.now += pace * len(pcm) / 2 / RATE
             self.source += pcm
-            self.waiting.put(Speech(self.at, pcm), 0.0, self.now, ages=True)
+            self.queue.put(Speech(self.at, pcm), 0.0, self.now, ages=True)
             self.at += len(pcm) // 2
             if self.speaking:
                 self.given[-1] = (self.given[-1][0], self.at)
@@ -62,7 +64,7 @@ class Line:
         if self.speaking:
             self.speaking = False
             end = End(self.at, self.at, self.at, 0, True, EndReason.SILENCE)
-            self.waiting.put(end, 0.0, self.now, ages=True)
+            self.queue.put(end, 0.0, self.now, ages=True)
 
     def utterance(self, marks: str, *, pace: float = 1.0, ages: bool = True) -> None:
         self.begin(ages=ages)
@@ -71,7 +73,7 @@ class Line:
 
     def take(self, count: int = 1_000_000, limit: int = 1 << 30) -> None:
         for _ in range(count):
-            taken = self.waiting.take(self.now, limit)
+            taken = self.queue.take(self.now, limit)
             if taken is None:
                 return
             match taken:
@@ -90,15 +92,15 @@ class Line:
     def spans(self) -> list[Span]:
         return [parts[0] for parts in self.sent]
 
-    def count(self) -> dict[str, float]:
-        for seconds, why in self.waiting.take_dropped():
+    def count(self) -> dict[DropCode, float]:
+        for seconds, code in self.queue.take_dropped():
             assert seconds > 0
-            self.dropped[why] = self.dropped.get(why, 0.0) + seconds
+            self.dropped[code] = self.dropped.get(code, 0.0) + seconds
         return self.dropped
 
 
-def line(policy: Policy = "drop") -> Line:
-    return Line(Waiting(policy, after_s=AFTER_S, bound_s=BOUND_S))
+def queue(policy: Policy = "drop") -> Queue:
+    return Queue(SendQueue(policy, after_s=AFTER_S, bound_s=BOUND_S))
 
 
 def seconds(span: Span) -> float:
@@ -110,7 +112,7 @@ SECOND = "#" * 50
 
 class TestDrop:
     def test_what_is_in_time_is_handed_on_as_it_came(self) -> None:
-        ours = line()
+        ours = queue()
         ours.begin()
         for _ in range(200):
             ours.say("#")
@@ -120,36 +122,36 @@ class TestDrop:
         assert ours.spans() == [(0, ours.at)]
         assert ours.ended == [ours.at]
         assert ours.count() == {}
-        assert ours.waiting.empty
+        assert ours.queue.empty
 
     def test_it_waits_a_moment_for_the_avatar(self) -> None:
-        ours = line()
+        ours = queue()
         ours.utterance(SECOND)
         ours.now += 0.9
         ours.take()
         assert ours.spans() == [(0, RATE)]
 
     def test_without_a_pause_it_is_dropped_whole(self) -> None:
-        ours = line()
+        ours = queue()
         ours.utterance(SECOND + "." * 5 + SECOND)
         ours.now += 1.5
         ours.take()
         assert ours.spans() == []
-        assert ours.count() == {TOO_LATE: pytest.approx(2.1)}
-        assert ours.waiting.empty
+        assert ours.count() == {"late": pytest.approx(2.1)}
+        assert ours.queue.empty
 
     def test_else_from_its_start_up_to_the_pause(self) -> None:
-        ours = line()
+        ours = queue()
         ours.utterance(SECOND + "." * 10 + SECOND)
         ours.now += 0.5
         ours.take()
         ((start, end),) = ours.spans()
         assert end == ours.at
         assert start == 60 * FRAME - KEPT, "some of the pause is kept before the word"
-        assert ours.count() == {TOO_LATE: pytest.approx(start / RATE)}
+        assert ours.count() == {"late": pytest.approx(start / RATE)}
 
     def test_nothing_after_the_pause_is_too_old(self) -> None:
-        ours = line()
+        ours = queue()
         ours.utterance((SECOND + "." * 10) * 4 + SECOND)
         ours.now += 0.5
         ours.take()
@@ -157,7 +159,7 @@ class TestDrop:
         assert start == 4 * 60 * FRAME - KEPT, "the last pause: those before it end too early"
 
     def test_what_comes_before_the_next_pause_is_dropped_as_it_comes(self) -> None:
-        ours = line()
+        ours = queue()
         ours.begin()
         ours.say(SECOND * 3)
         ours.take()
@@ -168,17 +170,17 @@ class TestDrop:
         ours.say("#")
         ours.take()
         assert ours.spans() == [(4 * RATE + 10 * FRAME - KEPT, ours.at)]
-        assert ours.waiting.held_s == 0
+        assert ours.queue.held_s == 0
 
     def test_the_silence_at_its_end_is_no_pause_to_go_on_from(self) -> None:
-        ours = line()
+        ours = queue()
         ours.utterance(SECOND * 3 + "." * 25)
         ours.take()
         assert ours.spans() == []
-        assert ours.count() == {TOO_LATE: pytest.approx(3.5)}
+        assert ours.count() == {"late": pytest.approx(3.5)}
 
     def test_what_has_begun_goes_on(self) -> None:
-        ours = line()
+        ours = queue()
         ours.begin()
         ours.say(SECOND)
         ours.take()
@@ -189,17 +191,17 @@ class TestDrop:
         assert ours.count() == {}
 
     def test_but_it_is_known_that_it_is_held_up(self) -> None:
-        ours = line()
+        ours = queue()
         ours.begin()
         ours.say(SECOND)
         ours.take()
-        assert not ours.waiting.is_held_up(ours.now + 60), "nothing is held"
+        assert not ours.queue.is_held_up(ours.now + 60), "nothing is held"
         ours.say(SECOND)
-        assert not ours.waiting.is_held_up(ours.now)
-        assert ours.waiting.is_held_up(ours.now + AFTER_S)
+        assert not ours.queue.is_held_up(ours.now)
+        assert ours.queue.is_held_up(ours.now + AFTER_S)
 
     def test_a_source_that_waits_is_never_late(self) -> None:
-        ours = line()
+        ours = queue()
         ours.utterance(SECOND, ages=False)
         ours.now += 3_600
         ours.take()
@@ -208,7 +210,7 @@ class TestDrop:
 
 class TestQueue:
     def test_all_is_kept_in_order(self) -> None:
-        ours = line("queue")
+        ours = queue("queue")
         for _ in range(4):
             ours.utterance(SECOND)
         ours.now += 30
@@ -217,7 +219,7 @@ class TestQueue:
         assert ours.count() == {}
 
     def test_the_oldest_give_way_when_it_is_too_much(self) -> None:
-        ours = line("queue")
+        ours = queue("queue")
         for _ in range(7):
             ours.utterance(SECOND)
         ours.take()
@@ -225,7 +227,7 @@ class TestQueue:
         assert sum(ours.count().values()) == pytest.approx(2.0)
 
     def test_one_that_is_too_long_gives_way_up_to_a_pause(self) -> None:
-        ours = line("queue")
+        ours = queue("queue")
         ours.begin()
         ours.say((SECOND + "." * 10) * 6)
         ours.take()
@@ -235,16 +237,16 @@ class TestQueue:
 
 class TestLatest:
     def test_the_newest_whole_one_is_kept(self) -> None:
-        ours = line("latest")
+        ours = queue("latest")
         for _ in range(4):
             ours.utterance(SECOND)
         ours.now += 10
         ours.take()
         assert ours.spans() == [(3 * RATE, 4 * RATE)]
-        assert ours.count() == {TOO_LATE: pytest.approx(3.0)}
+        assert ours.count() == {"late": pytest.approx(3.0)}
 
     def test_and_what_is_being_said_after_it(self) -> None:
-        ours = line("latest")
+        ours = queue("latest")
         for _ in range(2):
             ours.utterance(SECOND)
         ours.begin()
@@ -253,7 +255,7 @@ class TestLatest:
         assert ours.spans() == [(RATE, 2 * RATE), (2 * RATE, 5 * RATE)]
 
     def test_nothing_is_dropped_that_is_in_time(self) -> None:
-        ours = line("latest")
+        ours = queue("latest")
         ours.utterance("#" * 20)
         ours.utterance("#" * 20)
         ours.take()
@@ -262,44 +264,44 @@ class TestLatest:
 
 class TestGivingUp:
     def test_the_rest_of_what_has_begun(self) -> None:
-        ours = line()
+        ours = queue()
         ours.begin()
         ours.say(SECOND)
         ours.take(2, limit=FRAME)
-        ours.waiting.give_up("lost")
+        ours.queue.give_up("avatar_lost")
         ours.say(SECOND)
         ours.utterance(SECOND)
         ours.take()
         assert ours.spans() == [(0, FRAME), (2 * RATE, 3 * RATE)]
-        assert ours.count() == {"lost": pytest.approx(2.0 - 0.02)}
+        assert ours.count() == {"avatar_lost": pytest.approx(2.0 - 0.02)}
         assert ours.ended == [3 * RATE]
 
     def test_nothing_that_has_not_begun(self) -> None:
-        ours = line()
+        ours = queue()
         ours.utterance(SECOND)
-        ours.waiting.give_up("lost")
+        ours.queue.give_up("avatar_lost")
         ours.take()
         assert ours.spans() == [(0, RATE)]
 
     def test_those_whose_source_waits(self) -> None:
-        ours = line()
+        ours = queue()
         ours.utterance(SECOND, ages=False)
         ours.begin(ages=False)
         ours.say(SECOND)
-        ours.waiting.give_up_patient("nobody")
+        ours.queue.give_up_patient("no_avatar")
         ours.say(SECOND)
         ours.end()
         ours.take()
         assert ours.spans() == []
-        assert ours.count() == {"nobody": pytest.approx(3.0)}
+        assert ours.count() == {"no_avatar": pytest.approx(3.0)}
 
     def test_everything(self) -> None:
-        ours = line()
+        ours = queue()
         ours.utterance(SECOND)
         ours.begin()
         ours.say(SECOND)
-        ours.waiting.clear("interrupted")
-        assert ours.waiting.empty
+        ours.queue.clear("interrupted")
+        assert ours.queue.empty
         ours.say(SECOND)
         ours.end()
         ours.take()
@@ -331,7 +333,7 @@ ACTIONS = st.lists(
 @settings(max_examples=400)
 @given(st.sampled_from(get_args(Policy)), ACTIONS)
 def test_laws(policy: Policy, actions: list[tuple]) -> None:  # type: ignore[type-arg]
-    ours = line(policy)
+    ours = queue(policy)
     for action in actions:
         match action:
             case ("begin",):
@@ -347,29 +349,44 @@ def test_laws(policy: Policy, actions: list[tuple]) -> None:  # type: ignore[typ
             case ("take all",):
                 ours.take()
             case ("give up",):
-                ours.waiting.give_up("given up")
+                ours.queue.give_up("backlog")
             case ("clear",):
-                ours.waiting.clear("cleared")
-        assert ours.waiting.held_s <= BOUND_S
+                ours.queue.clear("interrupted")
+        assert ours.queue.held_s <= BOUND_S
         assert_all_is_counted(ours)
+        assert_its_timer_is_when_it_drops(ours)
     ours.end()
     ours.take()
-    assert ours.waiting.empty
-    assert ours.waiting.held_s == 0
+    assert ours.queue.empty
+    assert ours.queue.held_s == 0
     assert_all_is_counted(ours)
     assert_cuts_lie_in_pauses(ours)
     if policy == "queue":
-        assert TOO_LATE not in ours.count()
+        assert "late" not in ours.count()
 
 
-def assert_all_is_counted(ours: Line) -> None:
+def assert_its_timer_is_when_it_drops(ours: Queue) -> None:
+    """Time alone drops nothing before the timer, and something right after it."""
+    ours.queue.expire(ours.now)
+    held_s, at = ours.queue.held_s, ours.queue.next_timer()
+    ours.queue.expire(ours.now + 1_000 if at is None else at - 1e-6)
+    assert ours.queue.held_s == held_s
+    if at is not None:
+        assert at >= ours.now - 1e-6
+        ours.queue.expire(at + 1e-6)
+        assert ours.queue.held_s < held_s
+        assert ours.queue.has_dropped
+        ours.now = at + 1e-6
+
+
+def assert_all_is_counted(ours: Queue) -> None:
     given = sum(seconds(span) for span in ours.given)
     sent = sum(seconds(span) for span in ours.spans())
     dropped = sum(ours.count().values())
-    assert sent + dropped + ours.waiting.held_s == pytest.approx(given)
+    assert sent + dropped + ours.queue.held_s == pytest.approx(given)
 
 
-def assert_cuts_lie_in_pauses(ours: Line) -> None:
+def assert_cuts_lie_in_pauses(ours: Queue) -> None:
     """What is sent is in order, and begins with an utterance or in a pause of it."""
     starts = {span[0] for span in ours.given}
     assert ours.spans() == sorted(ours.spans())

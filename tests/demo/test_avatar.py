@@ -17,11 +17,12 @@ import psutil
 import pytest
 from livekit import rtc
 
+from micstream.delivery import wire
 from micstream.demo import avatar as avatar_module
 from micstream.demo import process
 from micstream.demo.server import LocalServer
 from micstream.errors import MicstreamError
-from micstream.room import presence
+from micstream.room import calls
 from testbed.rooms import CLEAR_BUFFER, FINISHED, STARTED, TOPIC, bystander, joined
 from testbed.waiting import wait_until
 from tests.conftest import SENDER, AvatarFactory
@@ -96,7 +97,7 @@ async def test_plays_what_it_is_sent_and_reports_it(
         sender(server, room_name) as voice,
     ):
         await voice.ready("avatar-test")
-        await wait_until(lambda: viewer.listening and viewer.video_seen.is_set(), 10, "its tracks")
+        await wait_until(lambda: viewer.listening and viewer.shows_picture, 10, "its tracks")
         begun = time.time()
         await voice.say("avatar-test", tone(1.0))
         await wait_until(lambda: voice.reports, 15, "a report")
@@ -126,7 +127,7 @@ async def test_short_segments_one_after_the_other_are_each_reported(
             await voice.say("avatar-test", tone(seconds))
             # Without a pause the stock receiver now and then sees the next stream before the last
             # bytes of this one, and drops them. A call comes after the bytes.
-            await presence.answers(voice.room, "avatar-test", timeout=10)
+            await calls.call(voice.room, "avatar-test", wire.ARRIVED, timeout_s=10)
             await asyncio.sleep(0.1)
         await wait_until(lambda: len(voice.reports) == len(lengths), 20, "all reports")
         positions = [report["playback_position"] for report in voice.reports]

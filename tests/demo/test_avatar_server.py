@@ -46,7 +46,7 @@ def body(server: LocalServer, room: str, **more: Any) -> dict[str, Any]:
     )
     fields = {
         "livekit_url": server.url,
-        "livekit_token": order(settings).livekit_token(),
+        "livekit_token": order(settings.start()).livekit_token(),
         "avaluma_key": KEY,
         "avaluma_avatar_id": "demo",
     }
@@ -71,7 +71,9 @@ async def test_an_avatar_joins_listens_and_ends_with_the_room(
         assert told["session_id"].startswith("sess_")
         assert told["avatar_participant_identity"] == "avatar-demo"
         assert list(avatars.server.sessions) == [told["session_id"]]
-        await wait_until(viewer.video_seen.is_set, 10, "its picture, before its sender is there")
+        await wait_until(
+            lambda: viewer.shows_picture, 10, "its picture, before its sender is there"
+        )
         async with voice(server, room_name, avatar=["avatar-demo"]) as ours:
             async with ours.sender.utterance() as utterance:
                 await utterance.write((b"\x00\x20" * 20 + b"\x00\xe0" * 20) * 400)

@@ -12,9 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from micstream.errors import UsageError
-from micstream.room.address import Reach, doubts, is_plain, reach
+from micstream.room.address import Reach, is_plain, reach, warnings
 from micstream.room.connect import credentials
-from micstream.settings import Settings, load
+from micstream.settings import load
+from micstream.settings.pieces import ConnectionSettings
 
 SELF = ("localhost", "LOCALHOST.", "a.localhost", "127.0.0.1", "127.9.9.9", "[::1]", "0.0.0.0")
 NEAR = (
@@ -55,8 +56,8 @@ def test_an_address_of_the_internet_is_never_taken_for_a_near_one(
         assert reach(f"ws://{host}") is Reach.FAR
 
 
-def made(url: str, **more: Any) -> Settings:
-    return load(url=url, api_key="key", api_secret="s" * 40, **more)
+def made(url: str, **more: Any) -> ConnectionSettings:
+    return load(url=url, api_key="key", api_secret="s" * 40, **more).connection()
 
 
 @pytest.mark.parametrize("host", FAR)
@@ -72,7 +73,7 @@ def test_plain_to_the_internet_is_refused(scheme: str, host: str) -> None:
     # Accepted by hand, it is still told.
     accepted = made(url, insecure=True)
     assert credentials(accepted)[0] == url
-    assert [doubt.code for doubt in doubts(accepted)] == ["plain_ws"]
+    assert [told.code for told in warnings(accepted)] == ["plain_ws"]
 
 
 def test_it_is_accepted_by_the_environment_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,10 +85,10 @@ def test_it_is_accepted_by_the_environment_too(monkeypatch: pytest.MonkeyPatch) 
 def test_plain_to_a_private_network_is_warned_of(host: str) -> None:
     settings = made(f"ws://{host}")
     credentials(settings)
-    (doubt,) = doubts(settings)
-    assert doubt.code == "plain_ws"
-    assert "token" in doubt.message
-    assert "wss://" in doubt.hint
+    (told,) = warnings(settings)
+    assert told.code == "plain_ws"
+    assert "token" in told.message
+    assert "wss://" in told.hint
 
 
 @pytest.mark.parametrize(
@@ -97,15 +98,15 @@ def test_plain_to_a_private_network_is_warned_of(host: str) -> None:
 def test_no_word_of_this_machine_and_of_what_is_encrypted(url: str) -> None:
     settings = made(url)
     credentials(settings)
-    assert doubts(settings) == []
+    assert warnings(settings) == []
     assert is_plain(url) is url.startswith("ws:")
 
 
 @pytest.mark.parametrize("url", ["ws://localhost:7880", "wss://example.org", "ws://livekit:7880"])
 def test_the_development_key(url: str) -> None:
     def told(**more: Any) -> bool:
-        settings = load(url=url, **more)
-        return "dev_key" in [doubt.code for doubt in doubts(settings)]
+        settings = load(url=url, **more).connection()
+        return "dev_key" in [each.code for each in warnings(settings)]
 
     outside = "localhost" not in url
     assert told(api_key="devkey", api_secret="secret") is outside
@@ -122,4 +123,4 @@ def test_no_name_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", asked)
     monkeypatch.setattr(socket, "gethostbyname", asked)
     for host in (*SELF, *NEAR, *FAR):
-        doubts(made(f"ws://{host}", insecure=True))
+        warnings(made(f"ws://{host}", insecure=True))

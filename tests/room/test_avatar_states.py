@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from livekit import rtc
 
+from micstream.bus import Bus
+from micstream.delivery.actions import Answer
 from micstream.demo.server import LocalServer
 from micstream.events import Event
-from micstream.monitor import Monitor
-from micstream.pipeline import Performance
-from micstream.room.role import Role
+from micstream.room.calls import call
+from micstream.session import Session, open_session
 from micstream.settings import load
-from micstream.speech.cutter import Gate
 from micstream.speech.events import End, EndReason, Onset, Speech
 from testbed.rooms import WireAvatar, wire_avatar
 from testbed.waiting import stays, wait_until
@@ -33,24 +34,23 @@ END = End(8_000, 8_000, 8_000, 8_000, True, EndReason.SILENCE)
 @asynccontextmanager
 async def performing(
     server: LocalServer, room: str, **flags: object
-) -> AsyncIterator[tuple[Performance, list[Event]]]:
+) -> AsyncIterator[tuple[Session, Iterable[Event]]]:
     settings = load(
         url=server.url, api_key=server.api_key, api_secret=server.api_secret, room=room, **flags
     )
-    monitor = Monitor()
-    happened: list[Event] = []
-    monitor.listen(happened.append)
-    async with Performance(settings, monitor) as performance:
-        yield performance, happened
+    bus = Bus()
+    happened = bus.subscribe("tests", 100_000).events
+    async with open_session(settings, bus) as session:
+        yield session, happened
 
 
-def speak(performance: Performance, seconds: float = 0.5, *, end: bool = True) -> None:
+def speak(session: Session, seconds: float = 0.5, *, end: bool = True) -> None:
     """As the segmenter would have it."""
-    cast = performance.cast
-    cast.put(Onset(0, 0, 0), 0.0)
-    cast.put(Speech(0, bytes(round(32_000 * seconds))), 0.0)
+    put = session._fan_out.put
+    put(Onset(0, 0, 0), 0.0)
+    put(Speech(0, bytes(round(32_000 * seconds))), 0.0)
     if end:
-        cast.put(END, 0.0)
+        put(END, 0.0)
 
 
 def told(avatar: WireAvatar, *methods: str) -> list[str]:
@@ -61,7 +61,7 @@ async def until_user(avatar: WireAvatar, state: str) -> None:
     await wait_until(lambda: told(avatar, USER)[-1:] == [state], 5, state)
 
 
-async def until_played(happened: list[Event], count: int) -> None:
+async def until_played(happened: Iterable[Event], count: int) -> None:
     await wait_until(
         lambda: sum(event.EVENT == "playback_finished" for event in happened) == count,
         10,
@@ -79,15 +79,15 @@ async def test_an_utterance_from_onset_to_the_end_of_its_playing(
 ) -> None:
     async with wire_avatar(server, room_name, plays=True) as avatar:
         knows_states(avatar)
-        async with performing(server, room_name) as (performance, _):
-            await performance.room.wait_ready(20)
+        async with performing(server, room_name) as (session, _):
+            await session.room.wait_ready(20)
             await wait_until(lambda: len(told(avatar)) == 2, 5, "how it is at first")
             assert told(avatar) == ["listening", "listening"]
-            speak(performance, end=False)
+            speak(session, end=False)
             await wait_until(lambda: told(avatar, USER)[1:] == ["speaking"], 5, "the onset")
             await wait_until(lambda: told(avatar, AGENT)[1:] == ["speaking"], 5, "the sound")
             await stays(lambda: len(told(avatar)) == 4, 0.7, "nothing new, and it was told")
-            performance.cast.put(END, 0.0)
+            session._fan_out.put(END, 0.0)
             await wait_until(lambda: len(told(avatar)) == 6, 5, "the end")
             assert told(avatar, USER)[2:] == told(avatar, AGENT)[2:] == ["listening"]
         assert told(avatar, USER)[3:] == ["away"], "we have left"
@@ -98,9 +98,9 @@ async def test_an_utterance_from_onset_to_the_end_of_its_playing(
 async def test_one_that_never_reports_its_playing(server: LocalServer, room_name: str) -> None:
     async with wire_avatar(server, room_name) as avatar:
         knows_states(avatar)
-        async with performing(server, room_name) as (performance, _):
-            await performance.room.wait_ready(20)
-            speak(performance, 1.0)
+        async with performing(server, room_name) as (session, _):
+            await session.room.wait_ready(20)
+            speak(session, 1.0)
             await wait_until(lambda: "speaking" in told(avatar, AGENT), 5, "the sound")
             await wait_until(lambda: told(avatar, AGENT)[-1] == "listening", 5, "a second of it")
 
@@ -108,22 +108,23 @@ async def test_one_that_never_reports_its_playing(server: LocalServer, room_name
 async def test_muted_is_away_and_held_open_is_not(server: LocalServer, room_name: str) -> None:
     async with wire_avatar(server, room_name) as avatar:
         knows_states(avatar)
-        async with performing(server, room_name) as (performance, _):
-            await performance.room.wait_ready(20)
-            for gate, state in (
-                (Gate.SHUT, "away"),
-                (Gate.VOICE, "listening"),
-                (Gate.SHUT, "away"),
-                (Gate.OPEN, "listening"),
+        async with performing(server, room_name) as (session, _):
+            await session.room.wait_ready(20)
+            controls = session.controls
+            for change, state in (
+                (partial(controls.mute, "on"), "away"),
+                (controls.auto, "listening"),
+                (partial(controls.manual, "off"), "away"),
+                (partial(controls.manual, "on"), "listening"),
             ):
-                performance.set_gate(gate)
+                change()
                 await until_user(avatar, state)
     async with wire_avatar(server, room_name) as avatar:
         knows_states(avatar)
-        async with performing(server, room_name, talk="push") as (performance, _):
-            await performance.room.wait_ready(20)
-            performance.set_gate(Gate.OPEN)
-            performance.set_gate(Gate.SHUT)
+        async with performing(server, room_name, talk="push") as (session, _):
+            await session.room.wait_ready(20)
+            session.controls.manual("on")
+            session.controls.manual("off")
             await wait_until(lambda: told(avatar, USER), 5, "its first word")
             await stays(lambda: "away" not in told(avatar, USER), 0.5, "between two presses")
 
@@ -131,11 +132,11 @@ async def test_muted_is_away_and_held_open_is_not(server: LocalServer, room_name
 async def test_an_interruption_ends_both(server: LocalServer, room_name: str) -> None:
     async with wire_avatar(server, room_name) as avatar:
         knows_states(avatar)
-        async with performing(server, room_name) as (performance, _):
-            await performance.room.wait_ready(20)
-            speak(performance, 5.0, end=False)
+        async with performing(server, room_name) as (session, _):
+            await session.room.wait_ready(20)
+            speak(session, 5.0, end=False)
             await wait_until(lambda: told(avatar).count("speaking") == 2, 5, "both")
-            await performance.interrupt()
+            await session.controls.interrupt()
             await wait_until(
                 lambda: told(avatar, USER)[-1] == told(avatar, AGENT)[-1] == "listening", 3, "both"
             )
@@ -149,9 +150,9 @@ async def test_as_much_as_was_asked_for(
 ) -> None:
     async with wire_avatar(server, room_name, plays=True) as avatar:
         knows_states(avatar)
-        async with performing(server, room_name, avatar_state=which) as (performance, happened):
-            await performance.room.wait_ready(20)
-            speak(performance)
+        async with performing(server, room_name, avatar_state=which) as (session, happened):
+            await session.room.wait_ready(20)
+            speak(session)
             await until_played(happened, 1)
         assert {method for method, _, _ in avatar.calls} - {"lk.clear_buffer"} == expected
 
@@ -160,20 +161,22 @@ async def test_one_that_does_not_know_them_is_asked_once_each_time_it_joins(
     server: LocalServer, room_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: Counter[str] = Counter()
-    call = Role.call
 
-    async def counted(role: Role, method: str, payload: str) -> str | None:
-        asked[method] += 1
-        return await call(role, method, payload)
+    async def counted(
+        room: rtc.Room, identity: str, method: str, payload: str = "", *, timeout_s: float
+    ) -> Answer:
+        if method in (USER, AGENT):
+            asked[method] += 1
+        return await call(room, identity, method, payload, timeout_s=timeout_s)
 
-    monkeypatch.setattr(Role, "call", counted)
+    monkeypatch.setattr("micstream.room.avatar.call", counted)
     async with (
         wire_avatar(server, room_name, plays=True) as avatar,
-        performing(server, room_name) as (performance, happened),
+        performing(server, room_name) as (session, happened),
     ):
-        await performance.room.wait_ready(20)
+        await session.room.wait_ready(20)
         for number in range(1, 4):
-            speak(performance)
+            speak(session)
             await until_played(happened, number)
         assert asked == {USER: 1, AGENT: 1}
         await avatar.leave()
@@ -194,8 +197,8 @@ async def test_one_that_hangs_in_these_calls_is_spoken_through_all_the_same(
         assert avatar.room is not None
         avatar.room.local_participant.register_rpc_method(USER, hang)
         avatar.room.local_participant.register_rpc_method(AGENT, hang)
-        async with performing(server, room_name) as (performance, happened):
-            await performance.room.wait_ready(20)
+        async with performing(server, room_name) as (session, happened):
+            await session.room.wait_ready(20)
             for _ in range(3):
-                speak(performance)
+                speak(session)
             await until_played(happened, 3)

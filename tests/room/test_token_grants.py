@@ -26,7 +26,7 @@ pytestmark = pytest.mark.room
 def ours(server: LocalServer, room: str) -> str:
     """The token with which `live`, `play` and `pipe` join."""
     settings = load(url=server.url, api_key=server.api_key, api_secret=server.api_secret, room=room)
-    return connect.credentials(settings)[1]
+    return connect.credentials(settings.connection())[1]
 
 
 @pytest.fixture

@@ -96,7 +96,7 @@ async def test_of_the_latest_the_newest_whole_one_is_sent(
     async with live(server, room_name, late="latest", late_after=0.2) as ours:
         for seconds in (0.3, 0.4, 0.5):
             await ours.say(words(seconds))
-        await wait_until(lambda: ours.speaker.held_s < 0.8, 5, "the older ones dropped")
+        await wait_until(lambda: ours.avatar.held_s < 0.8, 5, "the older ones dropped")
         async with wire_avatar(server, room_name, plays=True) as avatar:
             assert await all_received(avatar, 1) == [words(0.5)]
             await until_accounted(ours)
@@ -118,7 +118,7 @@ async def test_past_the_backlog_nothing_is_sent_until_the_avatar_has_caught_up(
         assert ended.reason == "avatar"
         assert ended.duration_s < 2.0
         await until_accounted(ours)
-        await wait_until(lambda: ours.room.backlog < 0.3, 5, "it to be played")
+        await wait_until(lambda: ours.room.backlog_s < 0.3, 5, "it to be played")
         await ours.say(words(0.3))
         assert (await all_received(avatar, 2))[1] == words(0.3)
         assert len(ours.named("warning")) == 1
@@ -232,17 +232,17 @@ async def test_what_gave_way_in_the_middle_is_closed_and_the_next_is_heard(
         await ours.until("avatar_ready")
         await ours.begin(words(0.3))
         await ours.until("utterance_started")
-        transit = ours.room.roles[0].playback.transit
-        transit.asked(time.monotonic() - 5)
+        playback = ours.avatar._delivery._playback
+        playback.estimate.asked(time.monotonic() - 5)
         at = ours.said
         for _ in range(40):
-            ours.speaker.put(Speech(ours.said, bytes(1_280)), 0.0)
+            ours.avatar.put(Speech(ours.said, bytes(1_280)), 0.0)
             ours.said += 640
         assert at + 40 * 640 == ours.said
         ended = await ours.until("utterance_ended")
         assert ended.reason == "avatar"
-        transit.answered(ours.room.roles[0].playback.ledger.sent_s, time.monotonic())
-        ours.speaker.put(End(at, at, at, at, True, EndReason.SILENCE), 0.0)
+        playback.estimate.answered(playback.ledger.sent_s, time.monotonic())
+        ours.avatar.put(End(at, at, at, at, True, EndReason.SILENCE), 0.0)
         await ours.say(words(0.3))
         assert (await all_received(avatar, 2))[1] == words(0.3)
         await until_accounted(ours)
@@ -255,9 +255,9 @@ async def test_what_comes_after_the_end_is_told_as_dropped_and_nobody_waits(
         await asyncio.sleep(0.1)
     async with asyncio.timeout(5):
         await ours.say(words(0.1), pace=0.0)
-        await ours.speaker.join()
+        await ours.avatar.join()
         for _ in range(200):
             piece = Speech(ours.said, bytes(6_400))
-            await ours.speaker.put_in_turn(piece, 0.0, patience=1.0)
+            await ours.avatar.put_in_turn(piece, 0.0, wait_avatar=1.0)
             ours.said += 3_200
     assert ours.accounted_s == pytest.approx(ours.said_s)

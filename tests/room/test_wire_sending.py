@@ -15,7 +15,7 @@ from livekit import api, rtc
 
 from micstream import FileSource, UsageError
 from micstream.demo.server import LocalServer
-from micstream.pipeline import Performance
+from micstream.listening import Listening
 from testbed.rooms import bystander, wire_avatar
 from testbed.speech import HELLO, samples
 from testbed.waiting import wait_until
@@ -298,10 +298,10 @@ async def test_sources_are_spoken_one_after_the_other(server: LocalServer, room_
 async def test_nothing_else_is_spoken_while_the_microphone_is_listened_to(
     server: LocalServer, room_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def nobody_speaks(_: Performance) -> None:
+    async def nobody_speaks(*_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(Performance, "_listen", nobody_speaks)
+    monkeypatch.setattr(Listening, "run", nobody_speaks)
     async with wire_avatar(server, room_name), voice(server, room_name) as ours:
         listening = asyncio.create_task(ours.sender.listen())
         await asyncio.sleep(0)

@@ -421,4 +421,4 @@ def test_the_example_file_can_be_used_as_it_is(example: str, tmp_path: Path) -> 
     assert load() == Settings()
     commented_in = re.sub(r"(?m)^#\s?(?=[A-Z_]+=)", "", example)
     (tmp_path / ".env.local").write_text(commented_in, "utf-8")
-    assert load() == Settings(_env_file=None)  # type: ignore[call-arg] # pydantic's own
+    assert load() == Settings(_env_file=None)

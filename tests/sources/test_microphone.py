@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from micstream.audio.format import SPEECH, AudioFormat
 from micstream.audio.resample import Resampler
 from micstream.errors import AudioDeviceError
 from micstream.sources import microphone, portaudio
 from micstream.sources.microphone import Microphone
+from micstream.sources.source import Block
 from tests.support.chunks import chunked
 from tests.support.portaudio import CallbackAbort, FakeDevice, FakePortAudio
 from tests.support.tones import Samples, share_at, tone
@@ -248,22 +252,124 @@ class TestLoss:
             fake.streams[0].hand_over(bytes(1_920))
 
 
+async def taken(mic: Microphone) -> list[Block]:
+    """Every block that comes until the device is lost."""
+    blocks: list[Block] = []
+    with pytest.raises(AudioDeviceError):
+        async for block in mic.blocks():
+            blocks.append(block)
+    return blocks
+
+
 class TestOverflow:
     async def test_what_is_not_taken_within_ten_seconds_is_dropped_and_counted(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         numbered = [np.full(960, number, "<i2").tobytes() for number in range(620)]
         installed(monkeypatch, FakeDevice("m", blocks=numbered, all_at_once=True, unplugged=True))
-        mic = Microphone()
-        pcm, _ = await heard(mic)
-        assert pcm == b"".join(numbered[:312])
-        assert mic.dropped_s == pytest.approx(308 * 0.020)
-        assert mic.overflows == 0
+        *blocks, last = await taken(Microphone())
+        assert [block.pcm for block in blocks] == numbered[:312]
+        assert {block.lost_s for block in blocks} == {0.0}
+        assert last.pcm == b""
+        assert last.lost_s == pytest.approx(308 * 0.020)
+        assert last.lost_code == "slow"
 
     async def test_what_portaudio_lost_is_counted(self, monkeypatch: pytest.MonkeyPatch) -> None:
         device = FakeDevice("m", blocks=[bytes(1_920)] * 5, overflowed=2, unplugged=True)
         installed(monkeypatch, device)
-        mic = Microphone()
-        await heard(mic)
-        assert mic.overflows == 2
-        assert mic.dropped_s == 0
+        blocks = await taken(Microphone())
+        assert [block.lost_code for block in blocks] == ["overflow"] * 2 + [""] * 3
+
+    async def test_nothing_is_counted_by_two(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Whatever the pace of both threads: what is delivered comes, or is told as lost."""
+        monkeypatch.setattr(microphone, "_QUEUED_BLOCKS", 2)
+        fast = [bytes(2 * 960)] * 4_000
+        installed(monkeypatch, FakeDevice("m", blocks=fast, unplugged=True))
+        seconds, lost = 0.0, 0
+        with pytest.raises(AudioDeviceError):
+            async for number, block in aenumerate(Microphone().blocks()):
+                seconds += len(block.pcm) / 96_000 + block.lost_s
+                lost += block.lost_code == "slow"
+                if number % 7 == 0:
+                    await asyncio.sleep(0.001)
+        assert seconds == pytest.approx(4_000 * 0.020)
+        assert lost
+
+
+async def aenumerate(blocks: AsyncIterator[Block]) -> AsyncIterator[tuple[int, Block]]:
+    number = 0
+    async for block in blocks:
+        yield number, block
+        number += 1
+
+
+@dataclass(frozen=True)
+class Call:
+    """One callback: what PortAudio lost before it, and how late it comes."""
+
+    lost_ms: int
+    late_ms: int
+
+
+CALLS = st.lists(
+    st.one_of(
+        st.builds(Call, st.just(0), st.integers(0, 900)),
+        st.builds(Call, st.integers(1, 5_000), st.just(0)),
+    ),
+    max_size=30,
+)
+
+
+class TestClock:
+    @settings(max_examples=300)
+    @given(CALLS, st.lists(st.booleans(), min_size=31, max_size=31))
+    def test_what_is_told_as_lost_is_what_is_missing(
+        self, calls: list[Call], taken: list[bool]
+    ) -> None:
+        """How much PortAudio lost is estimated by the clock, what we did not take is counted."""
+        at_ms = 0
+        losses = microphone._Losses(SPEECH)
+        not_taken, overflowed = 0, False
+        position_s = 0.0
+        for call, takes in zip([Call(0, 0), *calls], taken, strict=False):
+            at_ms += call.lost_ms + 32
+            overflowed |= bool(call.lost_ms)
+            if not takes and position_s:
+                not_taken += 512
+                continue
+            # An overflow that is told later than at its own callback comes with a late one.
+            late_ms = 0 if overflowed else call.late_ms
+            now = (at_ms + late_ms) / 1_000
+            part = microphone._Part(bytes(1_024), now, not_taken, overflowed)
+            block = losses.told(part, bytes(1_024))
+            position_s += block.lost_s + 0.032
+            assert position_s == pytest.approx(at_ms / 1_000)
+            assert (block.lost_code == "") == (not overflowed and not not_taken)
+            not_taken, overflowed = 0, False
+
+    @settings(max_examples=100)
+    @given(st.integers(110, 5_000), st.lists(st.integers(0, 60), min_size=80, max_size=80))
+    def test_a_gap_that_nobody_told_of_is_found_within_a_second(
+        self, missing_ms: int, late_ms: list[int]
+    ) -> None:
+        losses = microphone._Losses(SPEECH)
+        position_s = 0.0
+        found: list[int] = []
+        for number, late in enumerate([0] * 20 + late_ms):
+            at_ms = 32 * (number + 1) + (missing_ms if number >= 30 else 0)
+            now = (at_ms + late) / 1_000
+            block = losses.told(microphone._Part(bytes(1_024), now, 0, False), bytes(1_024))
+            position_s += block.lost_s + 0.032
+            if block.lost_code:
+                assert block.lost_code == "gap"
+                found.append(number)
+        assert found == [30 + 1_000 // 32 - 1]
+        assert 0 <= position_s - at_ms / 1_000 <= 0.060
+
+    def test_callbacks_that_are_late_now_and_then_are_no_loss(self) -> None:
+        losses = microphone._Losses(SPEECH)
+        for number in range(400):
+            late = 0.9 if number % 29 else 0.0
+            now = 0.032 * (number + 1) + late
+            block = losses.told(microphone._Part(bytes(1_024), now, 0, False), bytes(1_024))
+            assert block.lost_s == 0.0

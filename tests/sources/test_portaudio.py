@@ -8,16 +8,20 @@ import inspect
 import sys
 import threading
 from collections.abc import Sequence
+from functools import partial
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 import pytest
 
+from micstream.backoff import Backoff
 from micstream.errors import AudioDeviceError
 from micstream.sources import portaudio
-from micstream.sources.microphone import Microphone
+from micstream.sources.live import Reopening
+from micstream.sources.microphone import Microphone, MicrophoneOpener
 from micstream.sources.portaudio import find_input, input_devices, supported_rates
+from micstream.sources.source import Opened
 from tests.support.portaudio import FakeDevice, FakePortAudio, FakeStream
 
 NAMES = ["HDA Intel: ALC257 Analog", "Kühn USB Audio", "Kühn USB Audio (monitor)", "pulse"]
@@ -140,7 +144,8 @@ def test_the_double_takes_what_the_real_one_takes() -> None:
     real = portaudio.load()
     double = FakePortAudio([])
     names = ("query_devices", "query_hostapis", "check_input_settings", "default")
-    for name in (*names, "RawInputStream", "PortAudioError", "CallbackAbort"):
+    private = ("_terminate", "_initialize")
+    for name in (*names, *private, "RawInputStream", "PortAudioError", "CallbackAbort"):
         assert hasattr(real, name)
         assert hasattr(double, name)
     opened_with = set(inspect.signature(real.RawInputStream).parameters)
@@ -153,17 +158,99 @@ def test_the_double_takes_what_the_real_one_takes() -> None:
 
 async def test_a_standstill_is_not_waited_for_by_the_loop() -> None:
     go = threading.Event()
-    undone: list[bool] = []
-    working = asyncio.create_task(portaudio.aside(lambda: go.wait(5), undo=undone.append))
-    next_one = asyncio.create_task(portaudio.aside(lambda: "after it"))
+    undone: list[tuple[bool, str]] = []
+
+    def undo(result: bool) -> None:
+        undone.append((result, threading.current_thread().name))
+
+    run = portaudio.run_in_audio_thread
+    working = asyncio.create_task(run(lambda: go.wait(5), undo=undo))
+    next_one = asyncio.create_task(run(lambda: "after it"))
     await asyncio.sleep(0)
     working.cancel()
     assert not next_one.done()
     go.set()
     assert await next_one == "after it"
-    assert undone == [True], "what nobody waited for is undone"
+    await run(lambda: None)
+    assert undone == [(True, "portaudio")], "what nobody waited for is undone, and not by the loop"
 
 
-async def test_what_goes_wrong_aside_is_told_to_whoever_waits() -> None:
+async def test_what_goes_wrong_in_the_audio_thread_is_told_to_whoever_waits() -> None:
     with pytest.raises(ZeroDivisionError):
-        await portaudio.aside(lambda: 1 // 0)
+        await portaudio.run_in_audio_thread(lambda: 1 // 0)
+
+
+class TestLookAgain:
+    """Its list of devices is renewed by ending PortAudio, and every open stream with it."""
+
+    async def test_it_is_refused_under_a_stream_of_ours(self, fake: FakePortAudio) -> None:
+        fake.devices[:] = [FakeDevice("m", blocks=[bytes(1_920)] * 9)]
+        blocks = Microphone().blocks()
+        await anext(blocks)
+        assert not portaudio.look_again()
+        assert fake.initialised == 0
+        await blocks.aclose()
+        assert portaudio.look_again()
+        assert fake.initialised == 1
+
+    def test_it_is_refused_under_a_stream_of_another_part_of_the_program(
+        self, fake: FakePortAudio, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Stream:
+            closed = False
+
+        class OutputStream(Stream):
+            """Opened by somebody else, whom we do not know."""
+
+        monkeypatch.setattr(fake, "_StreamBase", Stream, raising=False)
+        theirs = OutputStream()
+        assert not portaudio.look_again()
+        theirs.closed = True
+        assert portaudio.look_again()
+
+    async def test_a_microphone_that_was_lost_is_found_anew_or_left_alone(
+        self, fake: FakePortAudio
+    ) -> None:
+        """Also while another one is open: then by the list that there is."""
+        fake.devices[:] = [
+            FakeDevice("one", blocks=[bytes(1_920)] * 3, unplugged=True),
+            FakeDevice("two", blocks=[bytes(1_920)] * 3),
+        ]
+        other = Microphone("two").blocks()
+        await anext(other)
+        opener = MicrophoneOpener("one")
+        async for item in Reopening(opener, backoff=Backoff(0.0)).items():
+            if isinstance(item, Opened) and item.again:
+                break
+        assert fake.initialised == 0
+        await other.aclose()
+
+    async def test_another_device_is_never_taken_unasked(self, fake: FakePortAudio) -> None:
+        fake.devices[:] = [FakeDevice("mine"), FakeDevice("another")]
+        fake.default_input = 0
+        opener = MicrophoneOpener()
+        assert (await opener.open()).name == "mine"
+        del fake.devices[0]
+        with pytest.raises(AudioDeviceError, match="no input device 'mine'"):
+            await opener.open(again=True)
+
+
+async def test_what_nobody_awaits_any_more_because_the_loop_has_closed_is_undone() -> None:
+    go, undone = threading.Event(), threading.Event()
+
+    async def left_alone() -> None:
+        work = portaudio.run_in_audio_thread(lambda: go.wait(5), undo=lambda _: undone.set())
+        task = asyncio.create_task(work)
+        await asyncio.sleep(0)
+        task.cancel()
+
+    await asyncio.to_thread(asyncio.run, left_alone())
+    go.set()
+    assert await asyncio.to_thread(undone.wait, 5)
+
+
+async def test_work_is_done_in_the_order_in_which_it_was_begun() -> None:
+    done: list[int] = []
+    run = portaudio.run_in_audio_thread
+    await asyncio.gather(*(run(partial(done.append, number)) for number in range(100)))
+    assert done == list(range(100))

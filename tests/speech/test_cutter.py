@@ -147,7 +147,7 @@ class TestGate:
         source = ramp(20 * FRAME)
         cutter = Cutter(ScriptedDetector([True] * 20), SMALL)
         events = list(cutter.push(source[: 10 * FRAME * 2]))
-        events += cutter.set_gate(Gate.SHUT)
+        events += cutter.set_gate(Gate.CLOSED)
         assert not cutter.speaking
         events += cutter.push(source[10 * FRAME * 2 :])
         ((_, end),) = utterances([*events, *cutter.finish()], source)
@@ -157,8 +157,8 @@ class TestGate:
     def test_muting_silence_says_nothing(self) -> None:
         cutter = Cutter(ScriptedDetector([]), SMALL)
         list(cutter.push(ramp(10 * FRAME)))
-        assert cutter.set_gate(Gate.SHUT) == []
-        assert cutter.gate is Gate.SHUT
+        assert cutter.set_gate(Gate.CLOSED) == []
+        assert cutter.gate is Gate.CLOSED
 
     def test_an_open_gate_sends_whatever_comes(self) -> None:
         source = ramp(40 * FRAME)
@@ -168,7 +168,7 @@ class TestGate:
         events += cutter.push(source[10 * FRAME * 2 : 30 * FRAME * 2])
         assert cutter.speaking
         # Its release leaves the rest to the detector, which hears the silence.
-        events += cutter.set_gate(Gate.VOICE)
+        events += cutter.set_gate(Gate.DETECTOR)
         events += cutter.push(source[30 * FRAME * 2 :])
         ((onset, end),) = utterances(events, source)
         assert onset.start == 8 * FRAME, "with its pre-roll"
@@ -178,8 +178,8 @@ class TestGate:
     def test_push_to_talk(self) -> None:
         source = ramp(30 * FRAME)
         cutter = Cutter(ScriptedDetector([True] * 30), SMALL)
-        events = cutter.set_gate(Gate.SHUT)
-        for gate, until in ((Gate.SHUT, 10), (Gate.OPEN, 20), (Gate.SHUT, 30)):
+        events = cutter.set_gate(Gate.CLOSED)
+        for gate, until in ((Gate.CLOSED, 10), (Gate.OPEN, 20), (Gate.CLOSED, 30)):
             events += cutter.set_gate(gate)
             events += cutter.push(source[cutter.position * 2 : until * FRAME * 2])
         ((onset, end),) = utterances(events, source)
@@ -282,3 +282,23 @@ def test_webrtcvad_finds_a_voice_in_silence(frame_ms: int) -> None:
         assert isinstance(end, End)
         assert isinstance(onset, Onset)
         assert end.enough
+
+
+@settings(max_examples=100)
+@given(SCRIPTS, st.integers(0, 20_000), st.sampled_from(Gate), st.booleans())
+def test_after_a_reset_it_is_as_new(
+    decisions: list[bool], junk: int, gate: Gate, finished: bool
+) -> None:
+    def run(cutter: Cutter) -> list[SegmentEvent]:
+        return [*cutter.push(ramp(len(decisions) * FRAME + 77)), *cutter.finish()]
+
+    detector = ScriptedDetector([True] * (junk // FRAME) + decisions)
+    used = Cutter(detector, SMALL)
+    list(used.push(ramp(junk)))
+    used.set_gate(gate)
+    if finished:
+        used.finish()
+    used.reset()
+    assert used.gate is Gate.DETECTOR
+    assert used.position == 0
+    assert run(used) == run(Cutter(ScriptedDetector(decisions), SMALL))

@@ -91,9 +91,9 @@ def test_of_a_frame_across_the_opening_neither_is_known() -> None:
     source = ramp(4 * FRAME)
     detector = ScriptedDetector([True] * 4)
     cutter = Cutter(detector, SMALL)
-    cutter.set_gate(Gate.SHUT)
+    cutter.set_gate(Gate.CLOSED)
     list(cutter.push(source[:100], source[:100]))
-    cutter.set_gate(Gate.VOICE)
+    cutter.set_gate(Gate.DETECTOR)
     events = [*cutter.push(source[100:], source[100:]), *cutter.finish()]
     silent = bytes(100) + source[100:]
     utterances(events, silent)

@@ -8,13 +8,14 @@ from typing import Any, get_args
 
 import pytest
 
-from micstream.pipeline import make_cutter, make_detector
+from micstream.audio.advice import Preset
 from micstream.settings import Settings
 from micstream.settings import table as knobs
-from micstream.speech.presets import TUNINGS, Place, Tuning, Vad
+from micstream.speech.detectors import make_cutter, make_detector
+from micstream.speech.presets import TUNINGS, Tuning, Vad
 from micstream.speech.segmenter import SegmenterOptions
 
-ALL = list(product(get_args(Vad), get_args(Place)))
+ALL = list(product(get_args(Vad), get_args(Preset)))
 OF_A_CUT = [field.name for field in fields(SegmenterOptions)]
 
 
@@ -31,28 +32,28 @@ def test_every_detector_has_every_place() -> None:
 
 @pytest.mark.parametrize(("vad", "place"), ALL)
 class TestEach:
-    def test_is_what_the_settings_take(self, vad: Vad, place: Place) -> None:
+    def test_is_what_the_settings_take(self, vad: Vad, place: Preset) -> None:
         tuning = TUNINGS[vad, place]
         assert 0 < tuning.off <= tuning.on < 1
         # As if each number had been given by hand: within its bounds, and fitting the others.
         assert Settings(vad=vad, preset=place, **flat(tuning)).tuning == tuning
 
-    def test_is_what_its_name_asks_for(self, vad: Vad, place: Place) -> None:
+    def test_is_what_its_name_asks_for(self, vad: Vad, place: Preset) -> None:
         assert Settings(vad=vad, preset=place).tuning == TUNINGS[vad, place]
 
-    def test_its_margin_and_tail_fit(self, vad: Vad, place: Place) -> None:
+    def test_its_margin_and_tail_fit(self, vad: Vad, place: Preset) -> None:
         tuning = TUNINGS[vad, place]
         assert tuning.margin_ms < tuning.segmenter.pre_roll_ms
         assert tuning.segmenter.tail_ms < tuning.segmenter.hangover_ms
 
-    def test_makes_a_cutter(self, vad: Vad, place: Place) -> None:
+    def test_makes_a_cutter(self, vad: Vad, place: Preset) -> None:
         settings = Settings(vad=vad, preset=place)
         cutter = make_cutter(settings, make_detector(settings))
         assert list(cutter.push(bytes(32_000))) == []
         assert cutter.finish() == []
 
     @pytest.mark.parametrize("name", OF_A_CUT)
-    def test_what_is_given_lies_over_it(self, vad: Vad, place: Place, name: str) -> None:
+    def test_what_is_given_lies_over_it(self, vad: Vad, place: Preset, name: str) -> None:
         preset = TUNINGS[vad, place]
         given = getattr(preset.segmenter, name) + (-10 if name == "onset_ms" else 10)
         settings = Settings(vad=vad, preset=place, **{name: given})
@@ -63,13 +64,13 @@ class TestEach:
         [("vad_on", 0.95), ("vad_off", 0.05), ("near_db", 0), ("near_db", 7), ("margin_ms", 0)],
     )
     def test_so_do_thresholds_and_margin(
-        self, vad: Vad, place: Place, name: str, given: float
+        self, vad: Vad, place: Preset, name: str, given: float
     ) -> None:
         over: dict[str, Any] = {name: given}
         settings = Settings(vad=vad, preset=place, **over)
         assert flat(settings.tuning) == {**flat(TUNINGS[vad, place]), name: given}
 
-    def test_an_onset_below_what_holds_takes_it_along(self, vad: Vad, place: Place) -> None:
+    def test_an_onset_below_what_holds_takes_it_along(self, vad: Vad, place: Preset) -> None:
         tuning = Settings(vad=vad, preset=place, vad_on=0.1).tuning
         assert (tuning.on, tuning.off) == (0.1, 0.1)
 

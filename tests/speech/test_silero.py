@@ -12,9 +12,9 @@ import pytest
 
 from micstream.audio.format import SPEECH
 from micstream.errors import UsageError
-from micstream.pipeline import make_detector
 from micstream.settings import Settings
 from micstream.speech import silero
+from micstream.speech.detectors import make_detector
 from micstream.speech.hybrid import HybridDetector
 from micstream.speech.presets import Vad
 from micstream.speech.silero import FRAME_SAMPLES, SileroDetector

@@ -37,4 +37,4 @@ def test_an_end_from_without_begins_another() -> None:
     assert end.reason is EndReason.INTERRUPT
     assert whole.end(EndReason.INTERRUPT) == []
     first, *_ = whole.push(ramp(5))
-    assert first == Onset(0, 0, 0)
+    assert first == Onset(10, 10, 10), "positions are those of the source"

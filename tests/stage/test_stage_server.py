@@ -15,11 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
+from micstream.bus import Bus
 from micstream.cli.stage import page
 from micstream.errors import InputError, MicstreamError, UsageError
 from micstream.events import StagePage
 from micstream.room.token import mint
 from micstream.settings import Settings, load
+from micstream.settings.pieces import ConnectionSettings
 from micstream.stage import link as stage_link
 from micstream.stage import server as stage_server
 from micstream.stage.admission import is_key, key_for, named_as_here, passes
@@ -29,6 +31,10 @@ from testbed.staged import Staged, staged
 
 SECRET = "a-secret-that-nobody-else-has-ever-had"
 EVERYWHERE = "0.0.0.0"
+
+
+def connection(**more: Any) -> ConnectionSettings:
+    return settings(**more).connection()
 
 
 def settings(**more: Any) -> Settings:
@@ -161,9 +167,7 @@ def test_names_of_this_machine(host: str) -> None:
 
 
 async def test_and_the_names_that_it_was_given(client: aiohttp.ClientSession) -> None:
-    serving = page(
-        settings(), Look(), host="127.0.0.2", port=0, link_host="hall.test", tell=lambda _: None
-    )
+    serving = page(settings(), Look(), host="127.0.0.2", port=0, link_host="hall.test", bus=Bus())
     async with serving as (address, _):
         assert urlsplit(address).hostname == "hall.test"
         port = urlsplit(address).port
@@ -209,15 +213,18 @@ async def test_its_health_is_told_to_all(
 
 
 def test_the_key_is_of_the_room_and_the_secret_and_stays() -> None:
-    key = key_for(settings(room="show"))
-    assert key == key_for(settings(room="show", avatar=["x"], url="ws://else"))
-    others = {key_for(settings(room="Show")), key_for(settings(room="show", api_secret=SECRET[1:]))}
+    key = key_for(connection(room="show"))
+    assert key == key_for(connection(room="show", avatar=["x"], url="ws://else"))
+    others = {
+        key_for(connection(room="Show")),
+        key_for(connection(room="show", api_secret=SECRET[1:])),
+    }
     assert len(others | {key}) == 3
 
 
 @given(st.text(max_size=40))
 def test_no_other_word_is_the_key(word: str) -> None:
-    key = key_for(settings())
+    key = key_for(connection())
     assert is_key(key, word) == (key == word)
 
 
@@ -266,7 +273,7 @@ def given_token(**changes: Any) -> str:
 
 def test_without_a_secret_a_watchers_token_is_handed_on() -> None:
     token = given_token()
-    assert passes(settings(api_secret=None, token=token, room="show"))() == token
+    assert passes(connection(api_secret=None, token=token, room="show"))() == token
 
 
 @pytest.mark.parametrize(
@@ -287,13 +294,13 @@ def test_no_other_token_is(changes: dict[str, Any], words: str) -> None:
         del claims["video"]["canPublish"]
         token = jwt.encode(claims, SECRET, "HS256")
     with pytest.raises(UsageError, match=words) as caught:
-        passes(settings(api_secret=None, token=token, room="show"))
+        passes(connection(api_secret=None, token=token, room="show"))
     assert token not in str(caught.value)
 
 
 def test_without_either_it_says_what_is_missing() -> None:
     with pytest.raises(UsageError, match="LIVEKIT_API_SECRET is not set"):
-        passes(settings(api_secret=None))
+        passes(connection(api_secret=None))
 
 
 async def test_a_page_that_is_not_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""A speaker in a real room, spoken to in real time as a microphone does: what waits gets late."""
+"""An avatar in a real room, spoken to in real time as a microphone does: what waits gets late."""
 
 from __future__ import annotations
 
@@ -10,24 +10,35 @@ from typing import Any
 
 from micstream.demo.server import LocalServer
 from micstream.events import Event
-from micstream.monitor import Monitor
-from micstream.room.room import AvatarRoom
-from micstream.room.speaker import Speaker
+from micstream.room.avatar import Avatar
+from micstream.room.room import Room
 from micstream.settings import load
 from micstream.speech.events import End, EndReason, Onset, Speech
+from micstream.tasks import task_group
 from testbed.waiting import wait_until
 
 RATE = 16_000
 BLOCK = 320
 
 
+class Record:
+    """In place of the bus: keeps all events."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def emit(self, event: Event) -> None:
+        """Keep it."""
+        self.events.append(event)
+
+
 class Live:
     """What is said, and the events so far."""
 
-    def __init__(self, room: AvatarRoom, speaker: Speaker) -> None:
+    def __init__(self, room: Room, events: list[Event]) -> None:
         self.room = room
-        self.speaker = speaker
-        self.events: list[Event] = []
+        self.avatar: Avatar = room.avatars[0]
+        self.events = events
         self.said = 0
 
     @property
@@ -40,18 +51,18 @@ class Live:
         await self.begin(pcm, pace=pace)
         at = self.said
         end = End(at, at, at, at, True, reason or EndReason.SILENCE)
-        self.speaker.put(end, 0.0)
+        self.avatar.put(end, 0.0)
 
     async def begin(self, pcm: bytes, *, pace: float = 1.0) -> None:
         """The same without its end."""
         loop = asyncio.get_running_loop()
         due = loop.time()
-        self.speaker.put(Onset(self.said, self.said, self.said), time.monotonic())
+        self.avatar.put(Onset(self.said, self.said, self.said), time.monotonic())
         for first in range(0, len(pcm), 2 * BLOCK):
             block = pcm[first : first + 2 * BLOCK]
             due += pace * len(block) / 2 / RATE
             await asyncio.sleep(max(0.0, due - loop.time()))
-            self.speaker.put(Speech(self.said, block), 0.0)
+            self.avatar.put(Speech(self.said, block), 0.0)
             self.said += len(block) // 2
 
     def named(self, *names: str) -> list[Any]:
@@ -84,14 +95,8 @@ async def live(server: LocalServer, room: str, **changes: Any) -> AsyncIterator[
         room=room,
         **changes,
     )
-    monitor = Monitor()
-    async with AvatarRoom(settings, monitor) as ours:
-        speaker = Speaker(ours.roles[0], settings)
-        speaking = Live(ours, speaker)
-        monitor.listen(speaking.events.append)
-        task = asyncio.create_task(speaker.run())
-        try:
-            yield speaking
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+    record = Record()
+    async with Room.of(settings, record) as ours, task_group() as tasks:
+        failing = tasks.create_task(ours.wait_failed())
+        yield Live(ours, record.events)
+        failing.cancel()

@@ -97,6 +97,8 @@ class FakePortAudio:
     broken: str = ""
     """What every question about devices fails with."""
     streams: list[FakeStream] = field(default_factory=list)
+    initialised: int = 0
+    """Times that it was ended and begun anew."""
 
     PortAudioError = PortAudioError
     CallbackAbort = CallbackAbort
@@ -105,6 +107,14 @@ class FakePortAudio:
     def default(self) -> SimpleNamespace:
         """Indices of the default devices: input, output."""
         return SimpleNamespace(device=[self.default_input, -1])
+
+    def _terminate(self) -> None:
+        """End it: every stream of this process that is open ends too."""
+        assert all(stream.closed for stream in self.streams), "ended under an open stream"
+
+    def _initialize(self) -> None:
+        """Begin anew, with the devices that are there now."""
+        self.initialised += 1
 
     def query_devices(self) -> list[dict[str, Any]]:
         """All of them, and one that can only play."""

@@ -58,7 +58,7 @@ def through_gates(
     for gate, samples in turns:
         events += cutter.set_gate(gate)
         events += cutter.push(source[at * 2 : (at + samples) * 2])
-        secret[at : at + samples] = gate is Gate.SHUT
+        secret[at : at + samples] = gate is Gate.CLOSED
         at = min(at + samples, secret.size)
     events += cutter.finish()
     return events, secret

@@ -11,13 +11,20 @@ from micstream.demo.server import LocalServer
 from micstream.events import Event
 from testbed.waiting import wait_until
 
+_KEPT = 100_000
+
 
 class Voice:
     """A Sender in the room, and its events so far."""
 
     def __init__(self, sender: Sender) -> None:
         self.sender = sender
-        self.events: list[Event] = []
+        self._happened = sender._bus.subscribe("tests", capacity=_KEPT)
+
+    @property
+    def events(self) -> list[Event]:
+        """Everything that has happened so far."""
+        return list(self._happened.events)
 
     def named(self, *names: str) -> list[Any]:
         """The events of these names."""
@@ -46,8 +53,6 @@ async def voice(
         **changes,
     )
     speaking = Voice(sender)
-    # Not by `events()`: what has happened would stand here only once its reader had a turn.
-    sender._monitor.listen(speaking.events.append)
     async with sender:
         if ready:
             await sender.wait_ready(20)

@@ -13,9 +13,12 @@ from rich.console import Console
 from micstream import events
 from micstream.events import Event
 from micstream.speech.events import EndReason
+from micstream.state import State, replay
 from micstream.view.console import printable
 from micstream.view.json_lines import JsonLines
-from micstream.view.lines import Lines, line, words
+from micstream.view.lines import Echo, Lines, line, words
+
+ANNA = "avatar-anna"
 
 SHOWN: list[tuple[Event, str]] = [
     (
@@ -46,8 +49,14 @@ SHOWN: list[tuple[Event, str]] = [
         events.AvatarStopped(identity="avatar-a", found=False),
         "avatar avatar-a is not in the room: nothing to stop",
     ),
-    (events.Voice(avatars=("avatar-a",)), "the voice is with avatar-a"),
-    (events.Voice(avatars=("avatar-a", "b*")), "the voice is with all: avatar-a, b*"),
+    (events.Gate(state="detector"), "by voice: sent while you speak"),
+    (events.Gate(state="open"), "gate open: all you say is sent"),
+    (events.Gate(state="closed"), "gate closed: nothing is sent"),
+    (events.Gate(state="closed", muted=True, by="key"), "muted: nothing is sent"),
+    (events.Interrupted(by="key"), "interrupted: the avatar is told to fall silent"),
+    (events.Route(avatars=("avatar-a",), number=1), "what is said goes to avatar-a"),
+    (events.Route(avatars=("avatar-a", "b*")), "what is said goes to all: avatar-a, b*"),
+    (events.Voice(avatars=("avatar-a",)), "what is said goes to avatar-a"),
     (events.AvatarJoined(identity="avatar-a"), "avatar avatar-a is here"),
     (events.AvatarReady(identity="avatar-a", how="probe"), "avatar avatar-a listens (it answered)"),
     (
@@ -65,24 +74,30 @@ SHOWN: list[tuple[Event, str]] = [
     ),
     (events.Ready(), "ready: the next word is heard"),
     (
-        events.UtteranceStarted(id="u12", onset_s=61.5, decided_s=61.6, lead_ms=160),
+        events.UtteranceStarted(avatar=ANNA, id="u12", onset_s=61.5, decided_s=61.6, lead_ms=160),
         "  u12  speaks   from 61.50 s, lead 160 ms",
     ),
     (
-        events.UtteranceEnded(id="u12", duration_s=2.345, bytes=1, reason=EndReason.MAX_LENGTH),
+        events.UtteranceEnded(
+            avatar=ANNA, id="u12", duration_s=2.345, bytes=1, reason=EndReason.MAX_LENGTH
+        ),
         "  u12  sent     2.35 s (max_length)",
     ),
-    (events.PlaybackStarted(id="u12", delay_ms=212), "  u12  heard    after 212 ms"),
+    (events.PlaybackStarted(avatar=ANNA, id="u12", delay_ms=212), "  u12  heard    after 212 ms"),
     (
-        events.PlaybackFinished(id="u12", position_s=2.3, interrupted=False, stutter_ms=0),
+        events.PlaybackFinished(
+            avatar=ANNA, id="u12", position_s=2.3, interrupted=False, stutter_ms=0
+        ),
         "  u12  played   2.30 s",
     ),
     (
-        events.PlaybackFinished(id="u12", position_s=2.3, interrupted=False, stutter_ms=85),
+        events.PlaybackFinished(
+            avatar=ANNA, id="u12", position_s=2.3, interrupted=False, stutter_ms=85
+        ),
         "  u12  played   2.30 s, stuttered 85 ms",
     ),
     (
-        events.PlaybackFinished(id="u12", position_s=1.0, interrupted=True),
+        events.PlaybackFinished(avatar=ANNA, id="u12", position_s=1.0, interrupted=True),
         "  u12  cut off  1.00 s",
     ),
     (events.Dropped(seconds=0.75, why="no avatar"), "dropped 0.75 s: no avatar"),
@@ -100,7 +115,7 @@ SHOWN: list[tuple[Event, str]] = [
         events.Microphone(state="quiet", device="USB", level_db=-51.6),
         "microphone USB: too quiet, speech at -52 dBFS: turn its gain up, or come closer",
     ),
-    (events.Backlog(seconds=1.25), "backlog 1.2 s"),
+    (events.Backlog(avatar=ANNA, seconds=1.25), "backlog 1.2 s"),
     (
         events.StageOpen(link="http://127.0.0.1:8420/", room="show"),
         "the stage of the room 'show': http://127.0.0.1:8420/",
@@ -139,9 +154,41 @@ SHOWN: list[tuple[Event, str]] = [
 
 def test_whose_it_is_where_there_are_several() -> None:
     event = events.PlaybackStarted(avatar="avatar-a", id="u1", delay_ms=212)
-    assert line(event) == f"{words(event)}   (avatar-a)"
-    alone = events.PlaybackStarted(id="u1", delay_ms=212)
-    assert line(alone) == words(alone)
+    several = replay([events.Route(avatars=("avatar-a", "avatar-b"))])
+    assert line(event, several) == f"{words(event)}   (avatar-a)"
+    assert line(events.Dropped(seconds=1.0, why="late"), several) == "dropped 1.00 s: late"
+    assert line(event, State()) == words(event)
+
+
+def test_a_view_knows_by_itself_whether_there_are_several() -> None:
+    out = io.StringIO()
+    lines = Lines(Console(file=out, width=200))
+    event = events.PlaybackStarted(avatar="avatar-a", id="u1", delay_ms=212)
+    lines(event)
+    assert "avatar-a" not in out.getvalue()
+    lines(events.Route(avatars=("avatar-a",), number=1))
+    lines(event)
+    assert out.getvalue().endswith("(avatar-a)\n")
+
+
+def test_what_is_told_twice_is_shown_once() -> None:
+    assert shown(events.Voice(avatars=("avatar-a",))) == ""
+
+
+def test_what_was_done_by_hand_is_echoed() -> None:
+    out = io.StringIO()
+    echo = Echo(out)
+    for event in (
+        events.Gate(state="detector"),
+        events.Gate(state="closed", muted=True, by="key"),
+        events.Interrupted(by="key"),
+        events.Ready(),
+    ):
+        echo(event)
+    assert [line.partition(":")[0] for line in out.getvalue().splitlines()] == [
+        "muted",
+        "interrupted",
+    ]
 
 
 @pytest.mark.parametrize(("event", "said"), SHOWN)
@@ -150,9 +197,7 @@ def test_words(event: Event, said: str) -> None:
 
 
 def test_every_event_has_words_of_its_own() -> None:
-    assert {type(event) for event, _ in SHOWN} == {
-        cls for cls in (*Event.__subclasses__(), *events.AvatarEvent.__subclasses__()) if cls.EVENT
-    }
+    assert {type(event) for event, _ in SHOWN} == set(events.kinds())
 
 
 def shown(event: Event, *, quiet: bool = False) -> str:
@@ -162,7 +207,8 @@ def shown(event: Event, *, quiet: bool = False) -> str:
 
 
 @pytest.mark.parametrize(
-    ("event", "said"), [pair for pair in SHOWN if not isinstance(pair[0], events.Failed)]
+    ("event", "said"),
+    [pair for pair in SHOWN if not isinstance(pair[0], events.Failed | events.Voice)],
 )
 def test_a_line_begins_with_the_time_of_day(event: Event, said: str) -> None:
     line = shown(event)
@@ -197,7 +243,7 @@ def test_json_lines_come_one_at_a_time_and_at_once() -> None:
     out = Flushed()
     view = JsonLines(out)
     view(events.Ready())
-    view(events.Backlog(seconds=1.0))
+    view(events.Backlog(avatar=ANNA, seconds=1.0))
     assert out.flushes == 2
     lines = out.getvalue().splitlines()
     assert [json.loads(line)["event"] for line in lines] == ["ready", "backlog"]

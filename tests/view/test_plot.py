@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from micstream.cutting import CutFile, Found, Label, cut_file
 from micstream.errors import InputError, UsageError
-from micstream.pipeline import make_detector
 from micstream.settings import Settings, load
+from micstream.speech.detectors import make_detector
 from micstream.speech.events import EndReason
 from micstream.view import plot, plot_row
 from testbed.speech import HELLO, SENTENCES

@@ -1,4 +1,4 @@
-"""What is painted once: the background, the head without eyes and mouth, the shoulders.
+"""Figure that is painted once: the background, the head without eyes and mouth, the shoulders.
 
 Coordinates are pixels from the middle of the face: right, down.
 """

@@ -23,7 +23,7 @@ _SHADOW = 10  # how far below its edge the fringe darkens the forehead, pixels
 
 
 def behind(sheet: Sheet, who: Character) -> None:
-    """What is seen behind face and neck."""
+    """Hair that is seen behind face and neck."""
     match who.hair_style:
         case "bob":
             shape = mirrored(spline((0, -256), (120, -240), (200, -160), (222, -30), (222, 90),
@@ -44,7 +44,7 @@ def behind(sheet: Sheet, who: Character) -> None:
 
 
 def before(sheet: Sheet, who: Character, face: Image.Image) -> None:
-    """What falls over the forehead, with its shadow there."""
+    """Hair that falls over the forehead, with its shadow there."""
     match who.hair_style:
         case "bob":
             _bob(sheet, who, face)

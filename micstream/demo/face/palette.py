@@ -9,7 +9,7 @@ from micstream.demo.face.pen import Colour
 
 
 class Character(NamedTuple):
-    """How one avatar looks."""
+    """Character: the look of one avatar."""
 
     hair_style: Literal["bob", "short", "curls"]
     hair: Colour
@@ -28,7 +28,7 @@ class Character(NamedTuple):
     brow: float = 11.0
     """The brows' thickness, pixels."""
     lips: float = 1.0
-    """How full the lips are."""
+    """Fullness of the lips."""
     glasses: Colour | None = None
 
 

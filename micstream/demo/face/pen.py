@@ -102,7 +102,7 @@ class Sheet:
         self.image = Image.new("RGBA", size, (0, 0, 0, 0))
 
     def mask(self, *shapes: Points) -> Image.Image:
-        """Where the shapes are."""
+        """Mask of the shapes."""
         return self._drawn(shapes, (0, 0, *self.image.size), 0.0)
 
     def paint(

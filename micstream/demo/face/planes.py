@@ -58,7 +58,7 @@ class Canvas:
         return Canvas(bytearray(self.data))
 
     def picture(self) -> Image.Image:
-        """As a picture to look at, or to keep in a file."""
+        """Picture to look at, or to keep in a file."""
         y, u, v = (Image.fromarray(plane) for plane in self.planes)
         full = (u.resize(y.size), v.resize(y.size))
         return Image.merge("RGB", (y, *full)).convert("RGB", _TO_RGB)
@@ -86,7 +86,7 @@ class Layer(NamedTuple):
 
     @classmethod
     def of(cls, picture: Image.Image, mask: Image.Image, left: int, top: int) -> Layer:
-        """From colours and an opacity; place and size are to be even."""
+        """Make one from colours and an opacity; place and size are to be even."""
         assert left % 2 == top % 2 == picture.width % 2 == picture.height % 2 == 0
         opacity = np.asarray(mask)
         y, u, v = (_premultiplied(plane, opacity) for plane in _yuv(picture))

@@ -1,4 +1,4 @@
-"""What there is to see at one moment, and where that puts the parts of the face."""
+"""Pose: what there is to see at one moment, and where that puts the parts of the face."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _BREATH = 5.0  # pixels
 
 
 class Placing(NamedTuple):
-    """Where a pose puts what is drawn: the head's turn and shift, the shoulders', in pixels."""
+    """Placing of what is drawn in a pose: the head's turn and shift, the shoulders', in pixels."""
 
     tilt_step: int
     dx: float
@@ -89,11 +89,11 @@ class Placing(NamedTuple):
 
     @property
     def degrees(self) -> float:
-        """How far the head is tilted, clockwise."""
+        """Tilt of the head, clockwise."""
         return self.tilt_step * TILT_DEGREES / TILT_STEPS
 
     def transform(self) -> tuple[Points, Points]:
-        """Where that puts points of the face's surface: a matrix from their right, a shift.
+        """Map of points of the face's surface: a matrix from their right, a shift.
 
         Points are in pixels from the face's middle, at rest.
         """

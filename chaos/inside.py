@@ -1,0 +1,47 @@
+"""Where faults are put inside micstream: all names of its parts that chaos knows, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from micstream.room.token import mint
+
+__all__ = ["CAPTURE", "SENDING", "Place", "mint", "short_life"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A method that can be made to raise while a file exists."""
+
+    module: str
+    owner: str
+    method: str
+    arguments: str
+
+    def raising(self, flag: str) -> str:
+        """Python that makes it raise once the file `flag` is there."""
+        return f"""
+from pathlib import Path
+from {self.module} import {self.owner} as owner
+inner = owner.{self.method}
+def provoked({self.arguments}):
+    if Path({flag!r}).exists():
+        raise RuntimeError("provoked")
+    return inner({self.arguments})
+owner.{self.method} = provoked
+"""
+
+
+CAPTURE = Place("micstream.sound_path", "SoundPath", "push", "self, block")
+"""Where the sound comes in."""
+SENDING = Place("micstream.room.utterance", "Utterance", "write", "self, pcm")
+"""Where the sound goes out."""
+
+
+def short_life(seconds: float) -> str:
+    """Python that lets our tokens be good for so long, and no more."""
+    return f"""
+import datetime
+from micstream.room import connect
+connect.TOKEN_LIFE = datetime.timedelta(seconds={seconds})
+"""

@@ -1,0 +1,192 @@
+"""What every command that joins a room shares: views, signals, keys, summary."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import logging.handlers
+import os
+import queue
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from micstream import events
+from micstream.bus import Bus, ThreadConsumer
+from micstream.cli.options import Flags, Output
+from micstream.errors import MicstreamError
+from micstream.room.redact import Redacting
+from micstream.settings import Settings, load
+from micstream.signals import set_on_signals
+from micstream.tasks import run_guarded
+from micstream.view.json_lines import JsonLines
+from micstream.view.lines import Echo, Lines
+
+if TYPE_CHECKING:
+    from micstream.session import Session
+
+Work: TypeAlias = "Callable[[Session, Settings], Coroutine[Any, Any, None]]"
+
+_WAIT_AVATAR_S: Final = 30.0
+_FLUSH_S: Final = 1.0
+"""How long whoever reads us may take for the last events: one who reads no more takes for ever."""
+_LOGGED: Final = 10_000
+"""Lines of the log that wait to be written."""
+
+
+def run(work: Work, flags: Flags, output: Output, *, live: bool = False) -> None:
+    """Join the room, do `work`, leave, print the summary. Returns after a clean end.
+
+    `live`: it is the microphone's, with a detector and keys.
+    """
+    asyncio.run(run_session(work, load(**flags), output, live=live))
+
+
+async def run_session(
+    work: Work, settings: Settings, output: Output, *, live: bool = False
+) -> None:
+    """Run inside a loop that runs already: see `run`."""
+    quiet_libraries(verbose=output.verbose)
+    bus, stop = Bus(), asyncio.Event()
+    async with showing(bus, make_view(output), stop):
+        try:
+            with set_on_signals(stop):
+                await _run(work, settings, output, bus, stop, live=live)
+        except MicstreamError as error:
+            bus.emit(events.Failed(code=error.code, message=error.message, hint=error.hint))
+            error.told = True
+            raise
+        finally:
+            bus.emit_summary()
+
+
+async def _run(
+    work: Work, settings: Settings, output: Output, bus: Bus, stop: asyncio.Event, *, live: bool
+) -> None:
+    if live and settings.vad != "webrtc":
+        from micstream.speech import silero
+
+        silero.load_early()
+    from micstream.room.connect import credentials
+    from micstream.session import open_session
+
+    credentials(settings.connection())  # what cannot be used is refused before anything is opened
+    session = open_session(settings, bus)
+    working = work(session, settings)
+    if live and sys.stdin is not None and sys.stdin.isatty():
+        from micstream.cli.keys import Keys
+
+        if not output.json:
+            sys.stderr.write(f"{Keys.help(len(session.room.avatars))}\n")
+        async with echoing(bus, output):
+            await session.run(run_guarded(working, Keys(session.controls, stop).run()), stop=stop)
+    else:
+        await session.run(working, stop=stop)
+
+
+async def with_avatar(
+    work: Coroutine[Any, Any, None], session: Session, settings: Settings
+) -> None:
+    """Do `work`, while the avatar is brought in, and kept, where the settings say so.
+
+    Ends with the work, or where the avatar cannot be had.
+    """
+    await run_guarded(work, _supervise(session, settings))
+
+
+async def _supervise(session: Session, settings: Settings) -> None:
+    if settings.start_avatar or settings.keep_avatar:
+        from micstream.avatars.supervisor import Supervisor
+
+        watch = session.room.watch(f"avatar-{settings.avatar_id}")
+        await Supervisor(settings.supervisor(), watch, session.bus).run()
+
+
+def wait_avatar(settings: Settings) -> float:
+    """Seconds that a command with something to say waits for the avatar."""
+    return settings.wait_avatar if settings.wait_avatar is not None else _WAIT_AVATAR_S
+
+
+# ---- views -------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def showing(
+    bus: Bus, view: Callable[[events.Event], None], stop: asyncio.Event
+) -> AsyncIterator[None]:
+    """Have a view show what happens on standard output; a reader that stalls holds up nothing.
+
+    One that goes away (`| head`, a closed terminal) sets `stop`. One that cannot be written for
+    another reason is given up, and nothing ends. Ends after the summary, or a second later.
+    """
+    consumer = ThreadConsumer(bus, "standard output", view)
+    watching = asyncio.create_task(_watch(consumer, stop))
+    try:
+        yield
+    finally:
+        if await consumer.aclose(_FLUSH_S):
+            await watching
+        watching.cancel()
+
+
+async def _watch(consumer: ThreadConsumer, stop: asyncio.Event) -> None:
+    error = await consumer.wait_ended()
+    if error is None:
+        return
+    drop_stdout()
+    if error.errno in (errno.EPIPE, errno.EIO):  # EIO: its terminal was closed
+        stop.set()
+        return
+    # A disk that is full, for example. It must not end the show.
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"micstream: nothing more is written: {error.strerror}\n")
+
+
+@asynccontextmanager
+async def echoing(bus: Bus, output: Output) -> AsyncIterator[None]:
+    """Show on standard error what keys do, where standard output does not show it on a terminal."""
+    if not (output.json or output.quiet) and sys.stdout.isatty():
+        yield
+        return
+    consumer = ThreadConsumer(bus, "the terminal", Echo(sys.stderr))
+    try:
+        yield
+    finally:
+        await consumer.aclose(_FLUSH_S)
+
+
+def make_view(output: Output) -> Lines | JsonLines:
+    """Lines for people, or JSON."""
+    if output.json:
+        return JsonLines(sys.stdout)
+    from micstream.view.console import Terminal
+
+    return Lines(Terminal(plain=output.plain), quiet=output.quiet)
+
+
+def drop_stdout() -> None:
+    """Nobody reads stdout any more: what is still to be written there goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def quiet_libraries(*, verbose: bool) -> None:
+    """Log of the SDK and asyncio to stderr, only on demand; in a thread, as it may stand still."""
+    level = logging.DEBUG if verbose else logging.CRITICAL
+    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Redacting(logging.BASIC_FORMAT))
+    if verbose:
+        logging.getLogger("livekit").setLevel(logging.INFO)
+        waiting: queue.Queue[Any] = queue.Queue(_LOGGED)
+        logging.handlers.QueueListener(waiting, handler).start()
+        handler = _Hasty(waiting)
+    logging.basicConfig(handlers=[handler], level=level)
+
+
+class _Hasty(logging.handlers.QueueHandler):
+    """Handler that loses what there is no place for, and says nothing of it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """The queue is full."""

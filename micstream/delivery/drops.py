@@ -1,0 +1,27 @@
+"""Reasons for which delivery drops sound, as a code and in words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from micstream.events import DropCode, Dropped
+
+WORDS: Final[Mapping[DropCode, str]] = MappingProxyType(
+    {
+        "no_avatar": "no avatar listens",
+        "avatar_lost": "the avatar was lost",
+        "late": "it could not be sent in time",
+        "overflow": "too much was waiting",
+        "backlog": "the avatar is too far behind",
+        "interrupted": "interrupted",
+        "ended": "it ended before",
+    }
+)
+"""The reason for people, by its code."""
+
+
+def dropped(seconds: float, code: DropCode) -> Dropped:
+    """The event that tells of `seconds` of sound that nobody will hear."""
+    return Dropped(seconds=seconds, code=code, why=WORDS[code])

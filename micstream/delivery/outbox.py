@@ -1,0 +1,68 @@
+"""Outbox: actions in order, the calls that wait for an answer, the avatar's name. Pure.
+
+Every part of the core puts what it wants done here; the shell drains it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import Final
+
+from micstream.delivery.actions import Action, Call, Tell
+from micstream.events import AvatarEvent, Dropped, Event, Warned
+
+GRAIN_S: Final = 0.001
+"""A timer for what is reckoned (not for a moment that was set) is set so much later: sums of floats
+are then past the mark."""
+
+
+def earliest(*times: float | None) -> float | None:
+    """The first of these moments; None where there is none."""
+    return min((at for at in times if at is not None), default=None)
+
+
+class Outbox:
+    """Actions for the shell."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        """The avatar's, in events."""
+        self._actions: list[Action] = []
+        self._numbers = itertools.count(1)
+        self._calls: dict[int, float] = {}
+        """When each call that was not answered has failed."""
+
+    def put(self, action: Action) -> None:
+        """Have the shell do this."""
+        self._actions.append(action)
+
+    def drain(self) -> list[Action]:
+        """All actions since the last time."""
+        actions, self._actions = self._actions, []
+        return actions
+
+    def tell(self, event: Event, name: str | None = None) -> None:
+        """Emit an event; `name`: of the avatar it is about, where that is no longer this one."""
+        if isinstance(event, AvatarEvent | Dropped | Warned):
+            event = replace(event, avatar=self.name if name is None else name)
+        self.put(Tell(event))
+
+    def call(self, method: str, payload: str, timeout_s: float, now: float) -> int:
+        """Call the avatar; the number under which the answer comes, `NONE` after `timeout_s`."""
+        number = next(self._numbers)
+        self._calls[number] = now + timeout_s
+        self.put(Call(number, method, payload, timeout_s))
+        return number
+
+    def settle(self, call: int) -> bool:
+        """Note that a call is over; False where it was already."""
+        return self._calls.pop(call, None) is not None
+
+    def overdue(self, now: float) -> list[int]:
+        """Calls that were not answered in time, whatever the shell says."""
+        return [call for call, until in self._calls.items() if now >= until]
+
+    def next_timer(self) -> float | None:
+        """Monotonic second at which the next call has failed."""
+        return min(self._calls.values(), default=None)

@@ -1,0 +1,57 @@
+"""Can we go on stage? A check after the other, from the microphone to the avatar.
+
+The room is joined as kind *standard* under a name of its own: an avatar binds to the first agent
+it sees, and a diagnosis must not be that one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from micstream.doctor.check import Check, State, failed
+from micstream.doctor.microphone import check_microphone
+from micstream.doctor.room import check_room
+from micstream.doctor.server import check_server, judge_way
+from micstream.doctor.through import check_through
+from micstream.errors import UsageError
+from micstream.room.connect import credentials
+from micstream.settings import Settings
+
+__all__ = ["Check", "State", "diagnose"]
+
+
+async def diagnose(settings: Settings, *, through: bool) -> AsyncIterator[Check]:
+    """Every check as it is done. `through`: also ask the avatar, under the sender's own identity.
+
+    That ends what the avatar plays, has it hum for a moment, and throws a sender out that is in the
+    room under the same identity.
+    """
+    async for check in check_microphone(settings):
+        yield check
+    try:
+        url, _ = credentials(settings.connection())
+    except UsageError as error:
+        yield failed("credentials", error, "LIVEKIT_URL with a key and secret, or a token")
+        return
+    how = "a token of kind agent" if settings.token else "a key and its secret"
+    yield Check("credentials", "ok", f"an address and {how}")
+    for check in judge_way(settings.connection(), url):
+        yield check
+    reachable = await check_server(url)
+    for check in reachable:
+        yield check
+    if any(check.state == "failed" for check in reachable):
+        return
+    if settings.connection().has_keys:
+        for check in await check_room(settings):
+            yield check
+    else:
+        yield Check(
+            "room",
+            "left out",
+            "only a token is given",
+            "a key and secret, to look at the room without being taken for the sender",
+            "use --through",
+        )
+    if through:
+        yield await check_through(settings)

@@ -1,0 +1,80 @@
+"""The way to the server: encryption, whether it answers, its clock."""
+
+from __future__ import annotations
+
+import email.utils
+import time
+from typing import Final
+
+import aiohttp
+
+from micstream.doctor.check import Check, State
+from micstream.errors import ConnectionFailed
+from micstream.room import address
+from micstream.settings.pieces import ConnectionSettings
+
+_HTTP_S: Final = 5.0
+_SKEW_WARN_S: Final = 5.0
+_SKEW_FAIL_S: Final = 60.0
+"""LiveKit accepts tokens whose start lies a minute in the future."""
+
+
+def judge_way(connection: ConnectionSettings, url: str) -> list[Check]:
+    """Check that the way to the server keeps our token to itself, and its key is its own."""
+    expected = {"plain_ws": "wss://, or a network of our own", "dev_key": "a key of its own"}
+    names = {"plain_ws": "encryption", "dev_key": "key"}
+    checks = [
+        Check(names[told.code], "warning", told.message, expected[told.code], told.hint)
+        for told in address.warnings(connection)
+    ]
+    if not any(check.name == "encryption" for check in checks):
+        plain = address.is_plain(url)
+        how = "not needed: it stays on this machine" if plain else "the server is spoken to by TLS"
+        checks.insert(0, Check("encryption", "ok", how))
+    return checks
+
+
+async def check_server(url: str) -> list[Check]:
+    """Check that it answers, and what time it says it is."""
+    page = "http" + url.removeprefix("ws") if url.startswith("ws") else url
+    try:
+        begun = time.time()
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_HTTP_S)) as session,
+            session.get(page) as answer,
+        ):
+            date = answer.headers.get("Date")
+            took = time.time() - begun
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        what = "no answer" if isinstance(error, TimeoutError) else str(error) or "no answer"
+        return [
+            Check(
+                "server",
+                "failed",
+                f"{address.shown(url)}: {what}",
+                "a LiveKit server that answers",
+                "check LIVEKIT_URL, the network and the firewall",
+                ConnectionFailed.exit_code,
+            )
+        ]
+    checks = [Check("server", "ok", f"{address.shown(url)} answers in {took * 1000:.0f} ms")]
+    if date is not None:
+        theirs = email.utils.parsedate_to_datetime(date).timestamp()
+        checks.append(_judge_skew(begun + took / 2 - theirs - 0.5))  # a Date is whole seconds
+    return checks
+
+
+def _judge_skew(skew_s: float) -> Check:
+    away = abs(skew_s)
+    state: State = "ok"
+    if away > _SKEW_WARN_S:
+        state = "failed" if away > _SKEW_FAIL_S else "warning"
+    side = "ahead of" if skew_s > 0 else "behind"
+    return Check(
+        "clock",
+        state,
+        "agrees with the server's" if away < 1.5 else f"{away:.0f} s {side} the server's",
+        "within 5 s: tokens are good for a while only",
+        "set this machine's clock (NTP)" if state != "ok" else "",
+        ConnectionFailed.exit_code,
+    )

@@ -1,0 +1,58 @@
+"""Joining a room with the SDK, and leaving one again; neither is ever broken off half-way.
+
+The SDK goes on with a connection where its caller is cancelled: it would stay in the room under our
+identity, and end the program because nobody takes what has joined (livekit/python-sdks, issue 784).
+So what nobody waits for any more is gone through with, and left again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from livekit import rtc
+
+_connecting: Final[WeakKeyDictionary[rtc.Room, asyncio.Future[None]]] = WeakKeyDictionary()
+_leaving: Final[dict[asyncio.Task[None], str]] = {}
+"""Rooms that are being left, and as whom: held here, for whoever joined them may be gone."""
+
+
+async def join(room: rtc.Room, url: str, token: str, options: rtc.RoomOptions) -> None:
+    """Connect `room`. One whose caller is cancelled goes on until `leave` has seen to it.
+
+    Raises:
+        rtc.ConnectError: it fails.
+    """
+    connecting = asyncio.ensure_future(room.connect(url, token, options))
+    _connecting[room] = connecting
+    await asyncio.wait({connecting})
+    connecting.result()
+
+
+def leave(room: rtc.Room, name: str) -> asyncio.Task[None]:
+    """Leave `room`, as soon as it is joined; the task ends when we are out of it.
+
+    `name`: what `until_left` is asked for.
+    """
+    task = asyncio.create_task(_leave(room), name=f"leaving {name}")
+    _leaving[task] = name
+    task.add_done_callback(lambda done: _leaving.pop(done, None))
+    return task
+
+
+async def until_left(name: str, timeout_s: float) -> None:
+    """Wait until no room of this name is being left any more, so long at most."""
+    loop = asyncio.get_running_loop()
+    if strays := [task for task, of in _leaving.items() if of == name and task.get_loop() is loop]:
+        await asyncio.wait(strays, timeout=timeout_s)
+
+
+async def _leave(room: rtc.Room) -> None:
+    connecting = _connecting.get(room)
+    # Whatever the SDK says of it, there is nothing more to be done.
+    with contextlib.suppress(rtc.ConnectError, ConnectionError, RuntimeError, AssertionError):
+        if connecting is not None:
+            await connecting
+        await room.disconnect()

@@ -1,0 +1,80 @@
+"""Byte streams to one avatar: opened, written, closed; each operation says whether it succeeded."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Final
+
+from livekit import rtc
+
+from micstream.delivery import wire
+from micstream.room.tasks import Tasks
+
+_CLOSE_S: Final = 0.5
+"""Timeout of a close that nobody waits for."""
+_SDK_ERRORS: Final = (ConnectionError, RuntimeError, AssertionError)
+"""What the SDK raises once the room is gone; a failed assertion for a handle it has let go."""
+
+
+class Streams:
+    """Streams by the numbers that the delivery gives them; one operation at a time."""
+
+    def __init__(self, tasks: Tasks) -> None:
+        self._tasks = tasks
+        self._opening: dict[int, asyncio.Task[rtc.ByteStreamWriter | None]] = {}
+
+    async def open(self, stream: int, room: rtc.Room, identity: str, rate: int) -> bool:
+        """Begin a segment to the avatar: mono PCM at `rate` Hz.
+
+        Not broken off where its caller is: the header may be out already, and then the stream has
+        to be known, to be closed.
+        """
+        opening = self._tasks.spawn(_open(room, identity, rate))
+        if opening is None:
+            return False
+        self._opening[stream] = opening
+        return await asyncio.shield(opening) is not None
+
+    async def write(self, stream: int, pcm: bytes) -> bool:
+        """Write sound; it may block for seconds while the room reconnects."""
+        writer = self._opening[stream].result()
+        try:
+            assert writer is not None
+            await writer.write(pcm)
+        except _SDK_ERRORS:
+            return False
+        return True
+
+    async def close(self, stream: int) -> bool:
+        """End the segment: the avatar plays what it has of it."""
+        writer = self._opening[stream].result()
+        try:
+            assert writer is not None
+            await writer.aclose()
+        except _SDK_ERRORS:
+            return False
+        finally:
+            self._opening.pop(stream, None)
+        return True
+
+    async def abandon(self, stream: int) -> None:
+        """Close it if and as soon as that is possible; nobody waits for it."""
+        opening = self._opening.pop(stream, None)
+        writer = await opening if opening is not None else None
+        if writer is not None:
+            with contextlib.suppress(*_SDK_ERRORS, TimeoutError):
+                async with asyncio.timeout(_CLOSE_S):
+                    await writer.aclose()
+
+
+async def _open(room: rtc.Room, identity: str, rate: int) -> rtc.ByteStreamWriter | None:
+    try:
+        return await room.local_participant.stream_bytes(
+            name=wire.stream_name(),
+            topic=wire.AUDIO_TOPIC,
+            destination_identities=[identity],
+            attributes=wire.stream_attributes(rate),
+        )
+    except _SDK_ERRORS:
+        return None

@@ -1,0 +1,402 @@
+"""One validated object: flags > environment > `.env.local` > `.env` > defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from micstream.audio.advice import Preset
+from micstream.delivery.options import DeliveryOptions, Policy, States
+from micstream.dialects import DIALECTS
+from micstream.errors import UsageError, reason_of
+from micstream.settings import pieces
+from micstream.settings import table as knobs
+from micstream.settings.table import FrameMs, Mode, Talk
+from micstream.speech.presets import TUNINGS, Tuning, Vad
+
+
+def _knob(name: str) -> Any:
+    knob = knobs.BY_NAME[name]
+    bounds: dict[str, Any] = {}
+    if knob.low is not None and not knob.choices:
+        bounds = {"ge": knob.low, "le": knob.high}
+    alias = AliasChoices(*knob.variables) if knob.was else knob.variable
+    return Field(default=knob.default, validation_alias=alias, repr=False, **bounds)
+
+
+def _also(name: str) -> Any:
+    return Field(default=None, validation_alias=knobs.BY_NAME[name].also, repr=False)
+
+
+class Settings(BaseSettings):
+    """Settings as `table` describes them, validated. Secrets are masked wherever it is shown."""
+
+    model_config = SettingsConfigDict(
+        env_file=(".env", ".env.local"),
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        validate_default=False,
+    )
+
+    url: str | None = _knob("url")
+    api_key: str | None = _knob("api_key")
+    api_secret: SecretStr | None = _knob("api_secret")
+    token: SecretStr | None = _knob("token")
+    insecure: bool = _knob("insecure")
+    room: str = _knob("room")
+    identity: str = _knob("identity")
+    avatar: Annotated[tuple[str, ...], NoDecode] = _knob("avatar")
+    wait_avatar: float | None = _knob("wait_avatar")
+    ready_timeout: float = _knob("ready_timeout")
+    license_key: SecretStr | None = _knob("license_key")
+    license_key_also: SecretStr | None = _also("license_key")
+    avatar_id: str | None = _knob("avatar_id")
+    avatar_server: str = _knob("avatar_server")
+    avatar_server_also: str | None = _also("avatar_server")
+    start_avatar: bool = _knob("start_avatar")
+    keep_avatar: bool = _knob("keep_avatar")
+    device: str | None = _knob("device")
+    channel: int = _knob("channel")
+    talk: Talk = _knob("talk")
+    clean: bool = _knob("clean")
+    send_original: bool = _knob("send_original")
+    mode: Mode = _knob("mode")
+    lead_ms: int = _knob("lead_ms")
+    chunk_ms: int = _knob("chunk_ms")
+    dialect: str = _knob("dialect")
+    avatar_rate: int | None = _knob("avatar_rate")
+    late: Policy = _knob("late")
+    late_after: float = _knob("late_after")
+    late_bound: float = _knob("late_bound")
+    max_backlog: float = _knob("max_backlog")
+    route: int = _knob("route")
+    avatar_state: States = _knob("avatar_state")
+    preset: Preset | None = _knob("preset")
+    vad: Vad = _knob("vad")
+    vad_on: float | None = _knob("vad_on")
+    vad_off: float | None = _knob("vad_off")
+    near_db: int | None = _knob("near_db")
+    vad_mode: int = _knob("vad_mode")
+    frame_ms: FrameMs = _knob("frame_ms")
+    margin_ms: int | None = _knob("margin_ms")
+    onset_ms: int | None = _knob("onset_ms")
+    onset_window_ms: int | None = _knob("onset_window_ms")
+    pre_roll_ms: int | None = _knob("pre_roll_ms")
+    hangover_ms: int | None = _knob("hangover_ms")
+    tail_ms: int | None = _knob("tail_ms")
+    min_speech_ms: int | None = _knob("min_speech_ms")
+    max_length_ms: int = _knob("max_length_ms")
+    search_ms: int = _knob("search_ms")
+
+    def __init__(self, **values: Any) -> None:
+        for knob in knobs.KNOBS:
+            if knob.was and knob.was in values:
+                values.setdefault(knob.name, values.pop(knob.was))
+        super().__init__(**values)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _exactly(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Whoever names the avatar to bring in speaks through that one."""
+        avatar_id = given.get("AVALUMA_AVATAR_ID", given.get("avatar_id"))
+        if isinstance(avatar_id, str) and not given.keys() & {"MICSTREAM_AVATAR", "avatar"}:
+            return {**given, "MICSTREAM_AVATAR": (f"avatar-{avatar_id}",)}
+        return given
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _text(cls, value: object) -> object:
+        for part in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(part, str) and any("\ud800" <= each <= "\udfff" for each in part):
+                raise ValueError("it is not text in UTF-8")
+        return value
+
+    @field_validator("frame_ms", mode="before")
+    @classmethod
+    def _whole(cls, value: object) -> object:
+        return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+    @field_validator("avatar", mode="before")
+    @classmethod
+    def _several(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("avatar")
+    @classmethod
+    def _patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("expected an identity, or a prefix ending in *")
+        for pattern in value:
+            if "*" in pattern[:-1]:
+                raise ValueError(f"{pattern!r}: a * may stand at the end only")
+        return tuple(dict.fromkeys(value))
+
+    @field_validator("dialect")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in DIALECTS:
+            raise ValueError(f"expected {' or '.join(DIALECTS)}")
+        return value
+
+    @field_validator("room", "identity")
+    @classmethod
+    def _named(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("it is empty; expected a name")
+        return value
+
+    @field_validator("avatar_id")
+    @classmethod
+    def _one(cls, value: str | None) -> str | None:
+        if value is not None and (not value.strip() or "*" in value):
+            raise ValueError("expected the name of one avatar")
+        return value
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if "@" in value:
+            raise ValueError("an address carries no user or password; use LIVEKIT_API_SECRET")
+        if not _leads_somewhere(value, "ws", "wss", "http", "https"):
+            raise ValueError("expected an address such as wss://example.livekit.cloud")
+        return value
+
+    @field_validator("avatar_server", "avatar_server_also")
+    @classmethod
+    def _page(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if "@" in value:
+            raise ValueError("an address carries no user or password; use AVALUMA_LICENSE_KEY")
+        if not _leads_somewhere(value, "http", "https"):
+            raise ValueError("expected an address such as https://api.avaluma.ai")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        tuning = self.tuning
+        segmenter = tuning.segmenter
+        if self.vad_off is not None and self.vad_off > tuning.on:
+            raise ValueError("--vad-off must not be above --vad-on")
+        if segmenter.onset_ms > segmenter.onset_window_ms:
+            raise ValueError("--onset-ms must not be longer than --onset-window-ms")
+        if segmenter.max_length_ms <= segmenter.onset_window_ms + segmenter.pre_roll_ms:
+            raise ValueError(
+                "--max-length-ms must be longer than --onset-window-ms and --pre-roll-ms together"
+            )
+        if self.max_backlog * 1000 <= self.lead_ms:
+            raise ValueError("--max-backlog must be longer than --lead-ms")
+        return self
+
+    @property
+    def voice(self) -> int:
+        """Older name of `route`."""
+        return self.route
+
+    # ---- pieces: what the parts get --------------------------------------------------------
+
+    def connection(self) -> pieces.ConnectionSettings:
+        """Server, room, identity and credentials."""
+        return pieces.ConnectionSettings(
+            url=self.url,
+            api_key=self.api_key,
+            api_secret=self.api_secret,
+            token=self.token,
+            insecure=self.insecure,
+            room=self.room,
+            identity=self.identity,
+        )
+
+    def links(self) -> pieces.LinkSettings:
+        """The avatars to speak through, and their readiness."""
+        return pieces.LinkSettings(patterns=self.avatar, ready_timeout_s=self.ready_timeout)
+
+    def delivery(self) -> DeliveryOptions:
+        """Options of the delivery to each avatar."""
+        dialect = DIALECTS[self.dialect]
+        return DeliveryOptions(
+            avatar_rate=self.avatar_rate or dialect.sample_rate,
+            dialect=dialect,
+            prebuffer_ms=self.lead_ms,
+            chunk_ms=self.chunk_ms,
+            capacity_s=self.max_backlog,
+            late=self.late,
+            late_after_s=self.late_after,
+            late_bound_s=self.late_bound,
+            whole=self.mode == "utterance",
+            live=self.mode == "live",
+            max_utterance_s=self.max_length_ms / 1000,
+            states=self.avatar_state,
+        )
+
+    def start(self) -> pieces.StartSettings:
+        """The avatar to ask its server for.
+
+        Raises:
+            UsageError: a variable with two names has two values.
+        """
+        return pieces.StartSettings(
+            connection=self.connection(),
+            avatar_id=self.avatar_id,
+            license_key=self.chosen("license_key"),
+            server=self.chosen("avatar_server"),
+        )
+
+    def supervisor(self) -> pieces.SupervisorSettings:
+        """The avatar to bring in and, with `keep_avatar`, to bring back.
+
+        Raises:
+            As `start`.
+        """
+        return pieces.SupervisorSettings(
+            start=self.start(),
+            patterns=self.avatar,
+            keep=self.keep_avatar,
+            timeout_s=self.wait_avatar,
+        )
+
+    def capture(self) -> pieces.CaptureSettings:
+        """The microphone and its channel."""
+        return pieces.CaptureSettings(device=self.device, channel=self.channel)
+
+    def detection(self, calibrated: Preset | None = None) -> pieces.DetectionSettings:
+        """Detector, thresholds and segmenter. `calibrated`: the device's preset, if none is set."""
+        return pieces.DetectionSettings(
+            vad=self.vad,
+            tuning=self._tuned(self.preset or calibrated or "room"),
+            vad_mode=self.vad_mode,
+            frame_ms=self.frame_ms,
+        )
+
+    def sound_path(self) -> pieces.SoundPathSettings:
+        """Cleaning."""
+        return pieces.SoundPathSettings(clean=self.clean, send_original=self.send_original)
+
+    def stage(self) -> pieces.StageSettings:
+        """The avatars that a page shows."""
+        return pieces.StageSettings(connection=self.connection(), patterns=self.avatar)
+
+    def controls(self) -> pieces.ControlSettings:
+        """Gate and route at the start."""
+        return pieces.ControlSettings(manual=self.talk != "voice", route=self.route)
+
+    def chosen(self, name: Literal["license_key", "avatar_server"]) -> Any:
+        """The value of a setting whose variable has two names.
+
+        Raises:
+            UsageError: both are set, and differ: who knows which is meant?
+        """
+        knob = knobs.BY_NAME[name]
+        ours, other = getattr(self, name), getattr(self, f"{name}_also")
+        if other is None or name not in self.model_fields_set:
+            return ours if other is None else other
+        if ours is not None and ours != other:
+            shown = "" if knob.secret else f" ({ours} and {other})"
+            raise UsageError(
+                f"{knob.variable} and {knob.also} are both set, and differ{shown}",
+                hint=f"unset one of them, in the environment and in .env files, or give "
+                f"{knob.option}",
+                code="settings_differ",
+            )
+        return ours
+
+    @property
+    def tuning(self) -> Tuning:
+        """Thresholds and segmenter: the preset of the detector, and over it what was given."""
+        return self._tuned(self.preset or "room")
+
+    def _tuned(self, name: Preset) -> Tuning:
+        preset = TUNINGS[self.vad, name]
+        names = {field.name for field in fields(preset.segmenter)}
+        segmenter = replace(preset.segmenter, **self._given(*names))
+        own = self._given("near_db", "margin_ms")
+        on = preset.on if self.vad_on is None else self.vad_on
+        off = preset.off if self.vad_off is None else self.vad_off
+        return replace(preset, on=on, off=min(on, off), segmenter=segmenter, **own)
+
+    def _given(self, *names: str) -> dict[str, int]:
+        """Settings that are not left to the preset, by name."""
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+    def __repr__(self) -> str:
+        shown = []
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            knob = knobs.BY_NAME[name.removesuffix("_also")]
+            masked = value is not None and (knob.secret or name == "api_key")
+            shown.append(f"{name}={'***' if masked else repr(value)}")
+        return f"Settings({', '.join(shown)})"
+
+    __str__ = __repr__
+
+
+def _leads_somewhere(address: str, *schemes: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def load(**flags: Any) -> Settings:
+    """The settings, with those `flags` on top that are not None.
+
+    Raises:
+        UsageError: a value that cannot be used; says which, where it can be set, and what was
+            expected, and never repeats a secret.
+    """
+    given = {name: value for name, value in flags.items() if value is not None and value != []}
+    # An option goes before either name of its variable.
+    given |= {f"{knob.name}_also": None for knob in knobs.KNOBS if knob.also and knob.name in given}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = "; ".join(_explain(problem) for problem in error.errors())
+        raise UsageError(
+            problems, hint="see .env.example and --help", code="bad_settings"
+        ) from None
+    except UnicodeDecodeError:
+        raise UsageError(
+            "a settings file is not UTF-8 text", hint="look at .env.local and .env", code="bad_env"
+        ) from None
+    except OSError as error:
+        raise UsageError(
+            f"a settings file cannot be read: {reason_of(error)}",
+            hint="look at .env.local and .env, and at their permissions",
+            code="bad_env",
+        ) from None
+
+
+def _explain(problem: Mapping[str, Any]) -> str:
+    where = str(problem["loc"][0]) if problem["loc"] else ""
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    known = (k for k in knobs.KNOBS if where in (k.name, k.variable, k.also, f"{k.name}_also"))
+    knob = next(known, None) if where else None  # else it is about several together
+    if knob is None:
+        return message
+    hidden = knob.secret or "@" in str(problem.get("input"))  # an address may hold a password
+    value = "" if hidden else f" {problem.get('input')!r} cannot be used:"
+    variable = knob.also if where == knob.also else knob.variable
+    return f"{knob.option} ({variable}):{value} {message[:1].lower()}{message[1:]}"
+
+
+__all__ = ["Settings", "load"]

@@ -1,0 +1,374 @@
+"""State of a session as one frozen object: a fold over its events, and nothing else.
+
+`state = fold(state, event)`. Views, pages and programs ask it; nobody keeps a state of his own
+beside it. Figures are taken as a record has them (milliseconds), so that a record replayed gives
+the same state as the session that wrote it.
+
+    avatar link   absent ── avatar_joined ──▶ joined ── avatar_ready ──▶ listening
+                  listening ── avatar_silent ──▶ silent ── avatar_ready ──▶ listening
+                  joined ── warning avatar_bound ──▶ bound
+                  any ── avatar_left, connection lost ──▶ absent
+                  any but absent ── connection reconnecting ──▶ joined
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+from micstream import events
+from micstream.events import Bye, Event
+
+Link = Literal["absent", "joined", "listening", "silent", "bound"]
+
+_DELAYS_KEPT: Final = 10_000
+"""Delays kept for the summary: some hours of utterances."""
+_ABSENT_KEPT: Final = 8
+"""Avatars that have left and are still told of; some take a new identity each time they join."""
+_SHOWN_AVATARS: Final = 9
+_SHOWN_BYTES: Final = 40
+"""Of a name: a snapshot fits in 4 KiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class AvatarState:
+    """State of one avatar, by its identity."""
+
+    name: str
+    link: Link = "absent"
+    utterance: str | None = None
+    """Id of the utterance that is being sent."""
+    playing: bool = False
+    """By its own reports: from a start to the finish; many avatars tell no start."""
+    backlog_s: float = 0.0
+    """Estimated seconds sent and not yet played, as last told."""
+    utterances: int = 0
+    seconds: float = 0.0
+    """Sound that was sent, in seconds."""
+    dropped_s: float = 0.0
+    delay_ms: int | None = None
+    """The newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A warning or an error, as it was last told."""
+
+    t: float
+    """Unix seconds."""
+    code: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """State of the session. Before the first event: nothing has happened."""
+
+    gate: Literal["open", "closed", "detector"] = "detector"
+    muted: bool = False
+    route: int | None = None
+    """Place of the avatar that gets what is said, from 1; 0: all; None: there is but one."""
+    routed: tuple[str, ...] = ()
+    """Those that get it, as `--avatar` names them; empty where there is but one."""
+    connection: Literal["none", "connecting", "connected", "reconnecting", "lost"] = "none"
+    attempt: int = 0
+    ready: bool = False
+    """All is there: the next word is heard, if the gate lets it through."""
+    device: str | None = None
+    microphone: Literal["none", "capturing", "lost", "zeros"] = "none"
+    avatars: tuple[AvatarState, ...] = ()
+    """In the order in which they came."""
+    utterances: int = 0
+    seconds: float = 0.0
+    """Sound that was sent, in seconds."""
+    dropped_s: float = 0.0
+    delays_ms: tuple[int, ...] = ()
+    """The newest ones, from the capture to the avatar's report that it plays."""
+    interrupts: int = 0
+    faults: int = 0
+    warnings: int = 0
+    warning: Trouble | None = None
+    """The last one."""
+    error: Trouble | None = None
+    lost_events: int = 0
+    """Events that a consumer did not take in time, and has not had."""
+    since: float | None = None
+    """Unix seconds of the first event."""
+    t: float | None = None
+    """Unix seconds of the newest event."""
+
+    @property
+    def several(self) -> bool:
+        """Several avatars are spoken through."""
+        return self.route is not None
+
+    @property
+    def speaking(self) -> bool:
+        """An utterance is being sent."""
+        return any(avatar.utterance is not None for avatar in self.avatars)
+
+    @property
+    def backlog_s(self) -> float:
+        """Estimated seconds sent and not yet played, where most of it is."""
+        return max((avatar.backlog_s for avatar in self.avatars), default=0.0)
+
+    @property
+    def delay_median_ms(self) -> int | None:
+        """Median of the delays."""
+        return round(statistics.median(self.delays_ms)) if self.delays_ms else None
+
+    @property
+    def delay_p95_ms(self) -> int | None:
+        """Delay that 95 % of them do not exceed."""
+        return percentile(sorted(self.delays_ms), 0.95) if self.delays_ms else None
+
+    @property
+    def delay_max_ms(self) -> int | None:
+        """The worst of the delays."""
+        return max(self.delays_ms, default=None)
+
+    def avatar(self, name: str) -> AvatarState | None:
+        """State of the avatar of this identity; None where none such was seen."""
+        return next((avatar for avatar in self.avatars if avatar.name == name), None)
+
+    def summary(self) -> Bye:
+        """The counts so far."""
+        return Bye(
+            utterances=self.utterances,
+            seconds=self.seconds,
+            dropped=self.dropped_s,
+            delay_median_ms=self.delay_median_ms,
+            delay_p95_ms=self.delay_p95_ms,
+            faults=self.faults,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Snapshot in JSON's types, below 4 KiB: names are cut, the oldest avatars left out."""
+        return {
+            "gate": self.gate,
+            "muted": self.muted,
+            "route": self.route,
+            "routed": [_cut(name) for name in self.routed[:_SHOWN_AVATARS]],
+            "connection": self.connection,
+            "attempt": self.attempt,
+            "ready": self.ready,
+            "device": self.device and _cut(self.device),
+            "microphone": self.microphone,
+            "speaking": self.speaking,
+            "backlog_s": self.backlog_s,
+            "avatars": [_avatar(avatar) for avatar in self.avatars[-_SHOWN_AVATARS:]],
+            "utterances": self.utterances,
+            "seconds": self.seconds,
+            "dropped_s": self.dropped_s,
+            "delay_median_ms": self.delay_median_ms,
+            "delay_p95_ms": self.delay_p95_ms,
+            "delay_max_ms": self.delay_max_ms,
+            "interrupts": self.interrupts,
+            "faults": self.faults,
+            "warnings": self.warnings,
+            "warning": self.warning and _trouble(self.warning),
+            "error": self.error and _trouble(self.error),
+            "lost_events": self.lost_events,
+            "since": self.since,
+            "t": self.t,
+        }
+
+
+def fold(state: State, event: Event) -> State:
+    """State after the event."""
+    t = _ms(event.t)
+    state = replace(state, since=t if state.since is None else state.since, t=t)
+    match event:
+        case events.AvatarLinkEvent() | events.AvatarEvent():
+            return _of_avatar(state, event)
+        case events.Connection():
+            return _connection(state, event)
+        case events.Capturing():
+            return replace(state, device=event.device, microphone="capturing")
+        case events.Microphone():
+            return _microphone(state, event)
+        case events.Ready():
+            return replace(state, ready=True)
+        case events.Gate():
+            return replace(state, gate=event.state, muted=event.muted)
+        case events.Route():
+            return replace(state, route=event.number, routed=event.avatars)
+        case events.Interrupted():
+            return replace(state, interrupts=state.interrupts + 1)
+        case events.Dropped():
+            return _dropped(state, event)
+        case events.Warned():
+            return _warned(state, event)
+        case events.Failed():
+            error = Trouble(t, event.code, event.message, event.hint)
+            return replace(state, error=error, faults=state.faults + 1)
+        case _:
+            return state
+
+
+def replay(record: Iterable[Event], state: State | None = None) -> State:
+    """State after all of a record."""
+    state = state or State()
+    for event in record:
+        state = fold(state, event)
+    return state
+
+
+def percentile(ranked: list[int], share: float) -> int:
+    """The smallest of `ranked` (ascending, not empty) that `share` of them do not exceed."""
+    return ranked[max(0, -int(-share * len(ranked) // 1) - 1)]
+
+
+# ---- the avatars -------------------------------------------------------------------------------
+
+
+def _of_avatar(state: State, event: events.AvatarLinkEvent | events.AvatarEvent) -> State:
+    match event:
+        case events.AvatarJoined(identity=name):
+            return _with(state, _known(state, name), link="joined")
+        case events.AvatarReady(identity=name):
+            return _with(state, _known(state, name), link="listening")
+        case events.AvatarSilent(identity=name):
+            silent = _with(state, _known(state, name), link="silent", playing=False)
+            return replace(silent, ready=False, faults=state.faults + 1)
+        case events.AvatarLeft(identity=name):
+            known = _known(state, name)
+            ready = state.ready and known.link != "listening"  # a namesake was never spoken through
+            left = _with(state, known, link="absent", playing=False, backlog_s=0.0)
+            return replace(left, ready=ready, faults=state.faults + 1)
+        case events.UtteranceStarted(avatar=name, id=id):
+            return _with(state, _known(state, name), utterance=id)
+        case events.UtteranceEnded(avatar=name, id=id):
+            return _ended(state, _known(state, name), event)
+        case events.PlaybackStarted(avatar=name, delay_ms=delay):
+            heard = _with(state, _known(state, name), playing=True, delay_ms=delay)
+            return replace(heard, delays_ms=(*state.delays_ms, delay)[-_DELAYS_KEPT:])
+        case events.PlaybackFinished(avatar=name):
+            return _with(state, _known(state, name), playing=False)
+        case events.Backlog(avatar=name, seconds=seconds):
+            return _with(state, _known(state, name), backlog_s=_ms(seconds))
+        case _:
+            return state
+
+
+def _ended(state: State, avatar: AvatarState, ended: events.UtteranceEnded) -> State:
+    seconds = _ms(ended.duration_s)
+    state = _with(
+        state,
+        avatar,
+        utterance=None if avatar.utterance == ended.id else avatar.utterance,
+        utterances=avatar.utterances + 1,
+        seconds=_ms(avatar.seconds + seconds),
+    )
+    return replace(state, utterances=state.utterances + 1, seconds=_ms(state.seconds + seconds))
+
+
+def _known(state: State, name: str) -> AvatarState:
+    return state.avatar(name) or AvatarState(name)
+
+
+def _with(state: State, avatar: AvatarState, **changes: Any) -> State:
+    """The state with this avatar changed; one that is new comes last."""
+    changed = replace(avatar, **changes)
+    names = [each.name for each in state.avatars]
+    if avatar.name in names:
+        avatars = tuple(changed if each.name == avatar.name else each for each in state.avatars)
+    else:
+        avatars = (*state.avatars, changed)
+    absent = [each.name for each in avatars if each.link == "absent"]
+    forgotten = set(absent[: max(0, len(absent) - _ABSENT_KEPT)])
+    return replace(state, avatars=tuple(each for each in avatars if each.name not in forgotten))
+
+
+# ---- the rest ----------------------------------------------------------------------------------
+
+
+def _connection(state: State, event: events.Connection) -> State:
+    state = replace(state, connection=event.state, attempt=event.attempt)
+    if event.state not in ("lost", "reconnecting"):
+        return state
+    lost = event.state == "lost"
+    avatars = tuple(
+        replace(each, link="absent" if lost else "joined", playing=False)
+        if each.link != "absent"
+        else each
+        for each in state.avatars
+    )
+    return replace(state, avatars=avatars, ready=False, faults=state.faults + lost)
+
+
+def _microphone(state: State, event: events.Microphone) -> State:
+    match event.state:
+        case "back":
+            return replace(state, microphone="capturing")
+        case "lost":
+            return replace(state, microphone="lost", ready=False, faults=state.faults + 1)
+        case "zeros":
+            return replace(state, microphone="zeros", faults=state.faults + 1)
+        case _:  # told once, and not when it is over
+            return replace(state, faults=state.faults + 1)
+
+
+def _dropped(state: State, event: events.Dropped) -> State:
+    seconds = _ms(event.seconds)
+    if event.avatar is not None and (avatar := state.avatar(event.avatar)) is not None:
+        state = _with(state, avatar, dropped_s=_ms(avatar.dropped_s + seconds))
+    return replace(state, dropped_s=_ms(state.dropped_s + seconds))
+
+
+def _warned(state: State, event: events.Warned) -> State:
+    if event.code == "avatar_bound" and event.avatar is not None:
+        state = _with(state, _known(state, event.avatar), link="bound")
+    lost = event.count or 0 if event.code == events.EVENTS_LOST else 0
+    return replace(
+        state,
+        warnings=state.warnings + 1,
+        warning=Trouble(_ms(event.t), event.code, event.message, event.hint),
+        lost_events=state.lost_events + lost,
+    )
+
+
+# ---- the snapshot ------------------------------------------------------------------------------
+
+
+def _avatar(avatar: AvatarState) -> dict[str, Any]:
+    return {
+        "name": _cut(avatar.name),
+        "link": avatar.link,
+        "utterance": avatar.utterance,
+        "playing": avatar.playing,
+        "backlog_s": avatar.backlog_s,
+        "utterances": avatar.utterances,
+        "seconds": avatar.seconds,
+        "dropped_s": avatar.dropped_s,
+        "delay_ms": avatar.delay_ms,
+    }
+
+
+def _trouble(trouble: Trouble) -> dict[str, Any]:
+    message, hint = _cut(trouble.message, 3), _cut(trouble.hint, 2)
+    return {"t": trouble.t, "code": trouble.code, "message": message, "hint": hint}
+
+
+def _cut(text: str, parts: int = 1) -> str:
+    """The text, as much of it as has a place; measured as JSON writes it."""
+    most = parts * _SHOWN_BYTES
+    if _written(text) <= most:
+        return text
+    kept = text[:most]
+    while _written(kept) > most - 3:
+        kept = kept[:-1]
+    return kept + "…"
+
+
+def _written(text: str) -> int:
+    return len(json.dumps(text, ensure_ascii=False).encode(errors="surrogatepass")) - 2
+
+
+def _ms(seconds: float) -> float:
+    """Seconds as a record has them: rounded to milliseconds."""
+    return round(seconds, 3)

@@ -1,0 +1,116 @@
+"""What is warned of while a microphone is heard: once, and again only after it was over."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from micstream.audio.health import MicrophoneHealth, Trouble
+from testbed.speech import RATE, SENTENCES, samples
+from tests.audio.test_meter import noise, pcm, sine
+from tests.support.chunks import chunked, cuts
+
+ROOM = noise(-62, 10)
+SPEECH = samples(SENTENCES)[: 10 * RATE] / 32768
+"""At -19 dBFS."""
+BLOCK = 640
+
+
+def told(health: MicrophoneHealth, sound: bytes, *, speaking: bool = False) -> list[Trouble]:
+    """What is said of it, pushed in blocks of 20 ms."""
+    blocks = (sound[at : at + BLOCK] for at in range(0, len(sound), BLOCK))
+    return [trouble for block in blocks for trouble in health.push(block, speaking=speaking)]
+
+
+def at(level_db: float) -> bytes:
+    """Ten seconds of speech at that level."""
+    return pcm(SPEECH * 10 ** ((level_db + 19) / 20) + noise(level_db - 40, 10))
+
+
+@settings(max_examples=8)
+@given(cuts(20 * RATE))
+def test_the_same_however_it_is_divided(where: list[int]) -> None:
+    sound = at(-50) + pcm(SPEECH * 8) + bytes(6 * RATE * 2) + pcm(ROOM + sine(60, -45, 10))
+    health = MicrophoneHealth()
+    divided = [
+        trouble for chunk in chunked(sound, where) for trouble in health.push(chunk, speaking=True)
+    ]
+    assert divided == told(MicrophoneHealth(), sound, speaking=True)
+    assert {*divided} == {*Trouble}
+
+
+def test_a_good_microphone_is_no_trouble() -> None:
+    health = MicrophoneHealth()
+    assert told(health, pcm(ROOM)) == []
+    assert told(health, at(-20), speaking=True) == []
+    assert health.speech_db == pytest.approx(-20, abs=2)
+    assert told(health, pcm(ROOM)) == []
+
+
+def test_zeros_are_told_after_five_seconds_and_so_is_their_end() -> None:
+    health = MicrophoneHealth()
+    assert told(health, pcm(ROOM)) == []
+    assert told(health, bytes(int(4.9 * RATE) * 2)) == []
+    assert told(health, bytes(RATE * 2)) == [Trouble.ZEROS]
+    assert told(health, bytes(60 * RATE * 2)) == []
+    assert told(health, pcm(ROOM)) == [Trouble.BACK]
+    assert told(health, bytes(6 * RATE * 2)) == [Trouble.ZEROS]
+
+
+def test_one_knock_is_no_clipping() -> None:
+    health = MicrophoneHealth()
+    knock = ROOM.copy()
+    knock[RATE : RATE + 800] = 1.0
+    assert told(health, pcm(knock)) == []
+
+
+def test_clipping_is_told_once_until_it_was_over_for_ten_seconds() -> None:
+    health, loud = MicrophoneHealth(), pcm(SPEECH * 8)
+    assert told(health, loud, speaking=True) == [Trouble.CLIPPING]
+    assert told(health, loud, speaking=True) == []
+    assert told(health, pcm(ROOM)[: 8 * RATE * 2]) == []
+    assert told(health, loud, speaking=True) == []
+    assert told(health, pcm(ROOM) + pcm(ROOM)) == []
+    assert told(health, loud, speaking=True) == [Trouble.CLIPPING]
+
+
+def test_quiet_speech_is_told_once_until_it_was_louder() -> None:
+    health = MicrophoneHealth()
+    assert told(health, at(-50), speaking=True) == [Trouble.QUIET]
+    assert health.speech_db == pytest.approx(-50, abs=2)
+    assert told(health, at(-43), speaking=True) == []
+    assert told(health, at(-50), speaking=True) == [], "a little louder is not over"
+    assert told(health, at(-30) * 2, speaking=True) == []
+    assert told(health, at(-50) * 2, speaking=True) == [Trouble.QUIET]
+
+
+def test_what_is_not_in_an_utterance_is_no_speech() -> None:
+    health = MicrophoneHealth()
+    assert told(health, at(-50)) == []
+    assert health.speech_db is None
+
+
+@pytest.mark.parametrize("hertz", [50, 60])
+def test_hum_is_told_once_and_after_it_was_gone_again(hertz: int) -> None:
+    health = MicrophoneHealth()
+    humming = pcm(ROOM + sine(hertz, -45, 10))
+    assert told(health, humming) == [Trouble.HUM]
+    assert health.hum is not None
+    assert health.hum.hertz == hertz
+    assert told(health, humming) == []
+    assert told(health, pcm(ROOM) * 2) == []
+    assert told(health, humming) == [Trouble.HUM]
+
+
+def test_hum_that_nobody_hears_is_not_told() -> None:
+    health = MicrophoneHealth()
+    assert told(health, pcm(noise(-85, 10) + sine(50, -75, 10))) == []
+    hum = health.meter.hum()
+    assert hum is not None, "it is there"
+
+
+def test_a_held_note_is_no_hum() -> None:
+    health = MicrophoneHealth()
+    sung = np.concatenate([sine(hertz, -20, 2) for hertz in (98, 110, 123, 98, 110)])
+    assert told(health, pcm(sung + ROOM), speaking=True) == []

@@ -1,0 +1,132 @@
+"""Keys, pressed in a terminal: each is one verb, and the terminal is put back as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import termios
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from micstream.bus import Bus
+from micstream.cli.keys import KEYS, Keys
+from micstream.controls import VERBS, Controls
+from micstream.fan_out import FanOut
+from micstream.settings.pieces import ControlSettings
+from testbed.waiting import wait_until
+from tests.support.outputs import NotedOutput
+
+
+class Desk:
+    """Keys of a terminal, over controls with two avatars."""
+
+    def __init__(self, keyboard: int) -> None:
+        self._keyboard = keyboard
+        self.outputs = NotedOutput("avatar-a"), NotedOutput("avatar-b")
+        self.bus = Bus()
+        self.told = self.bus.subscribe("test", 1_000).events
+        fan_out = FanOut(self.outputs)
+        self.controls = Controls(fan_out, self.bus, ControlSettings(manual=False, route=0))
+        self.stop = asyncio.Event()
+
+    def press(self, keys: str) -> None:
+        os.write(self._keyboard, keys.encode())
+
+    async def until(self, *expected: str) -> None:
+        """So much was told, and nothing else."""
+        await wait_until(lambda: len(self.told) >= len(expected), 5, lambda: f"{self.told}")
+        assert [self._short(event.as_dict()) for event in self.told] == list(expected)
+
+    @staticmethod
+    def _short(told: dict[str, object]) -> str:
+        assert told["event"] == "voice" or told["by"] == "key"
+        muted = "muted " if told.get("muted") else ""
+        return f"{told['event']} {muted}{told.get('state', told.get('number', ''))}".strip()
+
+
+@asynccontextmanager
+async def desk(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
+    keyboard, terminal = pty.openpty()
+    before = termios.tcgetattr(terminal)
+    try:
+        with os.fdopen(terminal, "rb", buffering=0, closefd=False) as stdin:
+            monkeypatch.setattr("sys.stdin", stdin)
+            ours = Desk(keyboard)
+            running = asyncio.create_task(Keys(ours.controls, ours.stop).run())
+            await asyncio.sleep(0)
+            yield ours
+            running.cancel()
+            await asyncio.wait([running])
+        after = termios.tcgetattr(terminal)
+        pending = getattr(termios, "PENDIN", 0)  # a matter of the driver's
+        after[3] &= ~pending
+        assert after == before, "the terminal is as it was"
+    finally:
+        os.close(keyboard)
+        os.close(terminal)
+
+
+async def test_each_is_its_verb(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with desk(monkeypatch) as ours:
+        ours.press("mMtTvi")
+        await ours.until(
+            "gate muted closed",
+            "gate detector",
+            "gate open",
+            "gate closed",
+            "gate detector",
+            "interrupted",
+        )
+        await wait_until(lambda: [each.interrupts for each in ours.outputs] == [1, 1], 5)
+
+
+async def test_a_digit_routes_and_one_too_high_does_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with desk(monkeypatch) as ours:
+        ours.press("2391")
+        await ours.until("route 2", "voice", "route 1", "voice")
+
+
+async def test_q_asks_for_the_end_and_what_is_no_key_for_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with desk(monkeypatch) as ours:
+        ours.press("x#\xe4")
+        ours.press("q")
+        await asyncio.wait_for(ours.stop.wait(), 5)
+        assert not ours.told
+
+
+async def test_one_that_takes_its_time_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with desk(monkeypatch) as ours:
+
+        async def never() -> None:
+            await asyncio.Event().wait()
+
+        ours.outputs[0].interrupt = never  # type: ignore[method-assign]
+        ours.press("im")
+        await ours.until("interrupted", "gate muted closed")
+
+
+async def test_a_terminal_that_is_closed_asks_for_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    keyboard, terminal = pty.openpty()
+    with os.fdopen(terminal, "rb", buffering=0) as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        ours = Desk(keyboard)
+        running = asyncio.create_task(Keys(ours.controls, ours.stop).run())
+        await asyncio.sleep(0)
+        os.close(keyboard)
+        await asyncio.wait_for(ours.stop.wait(), 5)
+        running.cancel()
+        await asyncio.wait([running])
+
+
+def test_each_key_means_a_verb_that_there_is() -> None:
+    assert {verb for verb, _ in KEYS.values()} <= set(VERBS)
+    assert all(f"{key} " in Keys.HELP for key in KEYS)
+    assert "1 to 2: that avatar speaks   0: all of them" in Keys.help(2)
+    assert Keys.help(1) == Keys.HELP
