@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import soundfile
 
 from micstream.audio.format import SPEECH
 from micstream.errors import InputError, reason_of
+from micstream.private_files import replacing
 from micstream.settings import Settings
 from micstream.sound_path import SoundPath, make_path
 from micstream.sources.files import FileSource, file_name
@@ -92,11 +93,30 @@ class Label:
     words: str
 
 
-class _Traced:
-    """A detector that remembers what it heard and said, and what was asked of it."""
+class Sink(Protocol):
+    """Takes each utterance as soon as it is found; its sound is then kept no longer."""
 
-    def __init__(self, detector: Detector) -> None:
+    def take(self, found: Found) -> None:
+        """Take one, with its sound."""
+        ...
+
+
+class Discard:
+    """Sink for sound that nobody wants."""
+
+    def take(self, found: Found) -> None:
+        """Nothing is kept."""
+
+
+class _Traced:
+    """A detector that remembers what was asked of it and what it said; with `keep`, what it heard.
+
+    Three hours of sound would be 350 MB.
+    """
+
+    def __init__(self, detector: Detector, *, keep: bool) -> None:
         self._detector = detector
+        self._keep = keep
         self.frame_samples = detector.frame_samples
         self.needs: Callable[[], float] = lambda: 0.0
         """Asked before each decision."""
@@ -105,23 +125,37 @@ class _Traced:
         self.heard = bytearray()
 
     def probability(self, frame: bytes) -> float:
-        self.heard += frame
-        self.needed.append(self.needs())
-        self.said.append(self._detector.probability(frame))
-        return self.said[-1]
+        said = self._detector.probability(frame)
+        if self._keep:
+            self.heard += frame
+            self.needed.append(self.needs())
+            self.said.append(said)
+        return said
 
     def reset(self) -> None:
         self._detector.reset()
 
 
-def cut_file(path: Path, settings: Settings, detector: Detector) -> CutFile:
+def cut_file(
+    path: Path,
+    settings: Settings,
+    detector: Detector,
+    *,
+    channel: int = 0,
+    sink: Sink | None = None,
+    trace: bool = True,
+) -> CutFile:
     """Cut one file. With `mode` utterance, trimmed and without false alarms, as that mode sends.
+
+    `channel`: the one to use, from 1; 0 mixes them. `sink` gets each utterance, in place of its
+    sound being kept. Without `trace` neither the decisions are kept nor what they were made of:
+    then memory does not grow with the file.
 
     Raises:
         InputError: it cannot be read.
     """
-    source = FileSource(path, pace="fast")
-    traced = _Traced(detector)
+    source = FileSource(path, pace="fast", channel=channel)
+    traced = _Traced(detector, keep=trace)
     cutter = make_cutter(settings, traced)
     tuning = settings.tuning
     traced.needs = lambda: tuning.off if cutter.speaking else tuning.on
@@ -140,7 +174,12 @@ def cut_file(path: Path, settings: Settings, detector: Detector) -> CutFile:
                 pcm += event.pcm
             case End() if onset is not None:
                 one = _found(onset, event, bytes(pcm), whole=whole)
-                (found if event.enough or not whole else dropped).append(one)
+                sent = event.enough or not whole
+                if sink is not None:
+                    if sent:
+                        sink.take(one)
+                    one = replace(one, pcm=b"")
+                (found if sent else dropped).append(one)
     return CutFile(
         path=path,
         rate=source.format.rate,
@@ -231,31 +270,45 @@ def write_labels(cut: CutFile, place: Path) -> None:
         for number, one in enumerate(cut.utterances, 1)
     ]
     try:
-        place.write_text("".join(lines), encoding="utf-8")
+        with replacing(place) as fresh:
+            fresh.write_text("".join(lines), encoding="utf-8")
     except OSError as error:
         raise unwritable(place, error) from None
 
 
-def write_utterances(cut: CutFile, folder: Path) -> list[Path]:
-    """A 16 kHz mono WAV for each utterance, named after the file and its number.
+class UtteranceFiles:
+    """Sink that writes a 16 kHz mono WAV for each utterance, named after the file and its number.
 
     They hold what somebody said: folder and files are made for their owner alone.
 
     Raises:
-        InputError: they cannot be written.
+        InputError: the folder cannot be made.
     """
-    places = []
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for number, one in enumerate(cut.utterances, 1):
-            place = folder / f"{cut.path.stem}-{number:03d}.wav"
-            place.touch(mode=0o600)
-            with soundfile.SoundFile(file_name(place), "w", SPEECH.rate, 1, "PCM_16") as file:
-                file.buffer_write(one.pcm, dtype="int16")
-            places.append(place)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise unwritable(folder, error) from None
-    return places
+
+    def __init__(self, folder: Path, stem: str) -> None:
+        self._folder = folder
+        self._stem = stem
+        self._count = 0
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(folder, error) from None
+
+    def take(self, found: Found) -> None:
+        """Write one.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        self._count += 1
+        try:
+            with (
+                replacing(self._folder / f"{self._stem}-{self._count:03d}.wav") as fresh,
+                soundfile.SoundFile(file_name(fresh), "w", SPEECH.rate, 1, "PCM_16") as file,
+            ):
+                file.buffer_write(found.pcm, dtype="int16")
+        except (OSError, soundfile.LibsndfileError) as error:
+            raise unwritable(self._folder, error) from None
 
 
 def unwritable(place: Path, error: Exception) -> InputError:

@@ -24,6 +24,7 @@ ORDER = (
     "doctor",
     "calibrate",
     "cutting",
+    "cut_places",
     "session",
     "listening",
     "controls",
@@ -47,6 +48,7 @@ ORDER = (
     "audio",
     "tasks",
     "signals",
+    "private_files",
     "backoff",
     "errors",
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from micstream.cli.options import CLEAN, SEGMENTATION, Flags, Output, takes
+from micstream.cli.options import CLEAN, SEGMENTATION, FileChannel, Flags, Output, takes
 from micstream.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def cut(
             help="Audacity labels to draw beside what was found; a folder for several files.",
         ),
     ] = None,
+    channel: FileChannel = 0,
 ) -> None:
     """Show how files would be cut into utterances, without a room.
 
@@ -64,7 +65,8 @@ def cut(
 
       micstream cut *.wav --json | jq '.utterances | length'
     """
-    from micstream.cutting import cut_file, read_labels, write_labels, write_utterances
+    from micstream.cut_places import CutPlaces
+    from micstream.cutting import Discard, UtteranceFiles, cut_file, read_labels, write_labels
     from micstream.settings import load
     from micstream.speech.detectors import make_detector
 
@@ -75,40 +77,31 @@ def cut(
             hint="say where to draw it: --plot cut.png",
             code="no_plot",
         )
-    several = len(files) > 1
+    places = CutPlaces(files, labels=labels, out=out, plot=plot, reference=reference)
+    places.check()
     for path in files:
-        done = cut_file(path, settings, make_detector(settings))
+        done = cut_file(
+            path,
+            settings,
+            make_detector(settings),
+            channel=channel,
+            sink=Discard() if out is None else UtteranceFiles(out, path.stem),
+            trace=plot is not None,
+        )
         if done.warning:
             sys.stderr.write(f"micstream: {done.warning}\n")
-        if labels is not None:
-            write_labels(done, _place(labels, path, ".txt", several=several))
-        if out is not None:
-            write_utterances(done, out)
-        if plot is not None:
+        if place := places.labels_of(path):
+            write_labels(done, place)
+        if place := places.plot_of(path):
             from micstream.view.plot import write_plot
 
-            known = None
-            if reference is not None:
-                labelled = _place(reference, path, ".txt", several=several)
-                known = read_labels(labelled, done.duration_s)
-            write_plot(done, settings, _place(plot, path, ".png", several=several), known)
+            labelled = places.reference_of(path)
+            known = read_labels(labelled, done.duration_s) if labelled is not None else None
+            write_plot(done, settings, place, known)
         if output.json:
             sys.stdout.write(done.as_json() + "\n")
         elif not output.quiet:
             _print_table(done, plain=output.plain)
-
-
-def _place(given: Path, file: Path, ending: str, *, several: bool) -> Path:
-    """Place of a file's own labels or picture."""
-    if given.is_dir():
-        return given / (file.stem + ending)
-    if several:
-        raise UsageError(
-            f"{given} is one file, and there are several to be cut",
-            hint="name a folder that exists",
-            code="one_place",
-        )
-    return given
 
 
 def _print_table(done: CutFile, *, plain: bool) -> None:

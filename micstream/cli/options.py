@@ -31,6 +31,19 @@ TRANSPORT = tuple(knob for knob in KNOBS if knob.panel == SENDING)
 SEGMENTATION = tuple(knob for knob in KNOBS if knob.panel == CUTTING)
 
 
+FileChannel = Annotated[
+    int,
+    typer.Option(
+        "--channel",
+        min=0,
+        max=64,
+        metavar="N",
+        help="Channel to use, from 1; 0 mixes them. (default 0)",
+    ),
+]
+"""Option of commands that read sound from files or pipes; the microphone's is a setting."""
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
     """Output of a command: its form, and how much of it."""

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from micstream.cli.options import CLEAN, CONNECTION, SEGMENTATION, TRANSPORT, Flags, Output, takes
+from micstream.cli.options import (
+    CLEAN,
+    CONNECTION,
+    SEGMENTATION,
+    TRANSPORT,
+    FileChannel,
+    Flags,
+    Output,
+    takes,
+)
 
 if TYPE_CHECKING:
     from micstream.session import Session
@@ -38,6 +47,7 @@ def pipe(
     cut: Annotated[
         bool, typer.Option("--cut", help="Let the segmenter find the utterances in it.")
     ] = False,
+    channel: FileChannel = 0,
 ) -> None:
     """Speak what comes on standard input: 16-bit PCM, or WAVs. Sent on as it comes.
 
@@ -56,7 +66,9 @@ def pipe(
         from micstream.events import Warned
         from micstream.sources.stdin import StdinSource
 
-        source: StdinSource | None = await StdinSource.open(rate=rate, channels=channels)
+        source: StdinSource | None = await StdinSource.open(
+            rate=rate, channels=channels, channel=channel
+        )
         wait = wait_avatar(settings)
         await session.room.wait_ready(wait, at_least=1)
         while source is not None:

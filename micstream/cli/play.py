@@ -14,6 +14,7 @@ from micstream.cli.options import (
     SEGMENTATION,
     START,
     TRANSPORT,
+    FileChannel,
     Flags,
     Output,
     takes,
@@ -56,6 +57,7 @@ def play(
         Literal["realtime", "fast"],
         typer.Option(help="As fast as it would be spoken, or as fast as it can be sent."),
     ] = "realtime",
+    channel: FileChannel = 0,
 ) -> None:
     """Speak sound files through the avatar: each file one utterance, unless --cut.
 
@@ -73,9 +75,9 @@ def play(
     from micstream.sources.files import FileSource
 
     for file in files:  # what cannot be played is told before anything is joined
-        FileSource(file)
+        FileSource(file, channel=channel)
     times = loop if loop is not None else (0 if every is not None else 1)
-    playlist = Playlist(files, every=every or 0.0, times=times, cut=cut, pace=pace)
+    playlist = Playlist(files, every=every or 0.0, times=times, cut=cut, pace=pace, channel=channel)
 
     async def work(session: Session, settings: Settings) -> None:
         await with_avatar(play_files(session, settings, playlist), session, settings)
@@ -95,6 +97,8 @@ class Playlist:
     cut: bool = False
     """The segmenter finds the utterances in each file."""
     pace: Literal["realtime", "fast"] = "realtime"
+    channel: int = 0
+    """The one to use, from 1; 0 mixes them."""
 
 
 async def play_files(session: Session, settings: Settings, playlist: Playlist) -> None:
@@ -113,7 +117,7 @@ async def play_files(session: Session, settings: Settings, playlist: Playlist) -
         for file in playlist.files:
             await asyncio.sleep(max(0.0, due - clock.time()))
             due = clock.time() + playlist.every
-            source = FileSource(file, pace=playlist.pace)
+            source = FileSource(file, pace=playlist.pace, channel=playlist.channel)
             if source.warning and round_ == 0:
                 session.bus.emit(Warned(code="short_file", message=source.warning))
             if not session.room.is_listening:

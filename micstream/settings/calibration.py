@@ -6,8 +6,6 @@ One JSON file: `{"version": 1, "devices": {name: {channel: what was measured}}}`
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -16,6 +14,7 @@ import platformdirs
 
 from micstream.audio.advice import Preset
 from micstream.errors import MicstreamError, reason_of
+from micstream.private_files import replacing
 
 _VERSION: Final = 1
 _MOST_BYTES: Final = 1_000_000
@@ -75,7 +74,8 @@ def save(device: str, channel: int, calibration: Calibration) -> Path:
     place = store_path()
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_whole(place, text + "\n")
+        with replacing(place) as fresh:
+            fresh.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise MicstreamError(
             f"{place} cannot be written: {reason_of(error)}",
@@ -83,20 +83,6 @@ def save(device: str, channel: int, calibration: Calibration) -> Path:
             code="unwritable",
         ) from None
     return place
-
-
-def _write_whole(place: Path, text: str) -> None:
-    """All of it or nothing, whenever we are stopped. mkstemp makes it 0600."""
-    descriptor, name = tempfile.mkstemp(dir=place.parent, prefix=place.name, suffix=".new")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(place)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _read() -> dict[str, dict[str, Any]]:

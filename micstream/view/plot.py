@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from micstream.cutting import CutFile, Label, unwritable
 from micstream.errors import InputError, UsageError
+from micstream.private_files import replacing
 from micstream.settings import Settings
 from micstream.view.plot_row import LABELLED, PANELS, Row, Track, legend
 
@@ -57,13 +58,14 @@ def write_plot(
             # A name in a script that its font lacks: the picture shows boxes, and that is enough.
             warnings.filterwarnings("ignore", "Glyph")
             if place.suffix.lower() == ".pdf":
-                with PdfPages(place) as file:
+                with replacing(place) as fresh, PdfPages(fresh) as file:
                     for page in pages(cut, settings, labels):
                         file.savefig(page)
                 return
             for number, page in enumerate(pages(cut, settings, labels), 1):
                 more = place.with_name(f"{place.stem}-{number}{place.suffix}")
-                page.savefig(place if number == 1 else more, dpi=_DPI)
+                with replacing(place if number == 1 else more) as fresh:
+                    page.savefig(fresh, dpi=_DPI)
     except OSError as error:
         raise unwritable(place, error) from None
 
