@@ -72,6 +72,17 @@ def second_sender(identity: str) -> Warned:
     )
 
 
+def namesake(identity: str) -> Warned:
+    """Warning: somebody bears an avatar's name, and is of kind standard."""
+    return Warned(
+        code="namesake",
+        avatar=identity,
+        message=f"{identity!r} is in the room under an avatar's name and is of kind standard, not "
+        "agent: it is not spoken through",
+        hint="if it is the avatar: give it a token of kind agent; else another name",
+    )
+
+
 def silent(identity: str) -> Warned:
     """The avatar is there and does nothing."""
     return Warned(

@@ -40,14 +40,18 @@ def matches(patterns: Iterable[str], identity: str) -> bool:
 
 
 def candidates(people: Iterable[Person], patterns: Iterable[str]) -> list[Person]:
-    """Participants that can be the avatar: agents before others, then the first to have joined."""
+    """Participants that can be the avatar: of kind agent, the first to have joined first.
+
+    Anybody may take an avatar's name. What the performer says goes to no viewer.
+    """
     wanted = tuple(patterns)
-    return sorted((p for p in people if matches(wanted, p.identity)), key=_rank)
+    fit = (p for p in people if p.is_agent and matches(wanted, p.identity))
+    return sorted(fit, key=lambda p: (p.joined_at is None, p.joined_at or 0.0, p.identity))
 
 
-def _rank(person: Person) -> tuple[bool, bool, float, str]:
-    joined = person.joined_at
-    return (not person.is_agent, joined is None, joined or 0.0, person.identity)
+def is_namesake(person: Person, patterns: Iterable[str]) -> bool:
+    """Whether it bears an avatar's name and is none; everybody bears one that `*` alone means."""
+    return not person.is_agent and matches((p for p in patterns if p != "*"), person.identity)
 
 
 def free_for(

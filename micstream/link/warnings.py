@@ -7,23 +7,30 @@ from typing import Final
 
 from micstream import notices
 from micstream.events import Warned
-from micstream.link.people import Person
+from micstream.link.people import Person, is_namesake
 
 _LONG_S: Final = 3600.0
 
 
 class RoomWarnings:
-    """Warns of each second sender once, and of an unwatched room each time it matters."""
+    """Warns of second senders and namesakes, each once, and of a room that nobody watches."""
 
-    def __init__(self) -> None:
-        self._senders_told: set[str] = set()
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._patterns = tuple(patterns)
+        self._told: set[str] = set()
 
     def joined(self, person: Person) -> list[Warned]:
-        """Warn where somebody who is not the avatar may be taken for its sender."""
-        if not person.is_second_sender or person.identity in self._senders_told:
+        """Warn where somebody who is no avatar may be taken for one, or for the avatar's sender."""
+        if person.identity in self._told:
             return []
-        self._senders_told.add(person.identity)
-        return [notices.second_sender(person.identity)]
+        if person.is_second_sender:
+            warning = notices.second_sender(person.identity)
+        elif is_namesake(person, self._patterns):
+            warning = notices.namesake(person.identity)
+        else:
+            return []
+        self._told.add(person.identity)
+        return [warning]
 
     def unwatched(self, people: Iterable[Person], closes_after_s: float) -> list[Warned]:
         """Warn where the server is going to close the room because nobody watches."""

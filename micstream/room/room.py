@@ -73,7 +73,7 @@ class Room:
         self._tasks = Tasks(self._failure)
         self._connector = Connector(self, self._tasks, connection)
         self._network = Network(self, self._tasks)
-        self._warnings = RoomWarnings()
+        self._warnings = RoomWarnings(links.patterns)
         self._up: rtc.Room | None = None
         self._known: rtc.Room | None = None
         """Room of which everybody has been noted."""
@@ -348,7 +348,8 @@ class Room:
         return wire.REJECT
 
     def _is_avatar(self, participant: rtc.RemoteParticipant) -> bool:
-        return matches(self._patterns, participant.identity)
+        person = presence.person(participant)
+        return person.is_agent and matches(self._patterns, person.identity)
 
     def _warn_unwatched(self) -> None:
         if self._up is not None:

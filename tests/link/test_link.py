@@ -438,11 +438,13 @@ def test_the_first_may_take_a_moment_to_become_active() -> None:
     assert world.hows == [("avatar-a", "probe")]
 
 
-def test_a_viewer_of_such_a_name_comes_after_an_avatar() -> None:
+def test_a_viewer_of_such_a_name_is_never_spoken_through() -> None:
     world = World()
-    world.join("viewer", "no method", is_agent=False)
-    world.join("b")
+    world.join("viewer", is_agent=False)
     world.connect()
+    world.wait(30.0)
+    assert (world.hows, world.probes) == ([], [])
+    world.join("b")
     world.wait(0.1)
     assert world.hows == [("avatar-b", "probe")]
 

@@ -45,19 +45,19 @@ def test_nobody_stands_for_two_and_whom_one_names_no_other_takes(
 
 
 @given(PEOPLE, PATTERNS)
-def test_agents_come_first_and_then_the_first_to_have_joined(
+def test_only_agents_are_avatars_and_the_first_to_have_joined_is_first(
     people: list[Person], patterns: list[str]
 ) -> None:
     found = candidates(people, patterns)
     assert {p.identity for p in found} == {
-        p.identity for p in people if matches(patterns, p.identity)
+        p.identity for p in people if p.is_agent and matches(patterns, p.identity)
     }
-    ranks = [(not p.is_agent, p.joined_at is None, p.joined_at or 0.0) for p in found]
+    ranks = [(p.joined_at is None, p.joined_at or 0.0) for p in found]
     assert ranks == sorted(ranks)
 
 
 def test_each_second_sender_is_told_once() -> None:
-    warnings = RoomWarnings()
+    warnings = RoomWarnings(("avatar-*",))
     sender = Person("someone", "PA_1")
     assert [each.code for each in warnings.joined(sender)] == ["second_sender"]
     assert warnings.joined(sender) == []
@@ -71,6 +71,16 @@ def test_each_second_sender_is_told_once() -> None:
     assert [each.code for each in warnings.joined(Person("another", "PA_6"))] == ["second_sender"]
 
 
+def test_a_viewer_of_an_avatars_name_is_told_once() -> None:
+    warnings = RoomWarnings(("avatar-*", "ben"))
+    for namesake in ("avatar-x", "ben"):
+        person = Person(namesake, "PA_1", is_agent=False)
+        assert [each.code for each in warnings.joined(person)] == ["namesake"]
+        assert warnings.joined(person) == []
+    assert warnings.joined(Person("stage-1", "PA_2", is_agent=False)) == []
+    assert RoomWarnings(("*",)).joined(Person("stage-1", "PA_2", is_agent=False)) == []
+
+
 def test_a_room_without_a_viewer_is_warned_of_where_the_server_closes_it_soon() -> None:
     avatar, viewer = Person("avatar-a", "PA_1"), Person("viewer", "PA_2", is_agent=False)
     assert closes_unwatched_after([avatar], 300) == 300
@@ -78,6 +88,6 @@ def test_a_room_without_a_viewer_is_warned_of_where_the_server_closes_it_soon() 
     assert closes_unwatched_after([avatar, viewer], 300) is None
     assert closes_unwatched_after([avatar], 0) is None
     assert closes_unwatched_after([avatar], 24 * 3600) is None
-    (warning,) = RoomWarnings().unwatched([avatar], 300)
+    (warning,) = RoomWarnings(("avatar-*",)).unwatched([avatar], 300)
     assert warning.code == "no_viewer"
     assert "within 300 s" in warning.message
