@@ -155,7 +155,8 @@ class _Capture:
             self._not_taken += frames
         else:
             self._hand_over(bytes(data), now)
-        self._notify()
+        if not self._notify():
+            raise self._abort
 
     def finished(self) -> None:
         """The stream has ended, by itself or because it was closed."""
@@ -177,11 +178,13 @@ class _Capture:
         self._arrived.clear()
         return came
 
-    def _notify(self) -> None:
+    def _notify(self) -> bool:
+        """Wake whoever waits; False: the loop has closed meanwhile."""
         try:
             self._loop.call_soon_threadsafe(self._arrived.set)
-        except RuntimeError:  # the loop has closed meanwhile
-            raise self._abort from None
+        except RuntimeError:
+            return False
+        return True
 
 
 class _Losses:
