@@ -27,10 +27,8 @@ PROFILES = {
     "agent2": {"livekit", "avatar", "agent2", "sender", "stage"},
 }
 
-SETTINGS = {name for knob in knobs.KNOBS for name in (knob.variable, knob.also) if name}
-SECRETS = {
-    name for knob in knobs.KNOBS if knob.secret for name in (knob.variable, knob.also) if name
-}
+SETTINGS = {name for knob in knobs.KNOBS for name in (knob.variable, *knob.also)}
+SECRETS = {name for knob in knobs.KNOBS if knob.secret for name in (knob.variable, *knob.also)}
 OTHERS = {
     "LIVEKIT_CONFIG": "livekit-server's own",
     "PULSE_SERVER": "PulseAudio's own",

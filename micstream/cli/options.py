@@ -138,5 +138,5 @@ def describe(knob: Knob) -> str:
         parts.append(f"default {default} {knob.unit}".rstrip())
     if knob.low is not None:
         parts.append(f"{knob.low:g} to {knob.high:g}")
-    parts.append(" or ".join(name for name in (knob.variable, knob.also) if name))
+    parts.append(" or ".join((knob.variable, *knob.also)))
     return "; ".join(parts)

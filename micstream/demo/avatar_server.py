@@ -29,7 +29,7 @@ from aiohttp import web
 from micstream.delivery import wire
 from micstream.demo.avatar import AvatarProcess, spare_avatar
 from micstream.errors import MicstreamError, UsageError, reason_of
-from micstream.room.token import read
+from micstream.settings.given_token import read
 from micstream.signals import set_on_signals
 
 LOOPBACK: Final = "127.0.0.1"

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from micstream.errors import UsageError
 from micstream.events import Warned
-from micstream.room import token
+from micstream.settings import given_token
 from micstream.settings.pieces import ConnectionSettings
 
 _NEAR: Final = tuple(
@@ -182,7 +182,7 @@ def _encrypted(url: str) -> str:
 
 def _is_dev_key(connection: ConnectionSettings) -> bool:
     if connection.token is not None:
-        return token.read(connection.token.get_secret_value()).get("iss") == _DEV_KEY
+        return given_token.read(connection.token.get_secret_value()).get("iss") == _DEV_KEY
     secret = connection.api_secret
     known = secret is not None and secret.get_secret_value() == _DEV_SECRET
     return known and connection.api_key == _DEV_KEY

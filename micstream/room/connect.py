@@ -15,6 +15,7 @@ from micstream.errors import ConnectionFailed
 from micstream.room import joining, token
 from micstream.room.address import server_url, shown
 from micstream.room.redact import guard_sdk_log, redact
+from micstream.settings import given_token
 from micstream.settings.pieces import ConnectionSettings
 
 _CONNECT_S: Final = 15.0
@@ -35,7 +36,7 @@ def credentials(connection: ConnectionSettings) -> tuple[str, str]:
     url = server_url(connection)
     if connection.token is not None:
         given = connection.token.get_secret_value()
-        token.check_agent(given)
+        given_token.check_sender(given, room=connection.room, identity=connection.identity)
         return url, given
     api_key, api_secret = connection.keys()
     minted = token.mint(

@@ -1,22 +1,21 @@
 """Tokens: ours made, given ones read.
 
 Source: LiveKit's access tokens (JWT, HS256): `livekit.api.AccessToken` makes the same claims, and
-its verifier reads them (tests/avatar/test_token.py). It is not used here because its package loads
+its verifier reads them (tests/room/test_token.py). It is not used here because its package loads
 an HTTP client and all of the server's messages: 13 MiB in a sender that only signs. What is given
-is read without its key, so what is learned serves for clear messages and never for trust.
+is read in `settings.given_token`.
 """
 
 from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import jwt
 
 from micstream.delivery import wire
-from micstream.errors import UsageError
+from micstream.settings.given_token import read
 
 Kind = Literal["agent", "standard"]
 
@@ -48,8 +47,8 @@ def mint(
     claims["video"] |= {"canPublish": False, "canPublishData": may_send, "canSubscribe": True}
     if passing:
         claims["video"]["agent"] = True
-    if kind == "agent":  # for a room that our joining creates: it shall outlast a rehearsal
-        claims["roomConfig"] = {"emptyTimeout": _UNWATCHED_S, "departureTimeout": _UNWATCHED_S}
+    # For a room that our joining creates, whoever of us comes first: it shall outlast a rehearsal.
+    claims["roomConfig"] = {"emptyTimeout": _UNWATCHED_S, "departureTimeout": _UNWATCHED_S}
     return jwt.encode(claims, api_secret, algorithm="HS256")
 
 
@@ -89,23 +88,6 @@ def _claims(
     }
 
 
-def read(token: str) -> Mapping[str, Any]:
-    """The claims of a given token.
-
-    Raises:
-        UsageError: it is no JWT.
-    """
-    try:
-        claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
-    except (jwt.PyJWTError, UnicodeError):
-        raise UsageError(
-            "the token given is not a JWT",
-            hint="pass a LiveKit access token, or an API key and secret: see micstream token",
-            code="bad_token",
-        ) from None
-    return claims
-
-
 def expired_at(token: str) -> float | None:
     """The unix second up to which a given token was good; None where it is not over yet.
 
@@ -114,18 +96,3 @@ def expired_at(token: str) -> float | None:
     """
     until = read(token).get("exp")
     return until if isinstance(until, int | float) and 0 < until <= time.time() else None
-
-
-def check_agent(token: str) -> None:
-    """Refuse a given token with which no avatar would listen to us.
-
-    Raises:
-        UsageError: not a JWT, or not of kind agent.
-    """
-    kind = read(token).get("kind", "standard")
-    if kind != "agent":
-        raise UsageError(
-            f"the token given is of kind {kind!r}; an avatar listens to kind 'agent' only",
-            hint="mint one with: micstream token --kind agent",
-            code="token_kind",
-        )

@@ -1,6 +1,7 @@
 """Settings: one table of them, one validated object, and a small piece of it for each part.
 
-`table` names every setting; `model` holds `Settings` and `load`; `pieces` are what the parts get;
+`table` names every setting, `variables` finds them in the environment and in files, `model` is
+`Settings`, `loading` is `load`, `pieces` are what the parts get, `given_token` reads a token;
 `calibration` is what was measured of each microphone. The model is loaded when it is first used:
 it takes pydantic, which `--help` does without.
 """
@@ -11,12 +12,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from micstream.settings.model import Settings, load
+    from micstream.settings.loading import load
+    from micstream.settings.model import Settings
 
 __all__ = ["Settings", "load"]
 
+_HOME = {"Settings": "model", "load": "loading"}
+
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(import_module("micstream.settings.model"), name)
+    if name in _HOME:
+        return getattr(import_module(f"micstream.settings.{_HOME[name]}"), name)
     raise AttributeError(f"module 'micstream.settings' has no attribute {name!r}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -11,17 +11,22 @@ from pydantic import (
     AliasChoices,
     Field,
     SecretStr,
-    ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from micstream.audio.advice import Preset
 from micstream.delivery.options import DeliveryOptions, Policy, States
 from micstream.dialects import DIALECTS
-from micstream.errors import UsageError, reason_of
-from micstream.settings import pieces
+from micstream.errors import UsageError
+from micstream.settings import pieces, variables
 from micstream.settings import table as knobs
 from micstream.settings.table import FrameMs, Mode, Talk
 from micstream.speech.presets import TUNINGS, Tuning, Vad
@@ -37,7 +42,8 @@ def _knob(name: str) -> Any:
 
 
 def _also(name: str) -> Any:
-    return Field(default=None, validation_alias=knobs.BY_NAME[name].also, repr=False)
+    alias = AliasChoices(*knobs.BY_NAME[name].also)
+    return Field(default=None, validation_alias=alias, repr=False)
 
 
 class Settings(BaseSettings):
@@ -103,6 +109,26 @@ class Settings(BaseSettings):
     max_length_ms: int = _knob("max_length_ms")
     search_ms: int = _knob("search_ms")
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given, then the environment, then the files: see `variables`."""
+        files = getattr(dotenv_settings, "env_file", None) or ()
+        from_files: dict[str, str] = {}
+        for place in (files,) if isinstance(files, str | Path) else files:
+            from_files |= variables.from_file(Path(place))
+        return (
+            init_settings,
+            variables.Variables(settings_cls, variables.from_environment()),
+            variables.Variables(settings_cls, from_files),
+        )
+
     def __init__(self, **values: Any) -> None:
         for knob in knobs.KNOBS:
             if knob.was and knob.was in values:
@@ -113,6 +139,10 @@ class Settings(BaseSettings):
     @classmethod
     def _exactly(cls, given: dict[str, Any]) -> dict[str, Any]:
         """Whoever names the avatar to bring in speaks through that one."""
+        for knob in knobs.KNOBS:
+            said = {name: given[name] for name in knob.also if given.get(name)}
+            if len(set(said.values())) > 1:
+                raise ValueError(f"{' and '.join(said)} are both set, and differ")
         avatar_id = given.get("AVALUMA_AVATAR_ID", given.get("avatar_id"))
         if isinstance(avatar_id, str) and not given.keys() & {"MICSTREAM_AVATAR", "avatar"}:
             return {**given, "MICSTREAM_AVATAR": (f"avatar-{avatar_id}",)}
@@ -120,11 +150,17 @@ class Settings(BaseSettings):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _text(cls, value: object) -> object:
+    def _text(cls, value: object, info: ValidationInfo) -> object:
         for part in value if isinstance(value, list | tuple) else (value,):
             if isinstance(part, str) and any("\ud800" <= each <= "\udfff" for each in part):
                 raise ValueError("it is not text in UTF-8")
-        return value
+        secret = isinstance(value, SecretStr)
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if not isinstance(text, str) or info.field_name is None:
+            return value
+        knob = knobs.BY_NAME[info.field_name.removesuffix("_also")]
+        tidy = variables.tidied(knob.variable, text)
+        return SecretStr(tidy) if secret else tidy
 
     @field_validator("frame_ms", mode="before")
     @classmethod
@@ -312,7 +348,7 @@ class Settings(BaseSettings):
         if ours is not None and ours != other:
             shown = "" if knob.secret else f" ({ours} and {other})"
             raise UsageError(
-                f"{knob.variable} and {knob.also} are both set, and differ{shown}",
+                f"{knob.variable} and {' or '.join(knob.also)} are both set, and differ{shown}",
                 hint=f"unset one of them, in the environment and in .env files, or give "
                 f"{knob.option}",
                 code="settings_differ",
@@ -355,48 +391,3 @@ def _leads_somewhere(address: str, *schemes: str) -> bool:
         return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
-
-
-def load(**flags: Any) -> Settings:
-    """The settings, with those `flags` on top that are not None.
-
-    Raises:
-        UsageError: a value that cannot be used; says which, where it can be set, and what was
-            expected, and never repeats a secret.
-    """
-    given = {name: value for name, value in flags.items() if value is not None and value != []}
-    # An option goes before either name of its variable.
-    given |= {f"{knob.name}_also": None for knob in knobs.KNOBS if knob.also and knob.name in given}
-    try:
-        return Settings(**given)
-    except ValidationError as error:
-        problems = "; ".join(_explain(problem) for problem in error.errors())
-        raise UsageError(
-            problems, hint="see .env.example and --help", code="bad_settings"
-        ) from None
-    except UnicodeDecodeError:
-        raise UsageError(
-            "a settings file is not UTF-8 text", hint="look at .env.local and .env", code="bad_env"
-        ) from None
-    except OSError as error:
-        raise UsageError(
-            f"a settings file cannot be read: {reason_of(error)}",
-            hint="look at .env.local and .env, and at their permissions",
-            code="bad_env",
-        ) from None
-
-
-def _explain(problem: Mapping[str, Any]) -> str:
-    where = str(problem["loc"][0]) if problem["loc"] else ""
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    known = (k for k in knobs.KNOBS if where in (k.name, k.variable, k.also, f"{k.name}_also"))
-    knob = next(known, None) if where else None  # else it is about several together
-    if knob is None:
-        return message
-    hidden = knob.secret or "@" in str(problem.get("input"))  # an address may hold a password
-    value = "" if hidden else f" {problem.get('input')!r} cannot be used:"
-    variable = knob.also if where == knob.also else knob.variable
-    return f"{knob.option} ({variable}):{value} {message[:1].lower()}{message[1:]}"
-
-
-__all__ = ["Settings", "load"]

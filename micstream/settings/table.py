@@ -24,7 +24,7 @@ FrameMs = Literal[10, 20, 30]
 class Knob:
     """One setting. `env` is the variable's name; the option is `--` and the name with dashes.
 
-    `also` is another name of that variable, used elsewhere: `Settings.chosen` decides. `was` is
+    `also` are other names of that variable, used elsewhere: `Settings.chosen` decides. `was` is
     the setting's name before: its option and its variable still do, where the new ones are not
     given.
     """
@@ -39,7 +39,7 @@ class Knob:
     unit: str = ""
     choices: tuple[Any, ...] = ()
     env: str = ""
-    also: str = ""
+    also: tuple[str, ...] = ()
     was: str = ""
     short: str = ""
     secret: bool = False
@@ -60,6 +60,11 @@ class Knob:
         """That, and its older name where it has one."""
         return (self.variable, f"MICSTREAM_{self.was.upper()}") if self.was else (self.variable,)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All variables that set it, its own first."""
+        return (*self.variables, *self.also)
+
 
 ROOM: Final = "Room and avatar"
 STARTING: Final = "Bringing the avatar in"
@@ -67,7 +72,6 @@ MICROPHONE: Final = "Microphone"
 CLEANING: Final = "Cleaning"
 SENDING: Final = "Sending"
 CUTTING: Final = "Cutting into utterances"
-
 
 BY_PRESET: Final = "; by --vad and --preset unless given."
 
@@ -142,7 +146,7 @@ KNOBS: Final = (
         "options.",
         STARTING,
         env="AVALUMA_LICENSE_KEY",
-        also="AVALUMA_API_KEY",
+        also=("AVALUMA_API_KEY",),
         secret=True,
     ),
     Knob(
@@ -158,7 +162,7 @@ KNOBS: Final = (
         STARTING,
         "https://api.avaluma.ai",
         env="AVATAR_SERVER_URL",
-        also="AVALUMA_API_URL",
+        also=("AVALUMA_API_URL", "AVALUMA_AVATAR_SERVER_URL"),
     ),
     Knob(
         "start_avatar",

@@ -15,17 +15,14 @@ import secrets
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from micstream.errors import UsageError
 from micstream.room import token
+from micstream.settings import given_token
 from micstream.settings.pieces import ConnectionSettings
 
 TOKEN_LIFE: Final = datetime.timedelta(minutes=2)
 """Life of a token to join with; a page that joins again asks for another."""
 
 _KEY_BYTES: Final = 16
-_SENDING: Final = ("canPublish", "canPublishData")
-"""Grants that LiveKit takes for given where a token does not say no."""
-_RULING: Final = ("roomAdmin", "roomCreate", "roomList", "roomRecord", "ingressAdmin")
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -75,7 +72,7 @@ def passes(connection: ConnectionSettings) -> Callable[[], str]:
     """
     if connection.token is not None and not connection.has_keys:
         given = connection.token.get_secret_value()
-        _check_watcher(given, connection.room)
+        given_token.check_watcher(given, room=connection.room)
         return lambda: given
     api_key, api_secret = connection.keys(
         or_else=", or LIVEKIT_TOKEN to one of micstream token --kind standard"
@@ -88,21 +85,3 @@ def passes(connection: ConnectionSettings) -> Callable[[], str]:
         kind="standard",
         ttl=TOKEN_LIFE,
     )
-
-
-def _check_watcher(given: str, room: str) -> None:
-    claims = token.read(given)
-    grants = claims.get("video") or {}
-    wrong = ""
-    if claims.get("kind", "standard") != "standard":
-        wrong = f"is of kind {claims.get('kind')!r}"
-    elif any(grants.get(name, True) for name in _SENDING) or any(map(grants.get, _RULING)):
-        wrong = "may do more than watch"
-    elif grants.get("room") != room:
-        wrong = f"is for the room {grants.get('room')!r}, not {room!r}"
-    if wrong:
-        raise UsageError(
-            f"the token given {wrong}; a page gets one that watches, of kind 'standard'",
-            hint="mint one with: micstream token --kind standard, or set LIVEKIT_API_SECRET",
-            code="token_kind",
-        )

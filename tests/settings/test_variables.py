@@ -1,0 +1,138 @@
+"""Variables: only those of the table, as they stand, and a file that cannot be read is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from micstream.errors import UsageError
+from micstream.settings import load
+from micstream.settings.table import KNOBS
+from micstream.settings.variables import ENVIRONMENT, KNOWN, origins, tidied
+
+FOREIGN = ("dev", "cuda", "1", "true", "stable", "wss://elsewhere.example", "999")
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("value", FOREIGN)
+@pytest.mark.parametrize("place", ["environment", "file"])
+def test_the_variables_of_other_programs_change_nothing(
+    place: str, value: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A bare field name in either case is a variable of somebody else's."""
+    expected = load()
+    names = [f"{knob.name}{more}" for knob in KNOBS for more in ("", "_also")]
+    for name in (*names, *(name.upper() for name in names)):
+        if name.upper() in KNOWN:
+            continue
+        if place == "environment":
+            monkeypatch.setenv(name, value)
+    if place == "file":
+        lines = "".join(f"{name.upper()}={value}\n{name}={value}\n" for name in names)
+        (tmp_path / ".env").write_text(lines)
+    assert load() == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("'show'", "show"),
+        ('"show"', "show"),
+        (" show ", "show"),
+        ("show\n", "show"),
+        ("\r\nshow\r\n", "show"),
+        ("' show '", "show"),
+        ("main hall", "main hall"),
+        ("Anna's", "Anna's"),
+        ("\"Anna\" and 'Ben'", "\"Anna\" and 'Ben'"),
+    ],
+)
+def test_quotes_and_blanks_around_a_value_are_taken_off(
+    written: str, meant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `docker run --env-file` leaves them."""
+    monkeypatch.setenv("LIVEKIT_ROOM", written)
+    assert load().room == meant
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("LIVEKIT_API_SECRET", "two words", "blank"),
+        ("LIVEKIT_API_SECRET", "two\nlines", "blank or a line break"),
+        ("LIVEKIT_API_SECRET", "'half", "quote at one end"),
+        ("LIVEKIT_API_KEY", 'half"', "quote at one end"),
+        ("LIVEKIT_TOKEN", "eyJ a b", "blank"),
+        ("LIVEKIT_URL", "wss://a b", "blank"),
+        ("LIVEKIT_ROOM", "a\nb", "line break"),
+        ("AVALUMA_LICENSE_KEY", "x y", "blank"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_its_variable(
+    variable: str, value: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(UsageError) as refused:
+        load()
+    assert variable in refused.value.message
+    assert words in refused.value.message
+    if "ROOM" not in variable and "URL" not in variable:
+        assert value not in refused.value.message + refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("LIVEKIT_ROOM=a\nLIVEKIT_API_SECRET='open\nMICSTREAM_MODE=live\n", 2),
+        ("LIVEKIT_ROOM=a\n\nthis is no assignment\n", 3),
+        ("# a comment\nLIVEKIT_ROOM\n", 2),
+        ('LIVEKIT_ROOM="a\n', 1),
+    ],
+)
+def test_a_line_that_is_none_is_named(text: str, line: int, tmp_path: Path) -> None:
+    (tmp_path / ".env.local").write_text(text)
+    with pytest.raises(UsageError, match=rf"\.env\.local, line {line}: ") as refused:
+        load()
+    assert refused.value.exit_code == 2
+    assert "open" not in refused.value.message
+
+
+@pytest.mark.parametrize("value", ["ab${HOME}cd", "ab$HOME", "${}", "a$$b", "100%"])
+def test_values_stand_as_they_are(value: str, tmp_path: Path) -> None:
+    for quoted in (f"'{value}'", value):
+        (tmp_path / ".env.local").write_text(f"LIVEKIT_API_SECRET={quoted}\n")
+        secret = load().api_secret
+        assert secret is not None
+        assert secret.get_secret_value() == value
+
+
+@given(st.text(max_size=20))
+def test_whatever_a_value_is_tidied_once_is_tidied(value: str) -> None:
+    for variable in ("LIVEKIT_API_SECRET", "LIVEKIT_ROOM"):
+        try:
+            tidy = tidied(variable, value)
+        except ValueError:
+            continue
+        assert tidy == tidy.strip()
+        assert tidy in value
+        assert all(sign.isprintable() for sign in tidy)
+
+
+def test_where_each_comes_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("LIVEKIT_URL=ws://a\nLIVEKIT_ROOM=a\nLIVEKIT_API_KEY=k\n")
+    (tmp_path / ".env.local").write_text("LIVEKIT_ROOM=b\n")
+    monkeypatch.setenv("LIVEKIT_API_KEY", "other")
+    files: list[Any] = [Path(".env"), Path(".env.local")]
+    assert origins(files) == {
+        "LIVEKIT_URL": ".env",
+        "LIVEKIT_ROOM": ".env.local",
+        "LIVEKIT_API_KEY": ENVIRONMENT,
+    }
