@@ -30,6 +30,9 @@ SINK = "vmic"
 BUFFERED = ("--latency-msec=1000", "--process-time-msec=490")
 """The sink asks for 10 ms at a time (half of what is left between the two); what is said waits in
 the sound server, so that a speaker that gets no turn for half a second is not heard to stutter."""
+AT_ONCE = ("nice", "-n", "-11")
+"""As the sound server asks for itself: a microphone waits for nobody. Where it may not, it runs as
+anything else does."""
 
 
 class VirtualMicrophone:
@@ -107,7 +110,7 @@ class VirtualMicrophone:
 
     async def speak(self, wav: Path) -> None:
         """Say a WAV file; returns when its last sample has been said."""
-        command = ["paplay", f"--device={SINK}", *BUFFERED, str(wav)]
+        command = [*AT_ONCE, "paplay", f"--device={SINK}", *BUFFERED, str(wav)]
         speaker = process.start(command, environment=self.env, log=self.folder / "paplay.log")
         try:
             code = await process.ended(speaker)
@@ -119,7 +122,7 @@ class VirtualMicrophone:
         """Say a WAV file of 16 kHz, alone, and compare it with what the microphone delivered."""
         recording, log = self.folder / "take.pcm", self.folder / "parec.log"
         form = (f"--rate={RATE}", "--channels=1", "--format=s16le", "--latency-msec=200")
-        command = ["parec", f"--device={SINK}.monitor", *form, str(recording)]
+        command = [*AT_ONCE, "parec", f"--device={SINK}.monitor", *form, str(recording)]
         recording.unlink(missing_ok=True)
         recorder = process.start(command, environment=self.env, log=log)
 
