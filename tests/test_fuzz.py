@@ -189,7 +189,7 @@ NEARLY = st.sampled_from(
     ]
 )
 VALUES = st.one_of(TEXT, NEARLY, st.integers().map(str), st.floats().map(str))
-SECRET = "\u00a7the secret itself, which is long enough\u00a7"
+SECRET = "\u00a7the-secret-itself,-which-is-long-enough\u00a7"
 VARIABLES = [knob.variable for knob in KNOBS]
 
 

@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 COMMANDS: Final = {
     "live": "Speak through the avatar with your microphone.",
     "play": "Speak sound files through the avatar: each file one utterance.",
-    "pipe": "Speak what comes on standard input: 16-bit PCM, or a WAV.",
+    "pipe": "Speak what comes on standard input: 16-bit PCM, or WAVs.",
     "avatar": "Bring the avatar into the room, look whether it is there, take it out again.",
     "cut": "Show how files would be cut into utterances, without a room.",
     "calibrate": "Measure the microphone, and keep the preset that fits the room and your voice.",

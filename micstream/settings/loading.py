@@ -61,7 +61,8 @@ def _explain(problem: Mapping[str, Any]) -> str:
     knob = next(known, None) if where else None  # else it is about several together
     if knob is None:
         return message
-    hidden = knob.secret or knob.name == "api_key" or "@" in str(problem.get("input"))  # an address may hold a password
+    masked = knob.secret or knob.name == "api_key"
+    hidden = masked or "@" in str(problem.get("input"))  # an address may hold a password
     value = "" if hidden else f" {problem.get('input')!r} cannot be used:"
     variable = where if where in knob.also else knob.variable
     return f"{knob.option} ({variable}):{value} {message[:1].lower()}{message[1:]}"

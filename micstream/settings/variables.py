@@ -64,7 +64,7 @@ def from_file(place: Path) -> dict[str, str]:
                     "quote in it is not closed",
                     hint="expected NAME=value; a value with blanks or # in it needs quotes",
                     code="bad_env",
-                )
+                ) from None
             if binding.key is not None and binding.value is not None:
                 found.append((binding.key, binding.value))
     return _known(found)

@@ -19,7 +19,7 @@ from micstream.settings import load
 from tests.conftest import SENDER
 from tests.support.avatar_servers import KEY, hangs, hangs_up, repeats_all, says, scripted
 
-SECRET = "a secret of more than thirty-two bytes"
+SECRET = "a-secret-of-more-than-thirty-two-bytes"
 STARTED = json.dumps({"session_id": "sess_1", "more": [1]})
 
 
@@ -212,11 +212,19 @@ def test_what_is_missing_is_named(missing: str, code: str, says_so: str) -> None
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("key", ["two words", "line\nbreak", "schlüssel", "\x7f"])
-def test_a_key_that_fits_no_header_is_refused_and_not_repeated(key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [
+        ("two words", "bad_settings"),
+        ("line\nbreak", "bad_settings"),
+        ("schlüssel", "bad_license_key"),
+        ("\x7f", "bad_settings"),
+    ],
+)
+def test_a_key_that_fits_no_header_is_refused_and_not_repeated(key: str, code: str) -> None:
     with pytest.raises(UsageError) as caught:
         made(license_key=key)
-    assert caught.value.code == "bad_license_key"
+    assert caught.value.code == code
     assert key not in caught.value.message + caught.value.hint
 
 

@@ -66,7 +66,7 @@ async def test_what_somebody_said_is_written_for_its_owner_alone(tmp_path: Path)
 
 
 @pytest.mark.usefixtures("usual_umask")
-async def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+async def test_a_folder_that_is_there_stays_and_what_is_written_is_private(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir(mode=0o755)
     first = folder / "sentences-001.wav"
@@ -74,7 +74,7 @@ async def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
     for _ in range(2):
         code, done = await run(tmp_path, "cut", SENTENCES, "--out", "out", env=environment())
         assert code == 0, done
-    assert (mode(folder), mode(first)) == (0o755, 0o644)
+    assert (mode(folder), mode(first)) == (0o755, 0o600)
     assert first.read_bytes().startswith(b"RIFF")
     assert mode(folder / "sentences-002.wav") == 0o600
 

@@ -78,9 +78,8 @@ def test_livekits_own_package_makes_and_reads_the_same(
     )
     theirs = api.AccessToken("key", SECRET).with_identity(name).with_name(name).with_kind(kind)
     theirs = theirs.with_grants(grants).with_ttl(ttl)
-    if kind == "agent":
-        config = api.RoomConfiguration(empty_timeout=43_200, departure_timeout=43_200)
-        theirs = theirs.with_room_config(config)
+    config = api.RoomConfiguration(empty_timeout=43_200, departure_timeout=43_200)
+    theirs = theirs.with_room_config(config)
     made, expected = read(ours), read(theirs.to_jwt())
     times = ("nbf", "exp")
     assert {k: made[k] for k in made if k not in times} == {

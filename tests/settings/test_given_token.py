@@ -106,12 +106,10 @@ def test_no_claims_end_in_anything_but_a_refusal(claims: dict[str, Any]) -> None
         made = jwt.encode(claims, SECRET)
     except TypeError:  # PyJWT itself refuses some
         return
-    for check in (
-        lambda: check_sender(made, room="show", identity="me"),
-        lambda: check_watcher(made, room="show"),
-    ):
-        with pytest.raises(UsageError):
-            check()
+    with pytest.raises(UsageError):
+        check_sender(made, room="show", identity="me")
+    with pytest.raises(UsageError):
+        check_watcher(made, room="show")
     assert set(names(made)) <= {"room", "identity"}
 
 
