@@ -13,6 +13,7 @@ logic of its own. A set-verb says what shall be, and called twice it changes not
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -152,21 +153,22 @@ class Controls:
             raise UsageError(
                 f"there is no verb {verb!r}", hint=f"one of {', '.join(VERBS)}", code="no_such_verb"
             )
-        match verb, argument:
-            case "mute" | "manual", "on" | "off" | "toggle":
-                (self.mute if verb == "mute" else self.manual)(argument, by=by)
-            case "auto", None:
-                self.auto(by=by)
-            case "interrupt", None:
-                await self.interrupt(by=by)
-            case "route", int() if 0 <= argument <= len(self._fan_out):
-                self.route(argument, by=by)
+        carry_out = getattr(self, known.name)
+        match known.takes, argument:
+            case "switch", "on" | "off" | "toggle":
+                done = carry_out(argument, by=by)
+            case "nothing", None:
+                done = carry_out(by=by)
+            case "number", int() if 0 <= argument <= len(self._fan_out):
+                done = carry_out(argument, by=by)
             case _:
                 raise UsageError(
                     f"{verb}: {argument!r} cannot be used",
                     hint=_expected(known, len(self._fan_out)),
                     code="bad_argument",
                 )
+        if inspect.isawaitable(done):
+            await done
 
     # ---- telling -------------------------------------------------------------------------------
 

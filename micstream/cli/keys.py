@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import contextlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any, Final
 
+from micstream.cli.keyboard import KeyParser
 from micstream.controls import Controls
 from micstream.tasks import task_group
 
@@ -40,6 +43,8 @@ class Keys:
         self._stop = stop
         self._loop = asyncio.get_running_loop()
         self._pressed: asyncio.Queue[str] = asyncio.Queue()
+        self._parser = KeyParser(windows=os.name == "nt")
+        self._decode = codecs.getincrementaldecoder("utf-8")("ignore").decode
 
     async def run(self) -> None:
         """Do what each key says, until cancelled.
@@ -87,13 +92,16 @@ class Keys:
 
     def _read(self) -> None:
         try:
-            pressed = os.read(sys.stdin.fileno(), 64)
+            pressed = os.read(sys.stdin.fileno(), 4096)
         except OSError:
             pressed = b""
         if not pressed:  # the terminal was closed
             self._loop.remove_reader(sys.stdin.fileno())
             self._stop.set()
-        for key in pressed.decode(errors="ignore"):
+        self._take(self._decode(pressed))
+
+    def _take(self, text: str) -> None:
+        for key in self._parser.push(text, time.monotonic()):
             self._pressed.put_nowait(key)
 
     def _read_console(self) -> None:
@@ -101,4 +109,4 @@ class Keys:
 
         while not self._stop.is_set():
             key = msvcrt.getwch()  # type: ignore[attr-defined]
-            self._loop.call_soon_threadsafe(self._pressed.put_nowait, key)
+            self._loop.call_soon_threadsafe(self._take, key)

@@ -92,8 +92,8 @@ class Clearing:
         if self._phase is _Phase.REPORTING:
             reports = self._reports and self._playback.ledger.cleared_outstanding > 0
             if not reports or now >= self._until:
-                least_s, most_s = STRAY_S
-                self._until = now + min(max(least_s, now - self._began), most_s)
+                min_s, max_s = STRAY_S
+                self._until = now + min(max(min_s, now - self._began), max_s)
                 self._phase = _Phase.STRAY
         if self._phase is _Phase.STRAY and now >= self._until:
             self._finish()
