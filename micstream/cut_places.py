@@ -40,6 +40,7 @@ class CutPlaces:
         """
         given = [*self.files, *filter(None, map(self.reference_of, self.files))]
         read = [place.resolve() for place in given]
+        read += [place.parent.resolve() / place.name for place in given]  # a link would be replaced
         written: list[tuple[_Target, Path]] = []
         for file in self.files:
             for target in self._targets(file):

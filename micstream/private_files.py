@@ -19,7 +19,7 @@ def replacing(place: Path) -> Iterator[Path]:
     Raises:
         OSError: it cannot be made or moved; and whatever is raised within.
     """
-    if place.exists() and not place.is_file():
+    if (place.exists() and not place.is_file()) or _is_of_the_system(place):
         yield place
         return
     descriptor, name = tempfile.mkstemp(dir=place.parent, prefix=".new-", suffix=place.suffix)
@@ -27,9 +27,14 @@ def replacing(place: Path) -> Iterator[Path]:
     try:
         os.close(descriptor)
         yield fresh
-        with fresh.open("rb") as written:
+        with fresh.open("r+b") as written:
             os.fsync(written.fileno())
         fresh.replace(place)
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
+
+
+def _is_of_the_system(place: Path) -> bool:
+    """Whether it is one such as `/dev/stdout`: a name for what is open, never to be replaced."""
+    return os.name == "posix" and place.absolute().parts[1:2] in (("dev",), ("proc",))

@@ -43,7 +43,11 @@ class Sender:
         self._session = open_session(self._settings, self._bus)
 
     async def __aenter__(self) -> Self:
-        await self._session.__aenter__()
+        try:
+            await self._session.__aenter__()
+        except BaseException:
+            self._bus.emit_summary()  # which ends every `events`
+            raise
         return self
 
     async def __aexit__(

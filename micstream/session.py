@@ -37,7 +37,8 @@ from micstream.taps import Taps
 from micstream.tasks import run_guarded, task_group
 
 HURRY_S: Final = 2.0
-"""How long leaving may take, in all, once a person or a signal ends the program."""
+"""Seconds that leaving may take once a person or a signal ends the program; more only where an
+avatar has answered, and has still to report."""
 
 
 class Session:

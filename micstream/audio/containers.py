@@ -7,6 +7,7 @@ header), ISO 13818-7 (ADTS), ISO 14496-12 (`ftyp`), EBU Tech 3306 (RF64), RFC 87
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable
 from typing import Final
 
@@ -25,19 +26,19 @@ _MAGIC: Final = (
     (0, b"\x1aE\xdf\xa3", "WebM or Matroska"),
     (0, b"#!AMR", "AMR"),
     (0, b"0&\xb2u\x8ef\xcf\x11", "WMA"),
+    (0, b"wvpk", "WavPack"),
     (0, b"MThd", "MIDI"),
     (0, b"\x1f\x8b\x08", "gzip"),
     (0, b"PK\x03\x04", "ZIP"),
 )
-_TEXT_STARTS: Final = (b"{", b"[", b"<", b"HTTP/", b"data:", b"event:", b"//")
-"""What answers of servers begin with: JSON, HTML or XML, a header that was not taken off, events,
-base64 (`//` is how MP3 begins in it)."""
 _MAGIC_BYTES: Final = 8
 _HEADER_BYTES: Final = 7
 """Of an MPEG or ADTS frame, at the most."""
-_TEXT_JUDGED: Final = 256
-_TEXT_LEAST: Final = 24
-"""Fewer printable bytes than these prove no text: four samples may look like it."""
+_TEXT_BYTES: Final = 32
+"""So many bytes without one that is no letter are a text: JSON, an error message, base64. As PCM
+they would be 16 samples far above zero, which no sound has."""
+_TEXT_SIGNS: Final = 5
+"""And no test signal: so many different ones."""
 
 _BITRATES: Final = (
     (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),  # MPEG 1, layer III
@@ -73,7 +74,9 @@ def needs_more(start: bytes) -> bool:
     if len(start) < _MAGIC_BYTES:
         return any(magic.startswith(start[at:]) for at, magic, _ in _MAGIC if len(start) > at)
     frame = max(_mpeg_frame_bytes(start), _adts_frame_bytes(start))
-    return len(start) < frame + _HEADER_BYTES if frame else _may_be_text(start)
+    if frame:
+        return len(start) < frame + _HEADER_BYTES
+    return len(start) < _TEXT_BYTES and _may_be_text(start)
 
 
 def _frames_follow(start: bytes, size_of: Callable[[bytes], int]) -> bool:
@@ -105,14 +108,9 @@ def _adts_frame_bytes(data: bytes) -> int:
 
 
 def _is_text(start: bytes) -> bool:
-    return len(start.lstrip()) >= _TEXT_LEAST and _begins_text(start)
+    return len(start) >= _TEXT_BYTES and _may_be_text(start) and len(set(start)) >= _TEXT_SIGNS
 
 
 def _may_be_text(start: bytes) -> bool:
-    return len(start.lstrip()) < _TEXT_LEAST and _begins_text(start)
-
-
-def _begins_text(start: bytes) -> bool:
-    begun = start.lstrip()[:_TEXT_JUDGED]
-    printable = all(byte >= 0x80 or byte in b"\t\r\n" or 0x20 <= byte < 0x7F for byte in begun)
-    return printable and begun.startswith(_TEXT_STARTS)
+    begun = start[:_TEXT_BYTES].removeprefix(codecs.BOM_UTF8)
+    return bool(begun) and all(byte in b"\t\r\n" or 0x20 <= byte < 0x7F for byte in begun)

@@ -22,6 +22,8 @@ _FLOAT: Final = 3
 _EXTENSIBLE: Final = 0xFFFE
 _OPEN_ENDED: Final = 0x7FFF_0000
 """No program writes so much into a pipe: a length from here on stands for "not known"."""
+_CHUNK_LIMIT: Final = 1 << 24
+"""A chunk behind the sound that is longer is none: a picture in it has a few MiB."""
 _HEADER_LIMIT: Final = 1 << 20
 """A header longer than this is no header: what comes before `data` is bounded."""
 
@@ -51,15 +53,16 @@ def is_open_ended(size: int) -> bool:
     return size == 0 or size >= _OPEN_ENDED
 
 
-def chunk_bytes(data: bytes) -> int | None:
+def chunk_bytes(data: bytes, *, limit: int = _CHUNK_LIMIT) -> int | None:
     """Length of the RIFF chunk that begins here, header and pad byte included; None: none does.
 
-    A chunk's name is four printable characters (Microsoft's "RIFF Tagged File Format").
+    A chunk's name is four printable characters (Microsoft's "RIFF Tagged File Format"). `limit`:
+    bytes that it may have.
     """
     if len(data) < 8 or not all(0x20 <= byte < 0x7F for byte in data[:4]):
         return None
     (size,) = struct.unpack_from("<I", data, 4)
-    return None if size > _HEADER_LIMIT else 8 + size + size % 2
+    return None if size > limit else 8 + size + size % 2
 
 
 def looks_like_wav(start: bytes) -> bool:

@@ -10,7 +10,7 @@ there is nothing to wait for, and each has a bound:
 | closing | the last stream is closed | rest 0.5 s, close 0.5 s | `D` - 0.7 s |
 | playing out | all is reported as played | what it lasts + 5 s | `D` - 1 s, or not at all |
 | clearing | the avatar drops the rest | answer 3 s | `D` - 0.2 s |
-| | and reports that | report 3 s, stray start 1 s | the same |
+| | and reports that, once it has answered | report 3 s, stray start 1 s | the same as in no hurry |
 | pausing | our answer to its report arrives | 0.2 s | `D` |
 | resting | it knows that nobody speaks | 2 s | `D` |
 

@@ -28,6 +28,8 @@ class WholeUtterances:
             case Speech() if self._onset is not None:
                 self._pcm += event.pcm
                 return self._begin(self._onset) if self._is_full else []
+            case End(reason=EndReason.INTERRUPT) if self._onset is not None:
+                return []  # what was collected is dropped, and counted, by whoever interrupts
             case End() if self._onset is not None:
                 return self._whole(self._onset, event)
         return [(event, captured_at)]
@@ -52,6 +54,6 @@ class WholeUtterances:
         start, pcm = onset[0].start, bytes(self._pcm)
         self.clear()
         # A false alarm is no utterance, and nothing of it is lost.
-        if not end.enough or end.reason is EndReason.INTERRUPT:
+        if not end.enough:
             return []
         return [onset, (Speech(start, pcm[: (end.speech_end - start) * 2]), 0.0), (end, 0.0)]

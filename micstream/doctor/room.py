@@ -87,6 +87,8 @@ def _judge_avatar(name: str, room: str, wanted: str, avatars: list[rtc.RemotePar
             "start the avatar, or name it with --avatar and its room with --room",
             AvatarUnavailable.exit_code,
         )
+    # As the sender takes them: one that is joining gives way to one that is there.
+    avatars = sorted(avatars, key=lambda avatar: not presence.is_active(avatar))
     first = avatars[0]
     if not presence.is_active(first):
         return Check(

@@ -87,7 +87,7 @@ class Avatar:
         self._timer: asyncio.TimerHandle | None = None
         self._rate = options.avatar_rate
         self._clear_method = options.dialect.clear_method
-        self._turning = False
+        self._turning = self._closed = False
         self._stood: tuple[str | None, bool] = (None, False)
         """Who stood for it after the last turn, and whether it listened."""
         self._claims = Claims(self._delivery, self)
@@ -188,7 +188,8 @@ class Avatar:
         self.turn()
 
     def close(self) -> None:
-        """Stop the timer: the room is left."""
+        """Stop the timer, for good: the room is left."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -254,7 +255,7 @@ class Avatar:
                 return
             self._timer.cancel()
             self._timer = None
-        if due is not None:
+        if due is not None and not self._closed:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_at(due, self._tasks.guarded, self._on_timer)
 
@@ -288,7 +289,10 @@ class Avatar:
         """Act on what concerns streams, calls and whoever waits."""
         match action:
             case delivering.Open(stream, rate):
-                self._operate(stream, self._open(stream, rate), self._delivery.opened)
+                # Taken now: by the time it is done another may stand for it.
+                room, identity = self._owner.adopted, self._link.identity
+                opening = self._open(stream, rate, room, identity)
+                self._operate(stream, opening, self._delivery.opened)
             case delivering.Write(stream, pcm):
                 self._operate(stream, self._streams.write(stream, pcm), self._delivery.wrote)
                 name = self.identity or self.pattern
@@ -322,7 +326,12 @@ class Avatar:
         """Do one operation on a stream; the delivery has at most one under way."""
 
         async def operate() -> None:
-            ok = await operation
+            try:
+                ok = await operation
+            except Exception:  # whatever it is, the delivery goes on without this stream
+                result(stream, False, _now())
+                self.turn()
+                raise
             result(stream, ok, _now())
             self.turn()
 
@@ -334,8 +343,9 @@ class Avatar:
             task.cancel()
         self._tasks.spawn(self._streams.abandon(stream))
 
-    async def _open(self, stream: int, rate: int) -> bool:
-        room, identity = self._owner.adopted, self._link.identity
+    async def _open(
+        self, stream: int, rate: int, room: rtc.Room | None, identity: str | None
+    ) -> bool:
         if room is None or identity is None:
             return False
         return await self._streams.open(stream, room, identity, rate)

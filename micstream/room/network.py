@@ -36,11 +36,6 @@ class Network:
         self._timer: asyncio.TimerHandle | None = None
         self._asking: asyncio.Task[None] | None = None
 
-    @property
-    def is_gone(self) -> bool:
-        """Whether nothing comes any more, as was told."""
-        return self._watch.is_gone
-
     def watch(self, room: rtc.Room) -> None:
         """Tell from now on whenever nothing comes any more, and whenever something does again."""
         self.stop()

@@ -101,7 +101,7 @@ class Room:
     # ---- joining and leaving -------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        await self._tasks.start()
+        self._tasks.start()
         try:
             self.down()  # what is said before we have joined waits
             await self._connector.start()
@@ -109,16 +109,20 @@ class Room:
                 self._failure.check()
                 await self._changes.after(self._changes.version)
         except BaseException:
+            for avatar in self.avatars:
+                avatar.leave(_now())  # what was said meanwhile is dropped, and counted
             await self._close()
             raise
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if not self._has_left:
                 await self.leave(_now() + LEAVE_S)
         finally:
             await self._close()
+        if kind is None and not self._failure.was_raised:
+            self._failure.check()
 
     async def leave(self, deadline: float | None) -> None:
         """Leave nothing for the avatars to report: a report to nobody would end them.
@@ -130,14 +134,17 @@ class Room:
         until = None if deadline is None else deadline - GOODBYE_S
         for avatar in self.avatars:
             avatar.leave(until)
-        while self._tasks.is_running and not all(each.has_left for each in self.avatars):
-            await self._changes.after(self._changes.version)
+        with contextlib.suppress(TimeoutError):
+            while not all(each.has_left for each in self.avatars):
+                # One that has failed may never come to its end.
+                async with asyncio.timeout(None if self._failure.error is None else LEAVE_S):
+                    await self._changes.after(self._changes.version)
         self._has_left = True
 
     async def _close(self) -> None:
+        await self._connector.aclose()
         for avatar in self.avatars:
             avatar.close()
-        await self._connector.aclose()
         await self._tasks.aclose()
 
     # ---- facts ---------------------------------------------------------------------------------
@@ -204,7 +211,7 @@ class Room:
         """Wait for what ends our being here; whoever owns the room has a task for this.
 
         Raises:
-            ConnectionFailed: someone else took our identity, or we were removed.
+            ConnectionFailed: someone else took our identity.
             Exception: whatever a task of the room has failed with.
         """
         await self._failure.wait()

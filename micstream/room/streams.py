@@ -34,7 +34,10 @@ class Streams:
         if opening is None:
             return False
         self._opening[stream] = opening
-        return await asyncio.shield(opening) is not None
+        if await asyncio.shield(opening) is not None:
+            return True
+        self._opening.pop(stream, None)
+        return False
 
     async def write(self, stream: int, pcm: bytes) -> bool:
         """Write sound; it may block for seconds while the room reconnects."""

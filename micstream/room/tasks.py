@@ -1,4 +1,4 @@
-"""Tasks of the room, in one group whose failures reach the owner."""
+"""Tasks of the room, whose failures reach the owner."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ class Failure:
 
     def __init__(self, changes: Changes) -> None:
         self.error: Exception | None = None
+        self.was_raised = False
+        """Whether somebody has heard of it."""
         self._changes = changes
 
     def set(self, error: Exception) -> None:
@@ -45,6 +47,7 @@ class Failure:
     def check(self) -> None:
         """Raise the error, if there is one."""
         if self.error is not None:
+            self.was_raised = True
             raise self.error
 
     async def wait(self) -> NoReturn:
@@ -56,76 +59,48 @@ class Failure:
 
 
 class Tasks:
-    """Task group that lives from `start` to `aclose`; the first failure ends all its tasks.
+    """Tasks that live from `start` to `aclose`, whatever fails in one of them.
 
-    Unlike a group that is entered by a block it belongs to no task of its owner's: it can be begun
-    in one and ended in another. Its failure stands in `failure`.
+    The first failure stands in `failure`, where the owner waits for it. Unlike in a task group the
+    others go on: the streams that are open have to be closed, and the avatars left in order.
     """
 
     def __init__(self, failure: Failure) -> None:
         self._failure = failure
-        self._group: asyncio.TaskGroup | None = None
-        self._ending: asyncio.Event | None = None
-        self._owner: asyncio.Task[None] | None = None
+        self._running: set[asyncio.Task[Any]] | None = None
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Begin."""
-        begun, self._ending = asyncio.Event(), asyncio.Event()
-        self._owner = asyncio.create_task(self._own(begun, self._ending), name="room")
-        await begun.wait()
+        self._running = set()
 
     async def aclose(self) -> None:
         """Cancel what is left, and wait for its end."""
-        if self._ending is not None and self._owner is not None:
-            self._ending.set()
-            await asyncio.wait({self._owner})
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it has begun, and neither failed nor ended."""
-        return self._group is not None
+        running, self._running = self._running, None
+        for task in running or ():
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T] | None:
-        """Do `work` in a task of the group; None: it has ended, and nothing is done any more."""
-        if self._group is None:
+        """Do `work` in a task; None: all has ended, and nothing is done any more."""
+        if self._running is None:
             work.close()
             return None
-        return self._group.create_task(work)
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        if self._running is not None:
+            self._running.discard(task)
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            self._failure.set(error)
 
     def guarded(self, callback: Callable[..., T], *arguments: Any) -> T | None:
         """Call back from the loop or the SDK, where nobody else would hear of an error."""
         try:
             return callback(*arguments)
         except Exception as error:
-            self.spawn(_raise(error))
             self._failure.set(error)
             return None
-
-    async def _own(self, begun: asyncio.Event, ending: asyncio.Event) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                self._group = group
-                begun.set()
-                await ending.wait()
-                raise _Ended
-        except* _Ended:
-            pass
-        except* Exception as errors:
-            self._failure.set(_first(errors))
-        finally:
-            self._group = None
-
-
-class _Ended(Exception):
-    """Ends the group, and cancels what is left in it."""
-
-
-async def _raise(error: Exception) -> NoReturn:
-    raise error
-
-
-def _first(errors: BaseExceptionGroup[Exception]) -> Exception:
-    """First error of a group, which says more to people than the group."""
-    for error in errors.exceptions:
-        return _first(error) if isinstance(error, BaseExceptionGroup) else error
-    raise AssertionError("an empty group")

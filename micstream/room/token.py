@@ -48,7 +48,7 @@ def mint(
     if passing:
         claims["video"]["agent"] = True
     # For a room that our joining creates, whoever of us comes first: it shall outlast a rehearsal.
-    claims["roomConfig"] = {"emptyTimeout": _UNWATCHED_S, "departureTimeout": _UNWATCHED_S}
+    claims["roomConfig"] = _lasting()
     return jwt.encode(claims, api_secret, algorithm="HS256")
 
 
@@ -70,7 +70,12 @@ def mint_avatar(
     claims = _claims(api_key, room, identity, "agent", ttl)
     claims["video"] |= {"canPublish": True, "canPublishData": True, "canSubscribe": False}
     claims["attributes"] = {wire.ON_BEHALF: sender}
+    claims["roomConfig"] = _lasting()
     return jwt.encode(claims, api_secret, algorithm="HS256")
+
+
+def _lasting() -> dict[str, int]:
+    return {"emptyTimeout": _UNWATCHED_S, "departureTimeout": _UNWATCHED_S}
 
 
 def _claims(

@@ -48,6 +48,19 @@ _CLAIMS: Final = frozenset(
     ]
 )
 """Claims that grant nothing beside `video`."""
+_ROOM_CONFIG: Final = frozenset(
+    [
+        "name",
+        "emptyTimeout",
+        "departureTimeout",
+        "maxParticipants",
+        "minPlayoutDelay",
+        "maxPlayoutDelay",
+        "syncStreams",
+        "metadata",
+    ]
+)
+"""What a room that joining creates may be told; others record it, or call agents into it."""
 
 
 def read(token: str) -> Mapping[str, Any]:
@@ -94,6 +107,7 @@ def check_sender(token: str, *, room: str, identity: str) -> None:
             code="token_kind",
         )
     if isinstance(grants, dict):
+        grants = _set(grants)
         wrong = _wrong_place(claims, grants, room, identity) or _too_little(grants)
     else:
         wrong = "has no grants ('video' is no object)"
@@ -126,6 +140,8 @@ def _too_little(grants: Mapping[str, Any]) -> str:
         return "may send no data (canPublishData): sound goes to the avatar as data"
     if grants.get("canSubscribe", True) is not True:
         return "may not subscribe (canSubscribe): an avatar plays only once somebody does"
+    if grants.get("hidden"):
+        return "is hidden: an avatar does not see who is"
     return ""
 
 
@@ -146,10 +162,10 @@ def check_watcher(token: str, *, room: str) -> None:
         wrong = "has no grants ('video' is no object)"
     elif more := [*_given_besides(_CLAIMS, claims), *_given_besides(WATCHING, grants)]:
         wrong = f"may do more than watch ({', '.join(more)})"
-    elif any(grants.get(name, True) for name in ("canPublish", "canPublishData")):
-        wrong = "may do more than watch (canPublish, canPublishData: they have to be false)"
-    elif grants.get("room") != room:
-        wrong = f"is for the room {grants.get('room')!r}, not {room!r}"
+    elif more := _given_besides(_ROOM_CONFIG, claims.get("roomConfig") or {}):
+        wrong = f"may do more than watch (roomConfig: {', '.join(more)})"
+    else:
+        wrong = _no_watcher(_set(grants), room)
     if wrong:
         raise UsageError(
             f"the token given {wrong}; a page gets one that watches, of kind 'standard'",
@@ -158,5 +174,23 @@ def check_watcher(token: str, *, room: str) -> None:
         )
 
 
-def _given_besides(known: frozenset[str], given: Mapping[str, Any]) -> list[str]:
+def _no_watcher(grants: Mapping[str, Any], room: str) -> str:
+    publishes = grants.get("canPublish", True)
+    if publishes or grants.get("canPublishData", publishes):
+        return "may do more than watch (canPublish, canPublishData: they have to be false)"
+    if grants.get("room") != room:
+        return f"is for the room {grants.get('room')!r}, not {room!r}"
+    if grants.get("roomJoin") is not True or grants.get("canSubscribe", True) is not True:
+        return "lets nobody join and see (roomJoin, canSubscribe)"
+    return "is hidden: the crew and the server would not count it" if grants.get("hidden") else ""
+
+
+def _set(grants: Mapping[str, Any]) -> dict[str, Any]:
+    """Grants that are set: to LiveKit null is as good as absent."""
+    return {name: value for name, value in grants.items() if value is not None}
+
+
+def _given_besides(known: frozenset[str], given: Any) -> list[str]:
+    if not isinstance(given, Mapping):
+        return [str(given)]
     return sorted(name for name, value in given.items() if value and name not in known)

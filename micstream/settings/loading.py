@@ -62,7 +62,8 @@ def _explain(problem: Mapping[str, Any]) -> str:
     if knob is None:
         return message
     masked = knob.secret or knob.name == "api_key"
-    hidden = masked or "@" in str(problem.get("input"))  # an address may hold a password
+    # An address may hold a password, or a key in its query.
+    hidden = masked or any(sign in str(problem.get("input")) for sign in "@?")
     value = "" if hidden else f" {problem.get('input')!r} cannot be used:"
     variable = where if where in knob.also else knob.variable
     return f"{knob.option} ({variable}):{value} {message[:1].lower()}{message[1:]}"

@@ -50,9 +50,6 @@ class Settings(BaseSettings):
     """Settings as `table` describes them, validated. Secrets are masked wherever it is shown."""
 
     model_config = SettingsConfigDict(
-        env_file=(".env", ".env.local"),
-        env_file_encoding="utf-8",
-        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         populate_by_name=True,
@@ -118,31 +115,34 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What is given, then the environment, then the files: see `variables`."""
-        files = getattr(dotenv_settings, "env_file", None) or ()
-        from_files: dict[str, str] = {}
-        for place in (files,) if isinstance(files, str | Path) else files:
-            from_files |= variables.from_file(Path(place))
-        return (
-            init_settings,
-            variables.Variables(settings_cls, variables.from_environment()),
-            variables.Variables(settings_cls, from_files),
-        )
+        """Only what is given: `__init__` has put the variables under it."""
+        return (init_settings,)
 
     def __init__(self, **values: Any) -> None:
+        files = values.pop("_env_file", variables.FILES) or ()
+        found = variables.layered(map(Path, files))
         for knob in knobs.KNOBS:
             if knob.was and knob.was in values:
                 values.setdefault(knob.name, values.pop(knob.was))
-        super().__init__(**values)
+            if knob.name in values:
+                found.pop(knob.variable, None)
+            if f"{knob.name}_also" in values:
+                for name in knob.also:
+                    found.pop(name, None)
+            said = {name: found[name].rstrip("/") for name in knob.also if name in found}
+            if len(set(said.values())) > 1:
+                raise UsageError(
+                    f"{' and '.join(said)} are both set, and differ",
+                    hint="unset one of them, in the environment and in .env files",
+                    code="settings_differ",
+                ) from None
+        given: dict[str, Any] = {**found, **values}
+        super().__init__(**given)
 
     @model_validator(mode="before")
     @classmethod
     def _exactly(cls, given: dict[str, Any]) -> dict[str, Any]:
         """Whoever names the avatar to bring in speaks through that one."""
-        for knob in knobs.KNOBS:
-            said = {name: given[name] for name in knob.also if given.get(name)}
-            if len(set(said.values())) > 1:
-                raise ValueError(f"{' and '.join(said)} are both set, and differ")
         avatar_id = given.get("AVALUMA_AVATAR_ID", given.get("avatar_id"))
         if isinstance(avatar_id, str) and not given.keys() & {"MICSTREAM_AVATAR", "avatar"}:
             return {**given, "MICSTREAM_AVATAR": (f"avatar-{avatar_id}",)}
@@ -171,7 +171,8 @@ class Settings(BaseSettings):
     @classmethod
     def _several(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
+            parts = map(variables.unquoted, value.split(","))
+            return tuple(part for part in parts if part)
         return value
 
     @field_validator("avatar")

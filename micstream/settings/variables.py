@@ -9,22 +9,25 @@ are: `$` in a secret is no reference.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from dotenv.parser import parse_stream
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from micstream.errors import UsageError
 from micstream.settings.table import KNOBS
 
+FILES: Final = (Path(".env"), Path(".env.local"))
+"""Files of the folder one is in; what the later one says counts."""
 ENVIRONMENT: Final = "the environment"
 KNOWN: Final = frozenset(name for knob in KNOBS for name in knob.names)
 """Every variable that there is."""
 
-_QUOTES: Final = "\"'"
+_PAIRS: Final = (("'", "'"), ('"', '"'), ("\u201c", "\u201d"), ("\u201e", "\u201c"))
+"""Quotes that may stand around a value; a text program makes the typographic ones."""
+_QUOTES: Final = frozenset(sign for pair in _PAIRS for sign in pair)
 _ONE_WORD: Final = frozenset(
     [
         "LIVEKIT_URL",
@@ -51,10 +54,10 @@ def from_file(place: Path) -> dict[str, str]:
         UsageError: a line of it is no assignment; says which.
         OSError, UnicodeDecodeError: it cannot be read.
     """
-    if not place.is_file():
+    if not place.exists() or place.is_dir():
         return {}
     found: list[tuple[str, str]] = []
-    with place.open(encoding="utf-8-sig") as file:
+    with place.open(encoding="utf-8-sig") as file:  # a pipe too: secret managers give one
         for binding in parse_stream(file):
             if binding.error or (binding.key is not None and binding.value is None):
                 text = binding.original.string
@@ -71,44 +74,48 @@ def from_file(place: Path) -> dict[str, str]:
 
 
 def _known(items: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Those of the table that are not empty."""
-    named = ((name.upper(), value) for name, value in items)
-    return {name: value for name, value in named if name in KNOWN and value.strip()}
+    """Those of the table that are not empty, by their present names, without quotes around."""
+    named = ((name.upper(), unquoted(value)) for name, value in items)
+    found = {name: value for name, value in named if name in KNOWN and value}
+    for knob in KNOBS:
+        for older in knob.variables[1:]:
+            if older in found:
+                found.setdefault(knob.variable, found.pop(older))
+    return found
+
+
+def unquoted(value: str) -> str:
+    """The value without blanks at its ends and quotes around it: `--env-file` leaves them."""
+    tidy = value.strip()
+    inner = tidy[1:-1]
+    if len(tidy) >= 2 and (tidy[0], tidy[-1]) in _PAIRS and not set(inner) & {tidy[0], tidy[-1]}:
+        return inner.strip()
+    return tidy
 
 
 def tidied(variable: str, value: str) -> str:
-    """The value without quotes around it and blanks at its ends, which `--env-file` leaves there.
+    """The value as `unquoted` has it, once it is known to be one that can be meant.
 
     Raises:
         ValueError: a quote is at one end alone, or a blank or a line break is within.
     """
-    tidy = value.strip()
-    if len(tidy) >= 2 and tidy[0] == tidy[-1] and tidy[0] in _QUOTES:
-        tidy = tidy[1:-1].strip()
+    tidy = unquoted(value)
     if variable in _ONE_WORD and tidy:
         if tidy[0] in _QUOTES or tidy[-1] in _QUOTES:
             raise ValueError("there is a quote at one end of it")
         if len(tidy.split()) > 1:
             raise ValueError("there is a blank or a line break in it")
-    if any(not sign.isprintable() for sign in tidy):
+    if any(unicodedata.category(sign) in ("Cc", "Zl", "Zp") for sign in tidy):
         raise ValueError("there is a line break or another control character in it")
     return tidy
 
 
-class Variables(PydanticBaseSettingsSource):
-    """Source of settings: what `values` says, for the table's variables."""
-
-    def __init__(self, settings: type[BaseSettings], values: Mapping[str, str]) -> None:
-        super().__init__(settings)
-        self._values = values
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Not used: all of them are handed out at once."""
-        raise NotImplementedError
-
-    def __call__(self) -> dict[str, Any]:
-        """The values, by variable."""
-        return dict(self._values)
+def layered(files: Iterable[Path]) -> dict[str, str]:
+    """Variables from the environment, over those of the files, of which a later one counts."""
+    found: dict[str, str] = {}
+    for place in files:
+        found |= from_file(place)
+    return found | from_environment()
 
 
 def origins(files: Iterable[Path]) -> dict[str, str]:

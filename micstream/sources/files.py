@@ -26,8 +26,10 @@ from micstream.sources.source import Block
 Pace = Literal["realtime", "fast"]
 
 _BLOCK_MS: Final = 20
-_JUDGED_S: Final = 60
-"""So much of a file of several channels is looked at before it is mixed."""
+_JUDGED_S: Final = 600
+"""So much of a file of several channels is looked at before it is mixed: a voice may come late."""
+TRIFLE_S: Final = 0.05
+"""Bytes behind the sound that would last no longer are padding, or a tag."""
 _HEAD_BYTES: Final = 1 << 16
 """In so many bytes of a WAV its sound begins; with a longer header libsndfile reads it."""
 _CHUNK_HEAD_BYTES: Final = 8
@@ -173,12 +175,12 @@ class _PlainWav:
                 if head[:1] == b"\0" and at % 2:  # the pad byte of an odd chunk
                     at += 1
                     continue
-                length = chunk_bytes(head)
+                length = chunk_bytes(head, limit=size - at)
                 if length is None:
                     break
                 at += length
         bytes_s = self._header.frame_bytes * self.format.rate
-        if size - at < _CHUNK_HEAD_BYTES:
+        if size - at < TRIFLE_S * bytes_s:
             return ""
         return (
             f"behind the sound that its header announces stand {size - at} more bytes, "

@@ -115,7 +115,12 @@ def open_input(**options: Any) -> Any:
     Raises:
         sounddevice.PortAudioError: it cannot be opened.
     """
-    stream = load().RawInputStream(**options)
+    sounddevice = load()
+    try:
+        stream = sounddevice.RawInputStream(**options)
+    except sounddevice.PortAudioError as error:
+        # Its traceback holds the half-made stream, which would count as open in `look_again`.
+        raise error.with_traceback(None) from None
     _open_streams.append(stream)
     return stream
 

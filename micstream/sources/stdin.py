@@ -13,6 +13,7 @@ from micstream.audio.containers import needs_more, recognise
 from micstream.audio.format import AudioFormat
 from micstream.audio.wav import WavHeader, chunk_bytes, looks_like_wav, parse_header
 from micstream.errors import InputError
+from micstream.sources.files import TRIFLE_S
 from micstream.sources.source import Block
 
 _READ_BYTES: Final = 8192
@@ -130,7 +131,7 @@ class StdinSource:
         while data := await self._reader.read():
             count += len(data)
         frame_bytes_s = self._header.frame_bytes * self._header.format.rate
-        if count:
+        if count > TRIFLE_S * frame_bytes_s:
             self.warnings.append(
                 f"behind the sound that the WAV's header announces {count} more bytes came, "
                 f"{count / frame_bytes_s:.1f} s as sound: not played. A header that is wrong? "

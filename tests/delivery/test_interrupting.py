@@ -30,6 +30,19 @@ class TestInterrupting:
         assert stage.delivery.backlog_s(stage.now) == 0
         assert len(stage.did(actions.Cleared)) == 1
 
+    @pytest.mark.parametrize("ends_before", [True, False])
+    def test_what_was_collected_is_counted(self, ends_before: bool) -> None:
+        """Whoever interrupts ends what is being said as well, a moment earlier."""
+        stage = ready(whole=True)
+        stage.begin()
+        stage.go_on(3.0)
+        if ends_before:
+            stage.end(EndReason.INTERRUPT)
+        stage.interrupt()
+        stage.run(0.5)
+        assert stage.dropped == {"interrupted": pytest.approx(3.0)}
+        assert stage.streams == []
+
     def test_and_what_is_said_next_is_heard(self) -> None:
         stage = ready()
         stage.begin()

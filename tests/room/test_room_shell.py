@@ -237,6 +237,44 @@ def test_a_failure_in_a_task_reaches_the_owner_and_does_not_hold_up_leaving(
     play(scene)
 
 
+def test_after_a_failure_streams_are_closed_and_the_avatars_left_in_order(
+    play: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has failed may be something else altogether."""
+
+    async def scene(stage: Stage) -> None:
+        avatar = stage.server.join("avatar-a")
+        async with stage.room() as room:
+            await room.wait_ready(5)
+            async with room.utterance() as utterance:
+                await utterance.write(bytes(32_000))
+                room._tasks.guarded(lambda: 1 / 0)
+                with pytest.raises(ZeroDivisionError):
+                    await room.wait_failed()
+            await room.leave(now() + 2.0)
+        assert avatar.streams[0].closed
+        assert stage.server.there == []
+
+    play(scene)
+
+
+def test_a_failure_that_nobody_has_heard_of_is_raised_at_the_end(
+    play: Callable[..., None],
+) -> None:
+    async def fails() -> None:
+        raise ZeroDivisionError
+
+    async def scene(stage: Stage) -> None:
+        stage.server.join("avatar-a")
+        with pytest.raises(ZeroDivisionError):
+            async with stage.room() as room:
+                await room.wait_ready(5)
+                room._tasks.spawn(fails())
+        assert stage.server.there == []
+
+    play(scene)
+
+
 # ---- the avatars ---------------------------------------------------------------------------------
 
 

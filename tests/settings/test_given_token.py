@@ -55,6 +55,7 @@ def test_our_own_do() -> None:
         (token({**GRANTS, "canPublish": False}), "may send no data"),
         (token({**GRANTS, "canPublishData": False}), "may send no data"),
         (token({**GRANTS, "canSubscribe": False}), "may not subscribe"),
+        (token({**GRANTS, "hidden": True}), "is hidden"),
         (token("roomJoin"), "no object"),
         (token(None), "no object"),
         (token(["room"]), "no object"),
@@ -66,6 +67,12 @@ def test_what_would_fail_later_is_refused_at_once(given: str, words: str) -> Non
     assert words in refused.value.message
     assert refused.value.hint
     assert given not in refused.value.message + refused.value.hint
+
+
+def test_null_is_as_good_as_absent_and_data_is_as_publishing_is() -> None:
+    nulls = {"canPublish": None, "canPublishData": None, "canSubscribe": None}
+    check_sender(token({**GRANTS, **nulls}), room="show", identity="me")
+    check_watcher(token({**GRANTS, "canPublish": False}, kind="standard"), room="show")
 
 
 def test_data_is_allowed_where_it_is_said_and_publishing_is_not() -> None:
@@ -88,7 +95,10 @@ WATCHER = {**GRANTS, "canPublish": False, "canPublishData": False}
         (token({**WATCHER, "destinationRoom": "x"}, kind="standard"), "destinationRoom"),
         (token({**WATCHER, "neverHeardOf": True}, kind="standard"), "neverHeardOf"),
         (token(GRANTS, kind="standard"), "canPublish"),
-        (token({**GRANTS, "canPublish": False}, kind="standard"), "canPublish"),
+        (token({**WATCHER, "canPublishData": True}, kind="standard"), "canPublish"),
+        (token({**WATCHER, "hidden": True}, kind="standard"), "hidden"),
+        (token({**WATCHER, "canSubscribe": False}, kind="standard"), "canSubscribe"),
+        (token(WATCHER, kind="standard", roomConfig={"egress": {}, "agents": [1]}), "agents"),
         (token({**WATCHER, "room": "other"}, kind="standard"), "for the room 'other'"),
         (token("x", kind="standard"), "no object"),
         (token([], kind="standard"), "no object"),

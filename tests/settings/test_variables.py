@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,7 @@ def test_the_variables_of_other_programs_change_nothing(
         ("' show '", "show"),
         ("main hall", "main hall"),
         ("Anna's", "Anna's"),
+        ("\u201cshow\u201d", "show"),
         ("\"Anna\" and 'Ben'", "\"Anna\" and 'Ben'"),
     ],
 )
@@ -123,7 +126,45 @@ def test_whatever_a_value_is_tidied_once_is_tidied(value: str) -> None:
             continue
         assert tidy == tidy.strip()
         assert tidy in value
-        assert all(sign.isprintable() for sign in tidy)
+        assert not set(tidy) & set("\n\r\0\t\u2028")
+
+
+@pytest.mark.parametrize("empty", ['""', "''", " ", '" "', ""])
+def test_nothing_in_quotes_is_nothing(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `--env-file` hands on what was left open there."""
+    expected = load()
+    for variable in KNOWN:
+        monkeypatch.setenv(variable, empty)
+    assert load() == expected
+
+
+def test_the_avatars_name_too_stands_without_its_quotes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AVALUMA_AVATAR_ID", '"anna"')
+    assert load().avatar == ("avatar-anna",)
+    monkeypatch.setenv("MICSTREAM_AVATAR", '"avatar-a","avatar-b"')
+    assert load().avatar == ("avatar-a", "avatar-b")
+
+
+@pytest.mark.parametrize(
+    "name", ["\U0001f469\u200d\U0001f3a4 show", "\u821e\u53f0\u30001", "de\xa0Jean"]
+)
+def test_names_in_any_script_are_names(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIVEKIT_ROOM", name)
+    assert load().room == name
+
+
+def test_a_settings_file_may_be_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".env")
+    writer = threading.Thread(target=lambda: (tmp_path / ".env").write_text("LIVEKIT_ROOM=piped\n"))
+    writer.start()
+    assert load().room == "piped"
+    writer.join()
+
+
+def test_a_query_of_an_address_is_not_repeated() -> None:
+    with pytest.raises(UsageError) as refused:
+        load(url="wss://x.example/?access_token=hidden abc")
+    assert "hidden" not in refused.value.message
 
 
 def test_where_each_comes_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
