@@ -72,6 +72,16 @@ def second_sender(identity: str) -> Warned:
     )
 
 
+def mixed_origins(address: str, credential: str) -> Warned:
+    """Warning: the server's address and its credential come from two places."""
+    return Warned(
+        code="mixed_origins",
+        message=f"LIVEKIT_URL is from {address}, and its secret or token from {credential}: do "
+        "they belong together?",
+        hint="set both in one place",
+    )
+
+
 def namesake(identity: str) -> Warned:
     """Warning: somebody bears an avatar's name, and is of kind standard."""
     return Warned(

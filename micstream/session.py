@@ -16,7 +16,7 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Final, Self, get_args
 
-from micstream import events
+from micstream import events, notices
 from micstream.audio.advice import Preset
 from micstream.bus import Bus
 from micstream.controls import Controls
@@ -26,6 +26,7 @@ from micstream.listening import Listening, SoundSettings
 from micstream.room import address
 from micstream.room.room import Room
 from micstream.settings import Settings
+from micstream.settings.loading import mixed_origins
 from micstream.sound_path import make_path
 from micstream.sources import opening
 from micstream.sources.source import Source
@@ -291,6 +292,8 @@ def open_session(settings: Settings, bus: Bus) -> Session:
         path=settings.sound_path(),
     )
     warnings = address.warnings(settings.connection())
+    if (origins := mixed_origins(settings)) is not None:
+        warnings = [*warnings, notices.mixed_origins(*origins)]
     return Session(room, fan_out, controls, bus, sound, taps, warnings=warnings)
 
 

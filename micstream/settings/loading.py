@@ -11,6 +11,7 @@ from micstream.errors import UsageError, reason_of
 from micstream.settings import given_token
 from micstream.settings import table as knobs
 from micstream.settings.model import Settings
+from micstream.settings.variables import ENVIRONMENT, FILES, layered
 
 
 def load(**flags: Any) -> Settings:
@@ -40,6 +41,22 @@ def load(**flags: Any) -> Settings:
             hint="look at .env.local and .env, and at their permissions",
             code="bad_env",
         ) from None
+
+
+def mixed_origins(settings: Settings) -> tuple[str, str] | None:
+    """Where the address and its credential come from, if one is the environment, one a file.
+
+    A file of the folder one happens to be in may name another server than one thinks. Whoever gives
+    either in another way knows it: then there is nothing to say.
+    """
+    found = layered(FILES)
+    held = settings.token or settings.api_secret
+    credential = "LIVEKIT_TOKEN" if settings.token else "LIVEKIT_API_SECRET"
+    ours = {"LIVEKIT_URL": settings.url, credential: held and held.get_secret_value()}
+    if any(name not in found or found[name][0] != value for name, value in ours.items()):
+        return None
+    url, other = (found[name][1] for name in ours)
+    return (url, other) if url != other and ENVIRONMENT in (url, other) else None
 
 
 def _with_token(settings: Settings) -> Settings:

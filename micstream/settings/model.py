@@ -120,7 +120,7 @@ class Settings(BaseSettings):
 
     def __init__(self, **values: Any) -> None:
         files = values.pop("_env_file", variables.FILES) or ()
-        found = variables.layered(map(Path, files))
+        found = {name: value for name, (value, _) in variables.layered(map(Path, files)).items()}
         for knob in knobs.KNOBS:
             if knob.was and knob.was in values:
                 values.setdefault(knob.name, values.pop(knob.was))

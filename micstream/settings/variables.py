@@ -110,20 +110,12 @@ def tidied(variable: str, value: str) -> str:
     return tidy
 
 
-def layered(files: Iterable[Path]) -> dict[str, str]:
-    """Variables from the environment, over those of the files, of which a later one counts."""
-    found: dict[str, str] = {}
-    for place in files:
-        found |= from_file(place)
-    return found | from_environment()
+def layered(files: Iterable[Path]) -> dict[str, tuple[str, str]]:
+    """Variables from the environment, over those of the files, of which a later one counts.
 
-
-def origins(files: Iterable[Path]) -> dict[str, str]:
-    """Where each variable that is set comes from: `ENVIRONMENT`, or the name of a file.
-
-    `files`: the later one counts.
+    Each with where it comes from: `ENVIRONMENT`, or the name of a file.
     """
-    found: dict[str, str] = {}
+    found: dict[str, tuple[str, str]] = {}
     for place in files:
-        found |= dict.fromkeys(from_file(place), str(place))
-    return found | dict.fromkeys(from_environment(), ENVIRONMENT)
+        found |= {name: (value, str(place)) for name, value in from_file(place).items()}
+    return found | {name: (value, ENVIRONMENT) for name, value in from_environment().items()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,8 +12,9 @@ from hypothesis import strategies as st
 
 from micstream.errors import UsageError
 from micstream.settings import load
+from micstream.settings.loading import mixed_origins
 from micstream.settings.table import KNOBS
-from micstream.settings.variables import ENVIRONMENT, KNOWN, origins, tidied
+from micstream.settings.variables import ENVIRONMENT, FILES, KNOWN, layered, tidied
 
 FOREIGN = ("dev", "cuda", "1", "true", "stable", "wss://elsewhere.example", "999")
 
@@ -171,9 +171,22 @@ def test_where_each_comes_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     (tmp_path / ".env").write_text("LIVEKIT_URL=ws://a\nLIVEKIT_ROOM=a\nLIVEKIT_API_KEY=k\n")
     (tmp_path / ".env.local").write_text("LIVEKIT_ROOM=b\n")
     monkeypatch.setenv("LIVEKIT_API_KEY", "other")
-    files: list[Any] = [Path(".env"), Path(".env.local")]
-    assert origins(files) == {
-        "LIVEKIT_URL": ".env",
-        "LIVEKIT_ROOM": ".env.local",
-        "LIVEKIT_API_KEY": ENVIRONMENT,
+    assert layered(FILES) == {
+        "LIVEKIT_URL": ("ws://a", ".env"),
+        "LIVEKIT_ROOM": ("b", ".env.local"),
+        "LIVEKIT_API_KEY": ("other", ENVIRONMENT),
     }
+
+
+@pytest.mark.parametrize("credential", ["LIVEKIT_API_SECRET", "LIVEKIT_TOKEN"])
+def test_an_address_from_here_and_a_secret_from_elsewhere_are_told(
+    credential: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("LIVEKIT_URL=ws://here\n")
+    assert mixed_origins(load()) is None
+    monkeypatch.setenv(credential, "x" * 40)
+    assert mixed_origins(load()) == (".env", ENVIRONMENT)
+    assert mixed_origins(load(url="ws://given")) is None, "who gives it knows it"
+    (tmp_path / ".env.local").write_text(f"LIVEKIT_URL=ws://there\n{credential}=y\n")
+    monkeypatch.delenv(credential)
+    assert mixed_origins(load()) is None
