@@ -68,11 +68,20 @@ def has_display() -> bool:
         return False
     if sys.platform in ("darwin", "win32"):
         return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return _has_desktop()
 
 
 def open_browser(address: str) -> bool:
-    """Open it in the user's own browser; False where none was found."""
+    """Open it in the user's own browser; False where none was found that shows pictures.
+
+    Without a desktop Python would start a browser of letters in this very terminal.
+    """
+    if sys.platform not in ("darwin", "win32") and not _has_desktop():
+        return False
     import webbrowser
 
     return webbrowser.open(address)
+
+
+def _has_desktop() -> bool:
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -95,6 +95,8 @@ class StageServer:
                 return web.Response(status=403, text="not a name of this machine\n")
         elif not is_key(self.path.strip("/"), request.path.split("/")[1]):
             return web.Response(status=403, text=_REFUSED, content_type="text/html")
+        if request.method == "POST" and not _is_own_page(request):
+            return web.Response(status=403, text="asked by another page\n")
         return await handler(request)
 
     async def _protect(self, _: web.Request, response: web.StreamResponse) -> None:
@@ -132,6 +134,17 @@ class StageServer:
 
 
 _AGAIN: Final = {"Cache-Control": "no-cache"}
+
+
+def _is_own_page(request: web.Request) -> bool:
+    """Whether no other web page in somebody's browser asks: browsers say who does.
+
+    Programs say nothing, and may ask. Source: Fetch Metadata (W3C), `Origin` (RFC 6454).
+    """
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        return False
+    origin = request.headers.get("Origin")
+    return origin is None or urlsplit(origin).netloc == request.host
 
 
 def _built() -> dict[str, bytes]:

@@ -117,6 +117,28 @@ async def test_a_session_is_for_watching_one_room(
         assert answer.status == 405, "a link alone asks for nothing"
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://elsewhere.example"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+async def test_another_page_in_somebodys_browser_gets_no_session(
+    ours: Staged, client: aiohttp.ClientSession, headers: dict[str, str]
+) -> None:
+    async with client.post(ours.address + "session", headers=headers) as answer:
+        assert answer.status == 403
+        assert "token" not in await answer.text()
+    assert ours.events == []
+    own = {"Origin": ours.address.rstrip("/"), "Sec-Fetch-Site": "same-origin"}
+    async with client.post(ours.address + "session", headers=own) as answer:
+        assert answer.status == 200
+
+
 async def test_the_secret_is_in_no_answer(
     ours: Staged, lan: Staged, client: aiohttp.ClientSession
 ) -> None:
