@@ -37,8 +37,10 @@ def set_on_signals(stop: asyncio.Event) -> Iterator[None]:
 def _handlers() -> Iterator[None]:
     loop = asyncio.get_running_loop()
     before = {number: signal.getsignal(number) for number in ENDING}
+    # Ignored ones stay so: `nohup`, and a script's `&`, have promised that they end nothing.
+    before = {number: now for number, now in before.items() if now is not signal.SIG_IGN}
     try:
-        for number in ENDING:
+        for number in before:
             try:
                 loop.add_signal_handler(number, _set_innermost)
             except NotImplementedError:  # Windows: the loop waits for no signals

@@ -79,7 +79,8 @@ def _run() -> int:
     def ended(_: int, __: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, ended)
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, ended)
     try:
         app(standalone_mode=True)
     except MicstreamError as error:

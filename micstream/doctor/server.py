@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import time
 from typing import Final
@@ -58,8 +59,8 @@ async def check_server(url: str) -> list[Check]:
             )
         ]
     checks = [Check("server", "ok", f"{address.shown(url)} answers in {took * 1000:.0f} ms")]
-    if date is not None:
-        theirs = email.utils.parsedate_to_datetime(date).timestamp()
+    with contextlib.suppress(ValueError, OverflowError):  # some servers write "0" there
+        theirs = email.utils.parsedate_to_datetime(date or "").timestamp()
         checks.append(_judge_skew(begun + took / 2 - theirs - 0.5))  # a Date is whole seconds
     return checks
 
