@@ -32,8 +32,11 @@ class Desk:
         self.controls = Controls(fan_out, self.bus, ControlSettings(manual=False, route=0))
         self.stop = asyncio.Event()
 
-    def press(self, keys: str) -> None:
-        os.write(self._keyboard, keys.encode())
+    async def press(self, keys: str) -> None:
+        """One after the other, as fingers do: many at once would be a text that was pasted."""
+        for key in keys:
+            os.write(self._keyboard, key.encode())
+            await asyncio.sleep(0.01)  # the loop looks at the terminal meanwhile
 
     async def until(self, *expected: str) -> None:
         """So much was told, and nothing else."""
@@ -71,7 +74,7 @@ async def desk(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
 
 async def test_each_is_its_verb(monkeypatch: pytest.MonkeyPatch) -> None:
     async with desk(monkeypatch) as ours:
-        ours.press("mMtTvi")
+        await ours.press("mMtTvi")
         await ours.until(
             "gate muted closed",
             "gate detector",
@@ -87,7 +90,7 @@ async def test_a_digit_routes_and_one_too_high_does_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with desk(monkeypatch) as ours:
-        ours.press("2391")
+        await ours.press("2391")
         await ours.until("route 2", "voice", "route 1", "voice")
 
 
@@ -95,8 +98,8 @@ async def test_q_asks_for_the_end_and_what_is_no_key_for_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with desk(monkeypatch) as ours:
-        ours.press("x#\xe4")
-        ours.press("q")
+        await ours.press("x#\xe4")
+        await ours.press("q")
         await asyncio.wait_for(ours.stop.wait(), 5)
         assert not ours.told
 
@@ -108,7 +111,7 @@ async def test_one_that_takes_its_time_holds_up_no_other(monkeypatch: pytest.Mon
             await asyncio.Event().wait()
 
         ours.outputs[0].interrupt = never  # type: ignore[method-assign]
-        ours.press("im")
+        await ours.press("im")
         await ours.until("interrupted", "gate muted closed")
 
 
