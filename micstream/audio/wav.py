@@ -22,6 +22,8 @@ _FLOAT: Final = 3
 _EXTENSIBLE: Final = 0xFFFE
 _OPEN_ENDED: Final = 0x7FFF_0000
 """No program writes so much into a pipe: a length from here on stands for "not known"."""
+TRIFLE_S: Final = 0.05
+"""Bytes behind the sound that would last no longer are padding, or a tag."""
 _CHUNK_LIMIT: Final = 1 << 24
 """A chunk behind the sound that is longer is none: a picture in it has a few MiB."""
 _HEADER_LIMIT: Final = 1 << 20

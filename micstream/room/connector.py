@@ -152,7 +152,7 @@ class Connector:
         except MicstreamError as error:
             self._connection.join_failed(number, error, _now())
         else:
-            # No await between the connection and this: the avatar may call at any moment.
+            # Nothing is awaited before this: the avatar may call at any moment.
             self._answer(number, room)
             self._connection.joined(number, _now())
         self._turn()

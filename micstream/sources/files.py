@@ -19,7 +19,13 @@ import soundfile
 from micstream.audio.channels import ChannelBalance
 from micstream.audio.format import AudioFormat
 from micstream.audio.levels import to_int16
-from micstream.audio.wav import WavHeader, chunk_bytes, looks_like_wav, parse_header
+from micstream.audio.wav import (
+    TRIFLE_S,
+    WavHeader,
+    chunk_bytes,
+    looks_like_wav,
+    parse_header,
+)
 from micstream.errors import InputError, reason_of
 from micstream.sources.source import Block
 
@@ -28,8 +34,6 @@ Pace = Literal["realtime", "fast"]
 _BLOCK_MS: Final = 20
 _JUDGED_S: Final = 600
 """So much of a file of several channels is looked at before it is mixed: a voice may come late."""
-TRIFLE_S: Final = 0.05
-"""Bytes behind the sound that would last no longer are padding, or a tag."""
 _HEAD_BYTES: Final = 1 << 16
 """In so many bytes of a WAV its sound begins; with a longer header libsndfile reads it."""
 _CHUNK_HEAD_BYTES: Final = 8

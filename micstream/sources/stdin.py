@@ -11,9 +11,14 @@ from typing import Final
 
 from micstream.audio.containers import needs_more, recognise
 from micstream.audio.format import AudioFormat
-from micstream.audio.wav import WavHeader, chunk_bytes, looks_like_wav, parse_header
+from micstream.audio.wav import (
+    TRIFLE_S,
+    WavHeader,
+    chunk_bytes,
+    looks_like_wav,
+    parse_header,
+)
 from micstream.errors import InputError
-from micstream.sources.files import TRIFLE_S
 from micstream.sources.source import Block
 
 _READ_BYTES: Final = 8192
