@@ -5,31 +5,40 @@ logic of its own. A set-verb says what shall be, and called twice it changes not
 
     verb        argument           the gate afterwards
     mute        on, off, toggle    closed; off: as it was before, by hand or by the detector
+    talk        on, off            open while somebody holds it; muted: it is refused
     manual      on, off, toggle    open, latched; off: closed, until it is opened or `auto`
     auto                           by the detector
+    cough                          closed for a second, then as it was
     interrupt                      closed where it was open by hand, else as it was
+    panic                          closed: muted, and everything stopped and dropped
+    cue         name, number       as it was; as the cue says when it has ended
+                stop
     route       0, 1, 2, ...       as it was
+    mark        a text             as it was
 """
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from micstream import events
 from micstream.bus import Bus
 from micstream.errors import UsageError
 from micstream.fan_out import FanOut
+from micstream.gating import Gating, Switch
 from micstream.settings.pieces import ControlSettings
 from micstream.sound_path import SoundPath
 from micstream.speech.cutter import Gate
 from micstream.speech.events import EndReason, Timed
+from micstream.verbs import STOP, VERBS, expected
 
-Switch = Literal["on", "off", "toggle"]
-
+COUGH_S: Final = 1.0
+"""Time that a cough is muted for."""
+_MARK_LENGTH: Final = 200
 _STATES: Final[dict[Gate, Literal["open", "closed", "detector"]]] = {
     Gate.OPEN: "open",
     Gate.CLOSED: "closed",
@@ -37,41 +46,63 @@ _STATES: Final[dict[Gate, Literal["open", "closed", "detector"]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Verb:
-    """Verb that a control can ask for, and what it takes."""
+class CueDesk(Protocol):
+    """Cues that can be played: see `show.player`."""
 
-    name: str
-    takes: Literal["switch", "number", "nothing"]
-    help: str
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all cues, in the order of their numbers from 1."""
+        ...
+
+    def press(self, name: str, *, by: str) -> None:
+        """Play this one in place of the one that plays; if it is that one, stop it."""
+        ...
+
+    def stop(self, *, by: str) -> None:
+        """Stop what plays, with its fade."""
+        ...
+
+    def cut(self, reason: Literal["interrupt", "panic"]) -> None:
+        """Stop what plays, at once."""
+        ...
 
 
-VERBS: Final = {
-    verb.name: verb
-    for verb in (
-        Verb("mute", "switch", "nothing is sent; off: as it was before"),
-        Verb("manual", "switch", "the gate is open by hand; off: closed by hand"),
-        Verb("auto", "nothing", "the gate is left to the detector"),
-        Verb("interrupt", "nothing", "the avatar falls silent, what is queued is dropped"),
-        Verb("route", "number", "that avatar gets what is said; 0: all of them"),
-    )
-}
+class NoCues:
+    """No cues were given."""
+
+    names: tuple[str, ...] = ()
+
+    def press(self, name: str, *, by: str) -> None:
+        """Nothing of that name."""
+
+    def stop(self, *, by: str) -> None:
+        """Nothing plays."""
+
+    def cut(self, reason: Literal["interrupt", "panic"]) -> None:
+        """Nothing plays."""
 
 
 class Controls:
-    """The gate, the route, and the verbs that change them.
+    """The gate, the route, the cues, and the verbs that change them.
 
     Raises:
         UsageError: the route leads to an avatar that is not there.
     """
 
-    def __init__(self, fan_out: FanOut, bus: Bus, settings: ControlSettings) -> None:
+    def __init__(
+        self,
+        fan_out: FanOut,
+        bus: Bus,
+        settings: ControlSettings,
+        cues: CueDesk | None = None,
+    ) -> None:
         self._fan_out = fan_out
         self._bus = bus
         self._starts_manual = settings.manual
-        self._by_hand = Gate.CLOSED if settings.manual else Gate.DETECTOR
-        self._muted = False
-        self._told: tuple[Gate, bool] | None = None
+        self._gating = Gating(manual=settings.manual, tail_s=settings.talk_tail_s)
+        self._cues: CueDesk = cues or NoCues()
+        self._timer: asyncio.TimerHandle | None = None
+        self._told: tuple[Gate, bool, bool] | None = None
         self._paths: list[SoundPath] = []
         try:
             fan_out.route(settings.route)
@@ -85,7 +116,7 @@ class Controls:
     @property
     def gate(self) -> Gate:
         """Gate as it stands: open, closed, or by the detector."""
-        return Gate.CLOSED if self._muted else self._by_hand
+        return self._gating.gate
 
     @property
     def avatars(self) -> int:
@@ -93,39 +124,96 @@ class Controls:
         return len(self._fan_out)
 
     @property
+    def cues(self) -> tuple[str, ...]:
+        """Names of the cues, in the order of their numbers from 1."""
+        return self._cues.names
+
+    @property
     def muted(self) -> bool:
         """Muted: the gate is closed until `mute` is off, or another verb opens it."""
-        return self._muted
+        return self._gating.muted
 
     # ---- the verbs -----------------------------------------------------------------------------
 
     def mute(self, switch: Switch = "on", *, by: str = "") -> None:
         """Close the gate and end the open utterance; off: as it was before."""
-        self._set(self._by_hand, muted=_after(self._muted, switch), by=by)
+        with self._changing(by):
+            self._gating.mute(switch)
+
+    def talk(
+        self,
+        switch: Literal["on", "off"] = "on",
+        *,
+        by: str = "",
+        holder: str = "",
+        keepalive_s: float | None = None,
+    ) -> None:
+        """Hold the gate open: push-to-talk, until it is released, or its holder is gone.
+
+        Called again while it is held it goes on for `keepalive_s` more. After the last release a
+        tail is let through, and a new press within it goes on with the same utterance.
+
+        Raises:
+            UsageError: the microphone is muted (code "muted").
+        """
+        holder = holder or by
+        if switch == "off":
+            with self._changing(by):
+                self._gating.release(holder, _now())
+            return
+        if self._gating.muted:
+            raise UsageError(
+                "muted: what is said now is not sent", hint="mute off, then talk", code="muted"
+            )
+        with self._changing(by):
+            self._gating.hold(holder, _now(), keepalive_s=keepalive_s)
 
     def manual(self, switch: Switch = "on", *, by: str = "") -> None:
         """Open the gate by hand, and end a mute by it; off: close it by hand."""
-        if _after(self.gate is Gate.OPEN, switch):
-            self._set(Gate.OPEN, muted=False, by=by)
-        else:
-            self._set(Gate.CLOSED, muted=self._muted, by=by)
+        with self._changing(by):
+            self._gating.manual(switch)
 
     def auto(self, *, by: str = "") -> None:
         """Leave the gate to the detector, and end a mute by it."""
-        self._set(Gate.DETECTOR, muted=False, by=by)
+        with self._changing(by):
+            self._gating.auto()
+
+    def cough(self, *, by: str = "") -> None:
+        """Mute for a second; called again it prolongs it. Who is muted stays so."""
+        with self._changing(by):
+            self._gating.cough(COUGH_S, _now())
 
     async def interrupt(self, *, by: str = "") -> None:
         """Have the avatars fall silent and drop what they hold; what is said is cut off at once.
 
         Nothing is sent until the next onset, and that needs a silence before it. A gate that is
-        open by hand is closed. Returns once the avatars were told.
+        open by hand is closed, a cue ends. Returns once the avatars were told.
         """
-        if self._by_hand is Gate.OPEN:
-            self._set(Gate.CLOSED, muted=self._muted, by=by)
-        for path in self._paths:
-            self._put(path.end(EndReason.INTERRUPT))
-        self._bus.emit(events.Interrupted(by=by))
-        await self._fan_out.interrupt()
+        if self._gating.by_hand is Gate.OPEN or self._gating.is_held:
+            with self._changing(by):
+                self._gating.interrupt()
+        self._cues.cut("interrupt")
+        await self._cut_off(by)
+
+    async def panic(self, *, by: str = "") -> None:
+        """Mute, stop cues, have the avatars fall silent, drop all that is queued; stays muted."""
+        self.mute("on", by=by)
+        self._cues.cut("panic")
+        await self._cut_off(by)
+
+    def cue(self, cue: str | int, *, by: str = "") -> None:
+        """Play a cue, by its name or its number from 1; the one that plays is stopped by it.
+
+        Its name again, or "stop", stops it with its fade. "1" is a name where a cue has it.
+
+        Raises:
+            UsageError: there is no such cue.
+        """
+        name = self._cue_named(cue)
+        if name is None:
+            self._cues.stop(by=by)
+        else:
+            self._cues.press(name, by=by)
 
     def route(self, number: int, *, by: str = "") -> None:
         """Lead what is said to one of several avatars, by its place from 1 up, or to all (0).
@@ -142,11 +230,27 @@ class Controls:
         self._apply(self.gate)
         self.tell_route(by=by)
 
-    async def do(self, verb: str, argument: str | int | None = None, *, by: str = "") -> None:
+    def mark(self, text: str, *, by: str = "") -> None:
+        """Put a marker into the record of events; the text on one line, 200 characters at most."""
+        line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+        self._bus.emit(events.Marked(text=line[:_MARK_LENGTH], by=by))
+
+    async def do(
+        self,
+        verb: str,
+        argument: str | int | None = None,
+        *,
+        by: str = "",
+        holder: str = "",
+        keepalive_s: float | None = None,
+    ) -> None:
         """Carry out a verb by its name, as keys and transports do.
 
+        `by` is who calls, for the events: key, program, page, ctl, http, osc. `holder` and
+        `keepalive_s` are of a connection that may be gone without a word: see `talk`.
+
         Raises:
-            UsageError: there is no such verb, or its argument cannot be used.
+            UsageError: there is no such verb, its argument cannot be used, or it cannot be done.
         """
         known = VERBS.get(verb)
         if known is None:
@@ -157,27 +261,42 @@ class Controls:
         match known.takes, argument:
             case "switch", "on" | "off" | "toggle":
                 done = carry_out(argument, by=by)
+            case "hold", "on" | "off":
+                done = carry_out(argument, by=by, holder=holder, keepalive_s=keepalive_s)
             case "nothing", None:
                 done = carry_out(by=by)
             case "number", int() if 0 <= argument <= len(self._fan_out):
                 done = carry_out(argument, by=by)
+            case ("cue", str() | int()) | ("text", str()) if argument != "":
+                done = carry_out(argument, by=by)
             case _:
                 raise UsageError(
                     f"{verb}: {argument!r} cannot be used",
-                    hint=_expected(known, len(self._fan_out)),
+                    hint=expected(known, len(self._fan_out)),
                     code="bad_argument",
                 )
         if inspect.isawaitable(done):
             await done
 
+    def let_go(self, holder: str, *, by: str = "") -> None:
+        """End what somebody held who is gone: a socket that closed, a page that is no more."""
+        self.talk("off", by=by, holder=holder)
+
     # ---- telling -------------------------------------------------------------------------------
 
     def tell_gate(self, *, by: str = "") -> None:
         """Say how the gate stands, unless it was said."""
-        if self._told != (self.gate, self._muted):
-            self._told = (self.gate, self._muted)
-            state = _STATES[self.gate]
-            self._bus.emit(events.Gate(state=state, muted=self._muted, by=by))
+        standing = (self.gate, self.muted, self._gating.is_held)
+        if self._told != standing:
+            self._told = standing
+            self._bus.emit(
+                events.Gate(
+                    state=_STATES[self.gate],
+                    muted=self.muted,
+                    held=self._gating.is_held,
+                    by=by,
+                )
+            )
 
     def tell_route(self, *, by: str = "") -> None:
         """Say who gets what is said, where that is a question."""
@@ -198,15 +317,53 @@ class Controls:
         finally:
             self._paths.remove(path)
 
-    def _set(self, by_hand: Gate, *, muted: bool, by: str) -> None:
+    @contextmanager
+    def _changing(self, by: str) -> Iterator[None]:
+        """Change the gating; then the gate follows, everybody is told, and the timer is set."""
         before = self.gate
-        self._by_hand, self._muted = by_hand, muted
+        yield
         if self.gate is not before:
             self._apply(self.gate)
         # Between two presses of a key that opens the gate nobody is away.
-        shut = self.gate is Gate.CLOSED and (muted or not self._starts_manual)
+        shut = self.gate is Gate.CLOSED and (self.muted or not self._starts_manual)
         self._fan_out.mute(shut)
         self.tell_gate(by=by)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        at = self._gating.next_timer()
+        if at is not None:
+            self._timer = asyncio.get_running_loop().call_at(at, self._handle_timer)
+
+    def _handle_timer(self) -> None:
+        self._timer = None
+        with self._changing(""):
+            self._gating.handle_timer(_now())
+
+    async def _cut_off(self, by: str) -> None:
+        for path in self._paths:
+            self._put(path.end(EndReason.INTERRUPT))
+        self._bus.emit(events.Interrupted(by=by))
+        await self._fan_out.interrupt()
+
+    def _cue_named(self, cue: str | int) -> str | None:
+        """Name of a cue; None: `stop`."""
+        names = self._cues.names
+        if cue in names:
+            return str(cue)
+        if cue == STOP:
+            return None
+        number = int(cue) if str(cue).isascii() and str(cue).isdecimal() else 0
+        if 1 <= number <= len(names):
+            return names[number - 1]
+        raise UsageError(
+            f"there is no cue {cue!r}",
+            hint=f"one of {', '.join(names)}" if names else "none was given: --show FILE",
+            code="no_such_cue",
+        )
 
     def _apply(self, gate: Gate) -> None:
         for path in self._paths:
@@ -217,14 +374,5 @@ class Controls:
             self._fan_out.put(event, at)
 
 
-def _after(is_on: bool, switch: Switch) -> bool:
-    return not is_on if switch == "toggle" else switch == "on"
-
-
-def _expected(verb: Verb, avatars: int) -> str:
-    match verb.takes:
-        case "switch":
-            return f"expected {verb.name} on, off or toggle"
-        case "number":
-            return f"expected {verb.name} 0 (all of them) to {avatars}"
-    return f"{verb.name} takes nothing more"
+def _now() -> float:
+    return asyncio.get_running_loop().time()

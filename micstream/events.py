@@ -1,6 +1,7 @@
 """What happened, as data: one frozen dataclass for every line of `--json`.
 
-`EVENT` names the kind; fields whose value is None are left out of the line.
+`EVENT` names the kind; fields whose value is None are left out of the line. The one table of them,
+so longer than other files.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ DropCode = Literal[
 ]
 """Why sound was dropped: nobody listened, or no more; it waited too long; more waited than may; the
 avatar was too far behind; by hand; after the end; the device lost it; this machine was too slow."""
+
+CueEnd = Literal["end", "stop", "replaced", "performer", "interrupt", "panic", "shutdown"]
+"""Why a cue ended."""
 
 EVENTS_LOST: Final = "events_lost"
 """Code of the warning that tells how many events a consumer did not take in time."""
@@ -252,8 +256,10 @@ class Gate(Event):
     state: Literal["open", "closed", "detector"]
     muted: bool = False
     """Closed by `mute`; else `closed` is by hand, until it is opened or left to the detector."""
+    held: bool = False
+    """Open by push-to-talk, for as long as it is held."""
     by: str = ""
-    """Who changed it: `key`, `program`; empty at the start."""
+    """Who changed it: `key`, `program`, `page`, `ctl`, `http`, `osc`; empty: nobody."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -283,6 +289,52 @@ class Voice(Event):
     EVENT = "voice"
     avatars: tuple[str, ...]
     """As `--avatar` names them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CueStarted(Event):
+    """A cue has begun: its sound is being sent."""
+
+    EVENT = "cue_started"
+    cue: str
+    number: int
+    """Its place in the list, from 1."""
+    duration_s: float
+    by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CueEnded(Event):
+    """No more of a cue is sent; the avatar may still play what it has of it.
+
+    `end`: all of it was; `stop`: by hand, with its fade; `replaced`: another cue was pressed;
+    `performer`: somebody spoke, and took over; `interrupt`, `panic`: cut off; `shutdown`.
+    """
+
+    EVENT = "cue_ended"
+    cue: str
+    number: int
+    reason: CueEnd
+    sent_s: float
+    """Seconds of its sound that were sent."""
+    by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marked(Event):
+    """A marker that somebody put into the record."""
+
+    EVENT = "marked"
+    text: str
+    by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlOpen(Event):
+    """The show's control can be had under `link`, the operator's page, which holds its key."""
+
+    EVENT = "control_open"
+    link: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -363,7 +415,7 @@ def from_dict(told: Mapping[str, Any]) -> Event:
         raise ValueError(f"there is no event {told.get('event')!r}")
     given = {f.name: told[f.name] for f in fields(kind) if f.name in told}
     given = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
-    if "reason" in given:
+    if "reason" in given and kind is UtteranceEnded:
         given["reason"] = EndReason(given["reason"])
     try:
         return kind(**given)

@@ -49,6 +49,14 @@ class Output(Protocol):
         ...
 
 
+class Yielding(Protocol):
+    """Who speaks now, and lets anybody else go first."""
+
+    def yield_turn(self) -> None:
+        """End the open utterance here, at once."""
+        ...
+
+
 class FanOut:
     """Hands segment events to the avatars of the route.
 
@@ -62,6 +70,8 @@ class FanOut:
         self._route = self._chosen(route)
         self._taking = self._route
         """Those that get what is left of the utterance."""
+        self.give_way: Yielding | None = None
+        """Who ends before another's onset; asked once."""
 
     def __len__(self) -> int:
         return len(self._outputs)
@@ -98,8 +108,16 @@ class FanOut:
 
     # ---- what is said --------------------------------------------------------------------------
 
-    def put(self, event: SegmentEvent, captured_at: float, *, ages: bool = True) -> None:
-        """Hand on an event, now; an onset's first sample was captured at this monotonic second."""
+    def put(
+        self, event: SegmentEvent, captured_at: float, *, ages: bool = True, own: bool = False
+    ) -> None:
+        """Hand on an event, now; an onset's first sample was captured at this monotonic second.
+
+        `own`: it is of the one who gives way to others.
+        """
+        if self.give_way is not None and isinstance(event, Onset) and not own:
+            speaking, self.give_way = self.give_way, None
+            speaking.yield_turn()
         for output in self._takers(event):
             output.put(event, captured_at, ages=ages)
 

@@ -149,3 +149,21 @@ def events_lost(consumer: str, count: int) -> Warned:
         hint="nothing else was held up; look at who reads there",
         count=count,
     )
+
+
+def cue_unusable(name: str, why: str) -> Warned:
+    """A cue that cannot be played."""
+    return Warned(
+        code="cue_unusable",
+        message=f"the cue {name!r} cannot be played: {why}",
+        hint="mend the file and start again; the other cues play",
+    )
+
+
+def cue_message_failed(name: str, error: MicstreamError) -> Warned:
+    """A cue's message that did not get to an avatar."""
+    return Warned(
+        code="cue_message_failed",
+        message=f"the cue {name!r}: {error.message}",
+        hint=error.hint,
+    )

@@ -27,6 +27,9 @@ from micstream.room import address
 from micstream.room.room import Room
 from micstream.settings import Settings
 from micstream.settings.loading import mixed_origins
+from micstream.show.messages import Messages
+from micstream.show.player import CuePlayer
+from micstream.show.show_file import Show, load_show
 from micstream.sound_path import make_path
 from micstream.sources import opening
 from micstream.sources.source import Source
@@ -62,7 +65,7 @@ class Session:
         sound: SoundSettings,
         taps: Taps,
         *,
-        warnings: Sequence[Warned] = (),
+        cues: CuePlayer | None = None,
     ) -> None:
         self.room = room
         self.controls = controls
@@ -70,14 +73,21 @@ class Session:
         self.taps = taps
         self._fan_out = fan_out
         self._sound = sound
-        self._warnings = warnings
-        self._turns = Turns()
+        self.warnings: Sequence[Warned] = ()
+        """What is told first of all."""
+        self._cues = cues
+        self._turns = cues.turns if cues is not None else Turns()
         self._listening: Listening | None = None
         self._life: asyncio.Task[None] | None = None
         self._joined = asyncio.Event()
         self._leaving = asyncio.Event()
         self._hurry = asyncio.Event()
         self._deadline = 0.0
+
+    @property
+    def show(self) -> Show:
+        """Cues and keys of the show."""
+        return self._cues.show if self._cues is not None else Show()
 
     # ---- its life ------------------------------------------------------------------------------
 
@@ -153,7 +163,7 @@ class Session:
 
     async def _live(self) -> None:
         """Join, stay until somebody wants to leave or something fails, leave."""
-        for warning in self._warnings:
+        for warning in self.warnings:
             self.bus.emit(warning)
         async with task_group() as tasks, self.room:
             self._joined.set()
@@ -161,6 +171,8 @@ class Session:
                 tasks.create_task(self.room.wait_failed()),
                 tasks.create_task(self._tell_ready()),
             ]
+            if self._cues is not None:
+                staying.append(tasks.create_task(self._cues.run(self.controls)))
             self.controls.tell_route()
             # Cancelled where something has failed. The avatars have to survive that too.
             with suppress(asyncio.CancelledError):
@@ -280,7 +292,9 @@ def open_session(settings: Settings, bus: Bus) -> Session:
     taps = Taps()
     room = Room.of(settings, bus, taps)
     fan_out = FanOut(room.avatars)
-    controls = Controls(fan_out, bus, settings.controls())
+    show = load_show(settings.show) if settings.show else Show()
+    cues = CuePlayer(show, fan_out, taps, bus, Messages(room, fan_out))
+    controls = Controls(fan_out, bus, settings.controls(), cues)
     sound = SoundSettings(
         capture=settings.capture(),
         detection=settings.detection(),
@@ -291,10 +305,15 @@ def open_session(settings: Settings, bus: Bus) -> Session:
         ),
         path=settings.sound_path(),
     )
-    warnings = address.warnings(settings.connection())
+    warnings = [
+        *address.warnings(settings.connection()),
+        *(notices.cue_unusable(cue.name, cue.problem) for cue in show.cues if cue.problem),
+    ]
     if (origins := mixed_origins(settings)) is not None:
         warnings = [*warnings, notices.mixed_origins(*origins)]
-    return Session(room, fan_out, controls, bus, sound, taps, warnings=warnings)
+    session = Session(room, fan_out, controls, bus, sound, taps, cues=cues)
+    session.warnings = warnings
+    return session
 
 
 def _failure(life: asyncio.Task[None]) -> Exception | None:

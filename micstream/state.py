@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from micstream import events
+from micstream.cue_state import CueState, after
 from micstream.events import Bye, Event
 
 Link = Literal["absent", "joined", "listening", "silent", "bound"]
@@ -54,6 +55,15 @@ class AvatarState:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A marker that somebody has put."""
+
+    t: float
+    """Unix seconds."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """A warning or an error, as it was last told."""
 
@@ -70,6 +80,13 @@ class State:
 
     gate: Literal["open", "closed", "detector"] = "detector"
     muted: bool = False
+    held: bool = False
+    """Open by push-to-talk."""
+    cue: CueState | None = None
+    """The cue that plays; None: none does."""
+    marks: int = 0
+    mark: Mark | None = None
+    """The last one."""
     route: int | None = None
     """Place of the avatar that gets what is said, from 1; 0: all; None: there is but one."""
     routed: tuple[str, ...] = ()
@@ -151,6 +168,10 @@ class State:
         return {
             "gate": self.gate,
             "muted": self.muted,
+            "held": self.held,
+            "cue": self.cue and {**self.cue.as_dict(), "name": _cut(self.cue.name)},
+            "marks": self.marks,
+            "mark": self.mark and {"t": self.mark.t, "text": _cut(self.mark.text, 2)},
             "route": self.route,
             "routed": [_cut(name) for name in self.routed[:_SHOWN_AVATARS]],
             "connection": self.connection,
@@ -184,7 +205,7 @@ def fold(state: State, event: Event) -> State:
     state = replace(state, since=t if state.since is None else state.since, t=t)
     match event:
         case events.AvatarLinkEvent() | events.AvatarEvent():
-            return _of_avatar(state, event)
+            return _with_cue(_of_avatar(state, event), event)
         case events.Connection():
             return _connection(state, event)
         case events.Capturing():
@@ -194,7 +215,11 @@ def fold(state: State, event: Event) -> State:
         case events.Ready():
             return replace(state, ready=True)
         case events.Gate():
-            return replace(state, gate=event.state, muted=event.muted)
+            return replace(state, gate=event.state, muted=event.muted, held=event.held)
+        case events.CueStarted() | events.CueEnded():
+            return _with_cue(state, event)
+        case events.Marked():
+            return replace(state, marks=state.marks + 1, mark=Mark(t, event.text))
         case events.Route():
             return replace(state, route=event.number, routed=event.avatars)
         case events.Interrupted():
@@ -298,7 +323,13 @@ def _connection(state: State, event: events.Connection) -> State:
         else each
         for each in state.avatars
     )
-    return replace(state, avatars=avatars, ready=False, faults=state.faults + lost)
+    gone = replace(state, avatars=avatars, ready=False, faults=state.faults + lost)
+    return _with_cue(gone, event)
+
+
+def _with_cue(state: State, event: Event) -> State:
+    reports = any(avatar.delay_ms is not None for avatar in state.avatars)
+    return replace(state, cue=after(state.cue, event, reports=reports))
 
 
 def _microphone(state: State, event: events.Microphone) -> State:

@@ -102,6 +102,13 @@ class Tap:
         self._held_s += sound.seconds
         self._arrived.set()
 
+    def taken(self) -> list[Captured | Sent]:
+        """Take what has come so far, without waiting."""
+        taken = list(self._held)
+        self._held.clear()
+        self._held_s = 0.0
+        return taken
+
     def close(self) -> None:
         """Tap no more."""
         self._closed = True

@@ -12,15 +12,17 @@ from hypothesis import strategies as st
 
 from micstream import events
 from micstream.bus import Bus
-from micstream.controls import VERBS, Controls, Switch
+from micstream.controls import Controls
 from micstream.errors import UsageError
 from micstream.fan_out import FanOut
+from micstream.gating import Switch
 from micstream.settings.pieces import ControlSettings
 from micstream.sound_path import SoundPath
 from micstream.sources.source import Block
 from micstream.speech.cutter import Cutter, Gate
 from micstream.speech.events import EndReason
 from micstream.speech.segmenter import SegmenterOptions
+from micstream.verbs import VERBS
 from tests.support.outputs import NotedOutput
 from tests.support.scripted import ScriptedDetector
 from tests.support.sources import Silent
@@ -106,7 +108,7 @@ def test_the_end_of_a_mute_is_as_it_was_before(
 def test_only_manual_opens_the_gate_by_hand(manual: bool, history: list[Call]) -> None:
     desk = Desk(manual=manual)
     for call in history:
-        was_open = desk.controls._by_hand is Gate.OPEN
+        was_open = desk.controls._gating.by_hand is Gate.OPEN
         desk.do(call)
         if desk.controls.gate is Gate.OPEN and not was_open:
             assert call[0] == "manual"
@@ -246,7 +248,7 @@ def test_a_route_to_one_that_is_not_meant_is_refused() -> None:
 @pytest.mark.parametrize(
     ("verb", "argument", "code", "hint"),
     [
-        ("applaud", None, "no_such_verb", "mute, manual, auto, interrupt, route"),
+        ("applaud", None, "no_such_verb", "mute, talk, manual, auto, cough, interrupt"),
         ("mute", "loud", "bad_argument", "on, off or toggle"),
         ("mute", None, "bad_argument", "on, off or toggle"),
         ("auto", "on", "bad_argument", "nothing more"),

@@ -11,6 +11,7 @@ from micstream.cli.options import (
     CLEAN,
     CONNECTION,
     SEGMENTATION,
+    SHOWING,
     START,
     TRANSPORT,
     Flags,
@@ -28,7 +29,7 @@ def register(app: typer.Typer) -> None:
     app.command("live")(live)
 
 
-@takes(CONNECTION, START, CAPTURE, CLEAN, TRANSPORT, SEGMENTATION)
+@takes(CONNECTION, START, CAPTURE, CLEAN, TRANSPORT, SHOWING, SEGMENTATION)
 def live(flags: Flags, output: Output) -> None:
     """Speak through the avatar with your microphone.
 

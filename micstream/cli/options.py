@@ -15,6 +15,7 @@ from micstream.settings.knob import (
     MICROPHONE,
     ROOM,
     SENDING,
+    SHOW,
     STARTING,
     Knob,
 )
@@ -28,6 +29,7 @@ START = tuple(knob for knob in KNOBS if knob.panel == STARTING)
 CAPTURE = tuple(knob for knob in KNOBS if knob.panel == MICROPHONE)
 CLEAN = tuple(knob for knob in KNOBS if knob.panel == CLEANING)
 TRANSPORT = tuple(knob for knob in KNOBS if knob.panel == SENDING)
+SHOWING = tuple(knob for knob in KNOBS if knob.panel == SHOW)
 SEGMENTATION = tuple(knob for knob in KNOBS if knob.panel == CUTTING)
 
 

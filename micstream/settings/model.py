@@ -76,6 +76,7 @@ class Settings(BaseSettings):
     device: str | None = _knob("device")
     channel: int = _knob("channel")
     talk: Talk = _knob("talk")
+    talk_tail_ms: int = _knob("talk_tail_ms")
     clean: bool = _knob("clean")
     send_original: bool = _knob("send_original")
     mode: Mode = _knob("mode")
@@ -89,6 +90,11 @@ class Settings(BaseSettings):
     max_backlog: float = _knob("max_backlog")
     route: int = _knob("route")
     avatar_state: States = _knob("avatar_state")
+    show: str | None = _knob("show")
+    control: bool = _knob("control")
+    control_port: int = _knob("control_port")
+    control_lan: bool = _knob("control_lan")
+    osc: int | None = _knob("osc")
     preset: Preset | None = _knob("preset")
     vad: Vad = _knob("vad")
     vad_on: float | None = _knob("vad_on")
@@ -334,7 +340,11 @@ class Settings(BaseSettings):
 
     def controls(self) -> pieces.ControlSettings:
         """Gate and route at the start."""
-        return pieces.ControlSettings(manual=self.talk != "voice", route=self.route)
+        return pieces.ControlSettings(
+            manual=self.talk != "voice",
+            route=self.route,
+            talk_tail_s=self.talk_tail_ms / 1000,
+        )
 
     def chosen(self, name: Literal["license_key", "avatar_server"]) -> Any:
         """The value of a setting whose variable has two names.

@@ -139,3 +139,5 @@ class ControlSettings:
     """The gate is closed until somebody opens it; else it is left to the detector."""
     route: int
     """Route: which of several avatars speaks, from 1 in the order of their patterns; 0: all."""
+    talk_tail_s: float = 0.1
+    """Seconds that the gate stays open after the last release of push-to-talk."""

@@ -17,6 +17,7 @@ from micstream.settings.knob import (
     MICROPHONE,
     ROOM,
     SENDING,
+    SHOW,
     STARTING,
     Knob,
 )
@@ -156,6 +157,16 @@ KNOBS: Final = (
         choices=get_args(Talk),
     ),
     Knob(
+        "talk_tail_ms",
+        "Push-to-talk: sound that is still sent after the last release, for the last syllable.",
+        MICROPHONE,
+        100,
+        int,
+        0,
+        2_000,
+        unit="ms",
+    ),
+    Knob(
         "clean",
         "High pass, noise suppression and automatic gain before detection and sending.",
         CLEANING,
@@ -264,6 +275,28 @@ KNOBS: Final = (
         "on",
         choices=get_args(States),
     ),
+    Knob(
+        "show",
+        "Cues and keys of the show: a file (see docs/show.md), or a folder of sound files, each "
+        "a cue of its name.",
+        SHOW,
+    ),
+    Knob(
+        "control",
+        "Let a page, programs and micstream ctl control the show; tells the page's link.",
+        SHOW,
+        False,
+        bool,
+    ),
+    Knob("control_port", "Port of the show's control.", SHOW, 8421, int, 1, 65_535),
+    Knob(
+        "control_lan",
+        "Let other machines of this network reach it, by its link: a tablet, Companion.",
+        SHOW,
+        False,
+        bool,
+    ),
+    Knob("osc", "Let OSC over UDP control the show, at this port.", SHOW, None, int, 1, 65_535),
     Knob(
         "preset",
         "For the place: studio (quiet, close), room, or stage (noise, an audience). "

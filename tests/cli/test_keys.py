@@ -13,9 +13,10 @@ import pytest
 
 from micstream.bus import Bus
 from micstream.cli.keys import KEYS, Keys
-from micstream.controls import VERBS, Controls
+from micstream.controls import Controls
 from micstream.fan_out import FanOut
 from micstream.settings.pieces import ControlSettings
+from micstream.verbs import VERBS
 from testbed.waiting import wait_until
 from tests.support.outputs import NotedOutput
 
