@@ -124,6 +124,11 @@ class Controls:
         return len(self._fan_out)
 
     @property
+    def avatar_names(self) -> tuple[str, ...]:
+        """The avatars as `--avatar` names them, in the order of the routes."""
+        return self._fan_out.names
+
+    @property
     def cues(self) -> tuple[str, ...]:
         """Names of the cues, in the order of their numbers from 1."""
         return self._cues.names

@@ -76,6 +76,11 @@ class FanOut:
     def __len__(self) -> int:
         return len(self._outputs)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All avatars, as `--avatar` names them."""
+        return tuple(output.pattern for output in self._outputs)
+
     # ---- the route -----------------------------------------------------------------------------
 
     @property

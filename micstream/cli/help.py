@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "doctor": "Check everything from the microphone to the avatar; exit 0 when one can go on "
     "stage.",
     "stage": "Show the avatar on a page: for a projector, a tablet, OBS or vMix.",
+    "ctl": "Control a show that runs on this machine with --control.",
     "demo": "Everything on this machine: a LiveKit server, an avatar, and you.",
 }
 """Every command, and the first sentence of what it says of itself."""

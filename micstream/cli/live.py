@@ -55,9 +55,11 @@ def live(flags: Flags, output: Output) -> None:
 
 async def listen(session: Session, settings: Settings) -> None:
     """The microphone, until cancelled; or until no avatar came in the time given."""
+    from micstream.cli.control import controlled
     from micstream.cli.run import with_avatar
 
-    await with_avatar(_listen(session, settings), session, settings)
+    async with controlled(session, settings):
+        await with_avatar(_listen(session, settings), session, settings)
 
 
 async def _listen(session: Session, settings: Settings) -> None:

@@ -207,13 +207,14 @@ async def page(
     bus: Emitter,
 ) -> AsyncIterator[tuple[str, bool]]:
     """The page being served: its link, and whether others than this machine can come."""
-    from micstream.stage.admission import is_loopback
     from micstream.stage.link import link
-    from micstream.stage.server import LOOPBACK, StageServer, serving
+    from micstream.stage.server import PORT, StageServer
+    from micstream.web.admission import is_loopback
+    from micstream.web.serving import LOOPBACK, serving
 
     place = LOOPBACK if host in (None, "localhost") else host
     server = StageServer(settings.stage(), look, host=place, bus=bus, link_host=link_host)
-    async with serving(server, host=place, port=port) as taken:
+    async with serving(server.app(), host=place, port=port, usual=PORT) as taken:
         yield link(link_host or place, taken, server.path), not is_loopback(place)
 
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import errno
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from micstream.errors import MicstreamError, UsageError
+from micstream.errors import MicstreamError
 from micstream.events import Emitter, StagePage
 from micstream.room.address import server_url
 from micstream.settings.pieces import StageSettings
-from micstream.stage.admission import is_key, is_loopback, key_for, named_as_here, passes
+from micstream.stage.admission import passes
 from micstream.stage.look import Look
+from micstream.web.admission import is_key, is_loopback, is_own_page, key_for, named_as_here
 
-LOOPBACK: Final = "127.0.0.1"
 PORT: Final = 8420
 """Port where it is free and none was asked for: so that a link stays good."""
 
@@ -29,7 +26,6 @@ _TYPES: Final = {
     "stage.js": "text/javascript",
     "stage.css": "text/css",
 }
-_NO_PORT: Final = (errno.EADDRINUSE, errno.EACCES)
 _REFUSED: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>micstream stage</title>
 <h1>This link does not lead to the stage</h1>
@@ -95,7 +91,7 @@ class StageServer:
                 return web.Response(status=403, text="not a name of this machine\n")
         elif not is_key(self.path.strip("/"), request.path.split("/")[1]):
             return web.Response(status=403, text=_REFUSED, content_type="text/html")
-        if request.method == "POST" and not _is_own_page(request):
+        if request.method == "POST" and not is_own_page(request):
             return web.Response(status=403, text="asked by another page\n")
         return await handler(request)
 
@@ -136,17 +132,6 @@ class StageServer:
 _AGAIN: Final = {"Cache-Control": "no-cache"}
 
 
-def _is_own_page(request: web.Request) -> bool:
-    """Whether no other web page in somebody's browser asks: browsers say who does.
-
-    Programs say nothing, and may ask. Source: Fetch Metadata (W3C), `Origin` (RFC 6454).
-    """
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-        return False
-    origin = request.headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc == request.host
-
-
 def _built() -> dict[str, bytes]:
     try:
         return {name: (_STATIC / name).read_bytes() for name in _TYPES}
@@ -181,50 +166,3 @@ def _headers(url: str) -> dict[str, str]:
         "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
         "Server": "micstream",
     }
-
-
-@asynccontextmanager
-async def serving(server: StageServer, *, host: str, port: int | None) -> AsyncIterator[int]:
-    """The server at work: the port. None takes the usual one, or any that is free.
-
-    Raises:
-        MicstreamError: the port cannot be had (code "port_in_use").
-        UsageError: the host is none of this machine's addresses.
-    """
-    # No log of requests: their paths hold the key.
-    runner = web.AppRunner(server.app(), access_log=None, shutdown_timeout=0.5)
-    await runner.setup()
-    try:
-        yield await _listen(runner, host, port)
-    finally:
-        await runner.cleanup()
-
-
-async def _listen(runner: web.AppRunner, host: str, port: int | None) -> int:
-    tried = [PORT, 0] if port is None else [port]
-    for number, each in enumerate(tried):
-        try:
-            await web.TCPSite(runner, host, each).start()
-            break
-        except OSError as error:
-            if error.errno in _NO_PORT and number + 1 < len(tried):
-                continue
-            raise _no_site(error, host, each) from None
-    taken: int = runner.addresses[0][1]
-    return taken
-
-
-def _no_site(error: OSError, host: str, port: int) -> MicstreamError:
-    if error.errno in _NO_PORT:
-        taken = error.errno == errno.EADDRINUSE
-        return MicstreamError(
-            f"port {port} {'is in use' if taken else 'may not be used by this user'}",
-            hint="give another by --port, or none: then one is found",
-            code="port_in_use" if taken else "port_refused",
-        )
-    known = not isinstance(error, socket.gaierror)
-    return UsageError(
-        f"--host: {host!r} is {'not of this machine' if known else 'no name that is known'}",
-        hint="give one of this machine's own addresses, or --lan for all of them",
-        code="bad_host",
-    )

@@ -24,9 +24,10 @@ from micstream.settings import Settings, load
 from micstream.settings.pieces import ConnectionSettings
 from micstream.stage import link as stage_link
 from micstream.stage import server as stage_server
-from micstream.stage.admission import is_key, key_for, named_as_here, passes
+from micstream.stage.admission import passes
 from micstream.stage.link import is_known, link, qr
 from micstream.stage.look import Look
+from micstream.web.admission import is_key, key_for, named_as_here
 from testbed.staged import Staged, staged
 
 SECRET = "a-secret-that-nobody-else-has-ever-had"

@@ -1,0 +1,1 @@
+"""Small servers for pages and programs: who may ask, and the port."""
