@@ -100,10 +100,11 @@ class CuePlayer:
         if cue.problem:
             self._bus.emit(notices.cue_unusable(cue.name, cue.problem))
             return
-        self._wanted = cue, by
-        if playing is not None:
+        if playing is None:
+            self._begin(cue, by)
+        else:
+            self._wanted = cue, by
             playing.stop("replaced", by)
-        self._changed.set()
 
     def stop(self, *, by: str) -> None:
         """Stop what plays, with its fade."""
@@ -123,47 +124,58 @@ class CuePlayer:
         """Play what is wanted, until cancelled; `controls` do what a cue says of its end."""
         async with asyncio.TaskGroup() as tasks:
             while True:
-                while self._wanted is None:
+                while (playing := self._playing) is None:
                     self._changed.clear()
                     await self._changed.wait()
-                (cue, by), self._wanted = self._wanted, None
-                for message in cue.messages:
-                    tasks.create_task(self._send(cue, message))
-                ended = await self._play(cue, by, controls)
-                if ended == "end" and cue.then:
-                    await _do(controls, cue.then)
+                for message in playing.cue.messages:
+                    tasks.create_task(self._send(playing.cue, message))
+                try:
+                    await self._play(playing, controls)
+                except asyncio.CancelledError:
+                    playing.cut("shutdown")
+                    raise
+                finally:
+                    self._end(playing)
+                if playing.reason == "end" and playing.cue.then:
+                    await _do(controls, playing.cue.then)
+                if self._wanted is not None:
+                    self._begin(*self._wanted)
 
-    async def _play(self, cue: Cue, by: str, controls: Controls) -> CueEnd:
-        number = self.names.index(cue.name) + 1
-        playing = self._playing = _Playing(cue, self._fan_out)
+    def _begin(self, cue: Cue, by: str) -> None:
+        """Have `run` play it; it is told at once, as whoever pressed is answered at once."""
+        self._wanted, self._playing = None, _Playing(cue, self._fan_out)
         self._bus.emit(
-            events.CueStarted(cue=cue.name, number=number, duration_s=cue.duration_s, by=by)
-        )
-        try:
-            async with AsyncExitStack() as around:
-                if cue.pcm and cue.meanwhile != "takeover":
-                    await around.enter_async_context(self.turns.take())
-                microphone = None
-                if cue.pcm and cue.meanwhile == "duck":
-                    tap = self._taps.tap(sent=False, capacity_s=_MICROPHONE_S)
-                    microphone = _Under(around.enter_context(tap), controls)
-                await playing.run(microphone)
-        except asyncio.CancelledError:
-            playing.cut("shutdown")
-            raise
-        finally:
-            self._playing = None
-            reason = playing.reason
-            self._bus.emit(
-                events.CueEnded(
-                    cue=cue.name,
-                    number=number,
-                    reason=reason,
-                    sent_s=playing.sent_s,
-                    by=playing.by,
-                )
+            events.CueStarted(
+                cue=cue.name, number=self._number(cue), duration_s=cue.duration_s, by=by
             )
-        return reason
+        )
+        self._changed.set()
+
+    def _end(self, playing: _Playing) -> None:
+        self._playing = None
+        self._bus.emit(
+            events.CueEnded(
+                cue=playing.cue.name,
+                number=self._number(playing.cue),
+                reason=playing.reason,
+                sent_s=playing.sent_s,
+                by=playing.by,
+            )
+        )
+
+    def _number(self, cue: Cue) -> int:
+        return self.names.index(cue.name) + 1
+
+    async def _play(self, playing: _Playing, controls: Controls) -> None:
+        cue = playing.cue
+        async with AsyncExitStack() as around:
+            if cue.pcm and cue.meanwhile != "takeover":
+                await around.enter_async_context(self.turns.take())
+            microphone = None
+            if cue.pcm and cue.meanwhile == "duck":
+                tap = self._taps.tap(sent=False, capacity_s=_MICROPHONE_S)
+                microphone = _Under(around.enter_context(tap), controls)
+            await playing.run(microphone)
 
     async def _send(self, cue: Cue, message: Message) -> None:
         try:
