@@ -1,27 +1,18 @@
 """Microphones by their names: which device is meant, and which is the same one when it is back.
 
-Pure. What systems do to a name, and what is left out of its normal form:
-
-    Linux     the card's number, given anew at each plugging     USB Audio: - (hw:1,0), (hw:2,0)
-    Windows   a number where the same kind was plugged elsewhere  Microphone (2- USB Audio)
-              four host APIs list each device; MME's names end after 31 characters
-    macOS     nothing: two of a kind have one name
+Pure. Normal forms of names are in `audio/device_name.py`.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from micstream.audio.device_name import is_cut, is_same, normal, plain
 from micstream.errors import AudioDeviceError
 
-_CARD: Final = re.compile(r"\b((?:plug)?hw):\d+(?=,\d+)")
-_COUNTED: Final = re.compile(r"(^|\()\d{1,3}- ")
 _MME: Final = "MME"
-_MME_LENGTH: Final = 31
 _WDM_KS: Final = "Windows WDM-KS"
 _WINDOWS: Final = ("Windows WASAPI", "Windows DirectSound", _MME, _WDM_KS)
 """The best first: whole names and the least delay; names of its own, and the device for itself."""
@@ -43,20 +34,6 @@ class InputDevice:
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
-
-
-def normal(name: str) -> str:
-    """Normal form of a device's name: the same wherever and whenever it is plugged in."""
-    name = " ".join(unicodedata.normalize("NFC", name).split())
-    return _COUNTED.sub(r"\1", _CARD.sub(r"\1:*", name))
-
-
-def is_same(one: str, other: str) -> bool:
-    """Whether two names are of the same device, as far as names can tell."""
-    a, b = _folded(one), _folded(other)
-    if a == b:
-        return True
-    return (_is_cut(one) and b.startswith(a)) or (_is_cut(other) and a.startswith(b))
 
 
 def find(devices: Sequence[InputDevice], wanted: str | None) -> InputDevice:
@@ -138,7 +115,7 @@ class Sought:
             raise _twins(lost.name, of_its_name)
         fitting = self._as_asked(devices)
         if fitting is None:
-            raise _absent(lost.name, devices, namesakes=of_its_name)
+            raise _away(lost.name, devices, of_its_name)
         return fitting
 
     def _as_asked(self, devices: Sequence[InputDevice]) -> InputDevice | None:
@@ -167,8 +144,8 @@ def _meant(devices: Sequence[InputDevice], wanted: str) -> Iterable[list[InputDe
     yield [each for each in devices if f"{each.name}, {each.host_api}" == wanted]
     yield _without_doubles(exact, devices)
     yield _without_doubles([each for each in devices if is_same(each.name, wanted)], devices)
-    part = _plain(wanted)
-    yield _without_doubles([each for each in devices if part in _plain(each.name)], devices)
+    part = plain(wanted)
+    yield _without_doubles([each for each in devices if part in plain(each.name)], devices)
 
 
 def _without_doubles(
@@ -183,9 +160,7 @@ def _without_doubles(
     return [each for each in best if firsts.setdefault(each.name, each.host_api) == each.host_api]
 
 
-def _only(
-    chosen: list[InputDevice], wanted: str, devices: Sequence[InputDevice]
-) -> InputDevice:
+def _only(chosen: list[InputDevice], wanted: str, devices: Sequence[InputDevice]) -> InputDevice:
     if not chosen:
         raise _absent(wanted, devices)
     if len(chosen) > 1:
@@ -199,48 +174,48 @@ def _is_index_of(device: InputDevice, wanted: str) -> bool:
 
 
 def _is_named_as(device: InputDevice, other: InputDevice) -> bool:
-    return device.host_api == other.host_api and _folded(device.name) == _folded(other.name)
+    return device.host_api == other.host_api and plain(normal(device.name)) == plain(
+        normal(other.name)
+    )
 
 
 def _is_listed_as(device: InputDevice, other: InputDevice) -> bool:
     """Whether two host APIs of one machine list the same device."""
-    if other.host_api == _MME and _is_cut(other.name):
+    if other.host_api == _MME and is_cut(other.name):
         return device.name.startswith(other.name)
     return device.name == other.name
 
 
-def _is_cut(name: str) -> bool:
-    return _MME_LENGTH in (len(name), len(name.encode(errors="replace")))
-
-
-def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", text).split()).casefold()
-
-
-def _folded(name: str) -> str:
-    return normal(name).casefold()
-
-
 def listed(devices: Sequence[InputDevice]) -> str:
     """Names of microphones in a message, each once."""
-    best = dict.fromkeys(preferred(device, devices).name for device in devices)
-    names = [repr(name) for name in best]
+    names = [repr(device.name) for device in _without_doubles(list(devices), devices)]
     more = len(names) - _LISTED
     return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _absent(
-    wanted: str, devices: Sequence[InputDevice], *, namesakes: Sequence[InputDevice] = ()
-) -> AudioDeviceError:
-    there = f"; there are {listed(devices)}" if devices else "; there is none at all"
-    if namesakes:
-        names = ", ".join(f"{device.index}: {device.name!r}" for device in namesakes)
-        there = f"; its namesake ({names}) is another one{there}"
+def _absent(wanted: str, devices: Sequence[InputDevice]) -> AudioDeviceError:
     return AudioDeviceError(
-        f"no input device {wanted!r}{there}",
-        hint="plug it in, or take one of these (--device): micstream devices",
+        f"no input device {wanted!r}{_there(devices)}",
+        hint="plug it in, or take one of these by --device; see micstream devices",
         code="no_device",
     )
+
+
+def _away(
+    lost: str, devices: Sequence[InputDevice], namesakes: Sequence[InputDevice]
+) -> AudioDeviceError:
+    names = ", ".join(f"{device.index}: {device.name!r}" for device in namesakes)
+    aside = f"; its namesake ({names}) is another one" if names else ""
+    return AudioDeviceError(
+        f"no input device {lost!r}{aside}{_there(devices)}",
+        hint="plug it in: it is taken as soon as it is there; for another one start anew with "
+        "--device",
+        code="no_device",
+    )
+
+
+def _there(devices: Sequence[InputDevice]) -> str:
+    return f"; there are {listed(devices)}" if devices else "; there is none at all"
 
 
 def _ambiguous(wanted: str, chosen: Sequence[InputDevice]) -> AudioDeviceError:
