@@ -134,6 +134,14 @@ class TestFind:
         with pytest.raises(AudioDeviceError, match=r"there are 'a', 'b\\x1b\[2J'") as caught:
             find(there("a", "b\x1b[2J"), "Yeti")
         assert "\x1b" not in caught.value.message
+        twins = there("x\nerror: forged" + "y" * 999, "x\nerror: forged" + "y" * 999)
+        with pytest.raises(AudioDeviceError, match=r"x\\nerror") as caught:
+            find(twins, "x")
+        assert "\n" not in caught.value.message
+        assert len(caught.value.message) < 250
+        with pytest.raises(AudioDeviceError) as caught:
+            find(twins, "9" * 5_000)
+        assert len(caught.value.message) < 350
         many = there(*(f"m{n}" for n in range(20)))
         assert listed(many).endswith("'m7' and 12 more")
 
@@ -245,7 +253,7 @@ class TestTwins:
     def test_of_one_name_altogether_it_cannot_be_told_which(self) -> None:
         sought = Sought("1")
         sought.find(there("USB", "USB", api="Core Audio"))
-        with pytest.raises(AudioDeviceError, match=r"its namesake \(0: 'USB'\)"):
+        with pytest.raises(AudioDeviceError, match=r"its namesake \(0: USB\)"):
             sought.find(there("USB", "Yeti", api="Core Audio"), again=True)
         with pytest.raises(AudioDeviceError, match="cannot be told which") as caught:
             sought.find(there("USB", "USB", api="Core Audio"), again=True)
