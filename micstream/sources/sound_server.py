@@ -16,6 +16,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from micstream import notices
@@ -118,12 +119,25 @@ class SourceWatch:
 
 
 def recorded_by(text: str, pid: int) -> dict[str, str]:
-    """Numbers of a process' recordings, each with its source's, by `pactl list source-outputs`."""
-    return {
-        number: fields["Source"]
-        for number, fields in _sections(text)
-        if fields.get("application.process.id") == f'"{pid}"' and "Source" in fields
-    }
+    """Numbers of a process' recordings, and its children's, each with its source's: by
+    `pactl list source-outputs`."""
+    recorded: dict[str, str] = {}
+    for number, fields in _sections(text):
+        process = fields.get("application.process.id", "").strip('"')
+        if "Source" in fields and (process == str(pid) or _parent(process) == str(pid)):
+            recorded[number] = fields["Source"]
+    return recorded
+
+
+def _parent(process: str) -> str:
+    """Number of the parent of a process of this machine: a child of ours may capture for us."""
+    if not (process.isascii() and process.isdecimal()):
+        return ""
+    try:
+        said = Path(f"/proc/{process[:20]}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return ""
+    return "".join(said.rpartition(")")[2].split()[1:2])
 
 
 def sources_of(text: str) -> dict[str, ServerSource]:

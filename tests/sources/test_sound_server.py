@@ -86,6 +86,13 @@ def test_whatever_it_says_nothing_is_harmed(text: str) -> None:
     recorded_by(text, 1)
 
 
+def test_what_a_child_of_the_process_records_is_its_own() -> None:
+    """A microphone may be captured by a process apart."""
+    pid, parent = os.getpid(), os.getppid()
+    assert recorded_by(output(3, 12, pid), parent) == {"3": "12"}
+    assert recorded_by(output(3, 12, parent), pid) == {}
+
+
 class Server:
     """A double of `pactl`, and so of the server it asks."""
 
