@@ -247,6 +247,38 @@ class TestBack:
             sought.find(there(BUILT_IN, "Delta 1010LT"), again=True)
 
 
+KINDS = ["USB", "Yeti"]
+NAMES = [*(f"{kind}: - (hw:{n},0)" for kind in KINDS for n in range(3)), "default"]
+
+
+@given(
+    st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True),
+    st.sampled_from([None, "0", "USB", "Yeti: - (hw:1,0)", "default"]),
+    st.lists(st.lists(st.sampled_from(NAMES), max_size=4, unique=True), max_size=6),
+)
+def test_what_is_taken_again_is_the_same_or_was_asked_for_and_is_new(
+    first: list[str], asked: str | None, looks: list[list[str]]
+) -> None:
+    sought = Sought(asked)
+    try:
+        found = sought.find(there(*first))
+    except AudioDeviceError:
+        return
+    known = {normal(name) for name in first}
+    for look in looks:
+        try:
+            again = sought.find(there(*look), again=True).name
+        except AudioDeviceError as error:
+            assert error.code in ("no_device", "device_ambiguous")
+            assert error.hint
+            continue
+        if not is_same(again, found.name):
+            assert asked not in (None, "0")
+            assert normal(again) not in known
+            assert asked is not None
+            assert normal(asked) in normal(again)
+
+
 class TestTwins:
     """Two of one name: the other one is never taken unasked."""
 
