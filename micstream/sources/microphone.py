@@ -20,8 +20,10 @@ from micstream.audio.clock import CaptureClock
 from micstream.audio.format import SPEECH, AudioFormat
 from micstream.audio.levels import to_int16
 from micstream.errors import AudioDeviceError
-from micstream.sources import portaudio
-from micstream.sources.source import Block, LossCode
+from micstream.sources import apart, audio_thread, portaudio
+from micstream.sources.audio_thread import close_in_audio_thread, run_in_audio_thread
+from micstream.sources.source import Block, LossCode, Source
+from micstream.sources.surroundings import advised, permission_hint
 
 _BLOCK_MS: Final = 32
 """In step with the default detector's frames: shorter ones only wake the program more often."""
@@ -35,6 +37,8 @@ _SILENT_S: Final = 0.6
 """A running stream without a callback for this long has died without telling."""
 _CLOSE_S: Final = 0.1
 """Longest wait for it to be closed: with the sound server at a standstill it takes for ever."""
+_AGAIN_S: Final = 3.0
+"""Longest wait for finding it again: after that there is another way (`sources/apart.py`)."""
 _STALLED_S: Final = 0.1
 """More, in case it was we who stood still: then its next callback comes at once."""
 _GAP_S: Final = 0.1
@@ -92,16 +96,18 @@ class Microphone:
             )
 
         try:
-            stream = await portaudio.run_in_audio_thread(create, undo=portaudio.close_input)
+            stream = await run_in_audio_thread(create, undo=portaudio.close_input)
         except sounddevice.PortAudioError as error:
-            raise AudioDeviceError(
-                f"{self.name!r} cannot be opened: {portaudio.reason(error)}",
-                hint="another program may hold it; see micstream devices",
-                code="device_busy",
+            raise advised(
+                AudioDeviceError(
+                    f"{self.name!r} cannot be opened: {portaudio.reason(error)}",
+                    hint="another program may hold it; see micstream devices",
+                    code="device_busy",
+                )
             ) from None
         losses = _Losses(self.format)
         try:
-            await portaudio.run_in_audio_thread(stream.start)
+            await run_in_audio_thread(stream.start)
             timeout = _FIRST_BLOCK_S
             while True:
                 if not (await capture.arrives(timeout) or await capture.arrives(_STALLED_S)):
@@ -116,10 +122,7 @@ class Microphone:
         except sounddevice.PortAudioError as error:
             raise self._lost(f"fails: {portaudio.reason(error)}") from None
         finally:
-            closing = asyncio.create_task(
-                portaudio.run_in_audio_thread(partial(portaudio.close_input, stream))
-            )
-            await asyncio.wait({closing}, timeout=_CLOSE_S)
+            await close_in_audio_thread(partial(portaudio.close_input, stream), _CLOSE_S)
 
     def _lost(self, what: str) -> AudioDeviceError:
         return AudioDeviceError(
@@ -229,27 +232,42 @@ class _Losses:
 
 
 class MicrophoneOpener:
-    """Opens one microphone, as often as it is lost: by what was asked for, then by its name."""
+    """Opens one microphone, as often as it is lost: by what was asked for, then by its name.
+
+    In a process of its own where PortAudio stands still in this one, or where it is not found again
+    because the list of devices cannot be renewed under another stream.
+    """
 
     def __init__(self, device: str | None = None, *, channel: int = 0, channels: int = 0) -> None:
         self._wanted = device
         self._channel, self._channels = channel, channels
 
-    async def open(self, *, again: bool = False) -> Microphone:
+    async def open(self, *, again: bool = False) -> Source:
         """Find it, and choose its format; `again`: the same device, another is never taken unasked.
 
         Raises:
-            AudioDeviceError: no PortAudio, no such device, or it cannot be opened.
+            AudioDeviceError: no PortAudio, no such device, it cannot be opened, or no answer.
         """
+        if again and audio_thread.is_stuck():
+            return await self._open_apart()
+        fresh = False
 
         def find() -> Microphone:
-            if again:
-                portaudio.look_again()
+            nonlocal fresh
+            fresh = not again or portaudio.look_again()
             return Microphone(self._wanted, channel=self._channel, channels=self._channels)
 
-        microphone = await portaudio.run_in_audio_thread(find)
+        try:
+            microphone = await run_in_audio_thread(find, deadline_s=_AGAIN_S if again else None)
+        except AudioDeviceError as error:
+            if error.code == "no_device" and again and not fresh:
+                return await self._open_apart()
+            raise advised(error) from None
         self._wanted = microphone.name
         return microphone
+
+    async def _open_apart(self) -> Source:
+        return await apart.open_microphone(self._wanted, self._channel, self._channels)
 
 
 def _choose_format(device: portaudio.InputDevice, min_channels: int) -> tuple[AudioFormat, str]:
