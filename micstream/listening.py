@@ -58,6 +58,8 @@ class Listening:
         """Set with the first block."""
         self._path: SoundPath | None = None
         self._held = False
+        self._floor_db: float | None = None
+        """Noise floor that was calibrated for the device, in dBFS."""
 
     async def run(self, live: LiveSource) -> None:
         """Listen until cancelled; the source is opened again whenever it was lost.
@@ -102,7 +104,8 @@ class Listening:
     # ---- what the source says ------------------------------------------------------------------
 
     def _open(self, source: Source, governed: ExitStack) -> None:
-        preset = self._calibrated(source)
+        known = self._calibrated(source)
+        preset = known.preset if known is not None and self._settings.calibrated else None
         self._bus.emit(
             events.Capturing(
                 device=source.name,
@@ -118,13 +121,14 @@ class Listening:
             path.hold()
         self._path = path
         governed.enter_context(self._controls.governing(path))
-        self._health.opened(source.name)
+        self._floor_db = known.floor_db if known is not None else None
+        self._health.opened(source.name, floor_db=self._floor_db)
         self._put(path.open(source))
 
     def _reopen(self, source: Source) -> None:
         assert self._path is not None
         self._bus.emit(events.Microphone(state="back", device=source.name))
-        self._health.opened(source.name)
+        self._health.opened(source.name, floor_db=self._floor_db)
         self._put(self._path.open(source))
 
     def _push(self, block: Block) -> None:
@@ -138,16 +142,14 @@ class Listening:
         self._bus.emit(events.Microphone(state="lost", device=lost.source.name))
         self._bus.emit(notices.trouble(lost.error))
 
-    def _calibrated(self, source: Source) -> Preset | None:
-        """Preset that was calibrated for this device, where none is given."""
-        if not self._settings.calibrated:
-            return None
+    def _calibrated(self, source: Source) -> calibration.Calibration | None:
+        """What was calibrated for this device; a file that cannot be used is told of."""
         try:
-            known = calibration.load(source.name, source.pick)
+            return calibration.load(source.name, source.pick)
         except MicstreamError as error:
-            self._bus.emit(notices.trouble(error))
+            if self._settings.calibrated:  # else its preset would not be used either
+                self._bus.emit(notices.trouble(error))
             return None
-        return known.preset if known is not None else None
 
     def _put(self, happened: Iterable[Timed]) -> None:
         for event, at in happened:
