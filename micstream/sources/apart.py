@@ -101,8 +101,7 @@ class _Apart:
                 if kind != b"B":
                     raise _error(body)
                 timeout = _SILENT_S
-                ends_at, lost_s, code = _BLOCK.unpack_from(body)
-                yield Block(body[_BLOCK.size :], ends_at, lost_s, _CODES[code])
+                yield _block(body)
         finally:
             await _kill(self.process)
 
@@ -129,6 +128,11 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
         process.kill()
     waiting = asyncio.ensure_future(process.wait())
     await asyncio.wait({waiting}, timeout=_KILL_S)
+
+
+def _block(body: bytes) -> Block:
+    ends_at, lost_s, code = _BLOCK.unpack_from(body)
+    return Block(body[_BLOCK.size :], ends_at, lost_s, _CODES[code])
 
 
 def _error(body: bytes) -> AudioDeviceError:
