@@ -107,7 +107,7 @@ async def measure(
     """
     room, speech = Meter(quiet_s), Meter(speech_s)
     phases = ((Phase.ROOM, room, quiet_s), (Phase.SPEECH, speech, speech_s))
-    resampler = Resampler(microphone.format, SPEECH.rate, pick=microphone.pick)
+    resampler: Resampler | None = None  # the format is settled with the first block
     settling, asleep_s = _SETTLE_BYTES, _ASLEEP_S
     async with blocks_of(microphone) as blocks:
         for phase, meter, length in phases:
@@ -117,6 +117,8 @@ async def measure(
                     asleep_s -= microphone.format.seconds(len(block.pcm))
                     continue
                 asleep_s = 0.0
+                if resampler is None:
+                    resampler = Resampler(microphone.format, SPEECH.rate, pick=microphone.pick)
                 pcm = resampler.push(block.pcm)
                 skipped = min(settling, len(pcm))
                 settling -= skipped

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from micstream import events, notices
 from micstream.audio.advice import Preset
+from micstream.audio.device_name import is_same
 from micstream.bus import Bus
 from micstream.controls import Controls
 from micstream.errors import MicstreamError
@@ -17,7 +18,7 @@ from micstream.settings import calibration
 from micstream.settings.pieces import CaptureSettings, DetectionSettings, SoundPathSettings
 from micstream.sound_path import SoundPath, make_path
 from micstream.sources.health import HealthReporter
-from micstream.sources.source import Block, LiveSource, Lost, Opened, Source
+from micstream.sources.source import Away, Block, LiveSource, Lost, Opened, Source
 from micstream.speech.detectors import make_cutter
 from micstream.speech.events import EndReason, Timed
 from micstream.taps import Listener
@@ -57,6 +58,7 @@ class Listening:
         self.capturing = asyncio.Event()
         """Set with the first block."""
         self._path: SoundPath | None = None
+        self._device = ""
         self._held = False
         self._floor_db: float | None = None
         """Noise floor that was calibrated for the device, in dBFS."""
@@ -83,6 +85,8 @@ class Listening:
                                 self._push(item)
                             case Lost():
                                 self._lose(item)
+                            case Away():
+                                self._bus.emit(notices.trouble(item.error))
             finally:
                 if self._path is not None:
                     self._put(self._path.finish(EndReason.SHUTDOWN))
@@ -104,6 +108,7 @@ class Listening:
     # ---- what the source says ------------------------------------------------------------------
 
     def _open(self, source: Source, governed: ExitStack) -> None:
+        self._device = source.name
         known = self._calibrated(source)
         preset = known.preset if known is not None and self._settings.calibrated else None
         self._bus.emit(
@@ -128,6 +133,9 @@ class Listening:
     def _reopen(self, source: Source) -> None:
         assert self._path is not None
         self._bus.emit(events.Microphone(state="back", device=source.name))
+        if not is_same(self._device, source.name):
+            self._bus.emit(notices.other_microphone(self._device, source.name))
+        self._device = source.name
         self._health.opened(source.name, floor_db=self._floor_db)
         self._put(self._path.open(source))
 

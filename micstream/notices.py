@@ -131,6 +131,15 @@ def identity_in_use(identity: str) -> ConnectionFailed:
     )
 
 
+def other_microphone(before: str, now: str) -> Warned:
+    """Another microphone was found in the place of the one that was lost."""
+    return Warned(
+        code="other_microphone",
+        message=f"another microphone that fits --device is used: {now!r} in place of {before!r}",
+        hint="to have this one and no other, name it whole by --device",
+    )
+
+
 def overflow() -> Warned:
     """The microphone's sound was lost before it reached us."""
     return Warned(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json as json_
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from micstream.sources.portaudio import InputDevice
+    from micstream.sources.listing import Listed
 
 
 def register(app: typer.Typer) -> None:
@@ -46,7 +45,7 @@ def devices(
         raise error
 
 
-def _print(found: Sequence[tuple[InputDevice, list[int] | None]], *, plain: bool) -> None:
+def _print(found: Listed, *, plain: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 

@@ -6,7 +6,8 @@ with us, however we end. Both processes' monotonic clocks are the system's.
 
 On the wire: kind (a byte), length (four), and so many bytes:
 
-    O  JSON: name, rate, channels, pick           the device was found
+    D  JSON: every device                         which one? answered by its index and a line break
+    O  JSON: name, rate, channels, pick           the device was opened; its first block is the next
     B  ends_at, lost_s, index of the code, PCM    a block
     E  JSON: message, hint, code                  the last: why it ends
 """
@@ -23,12 +24,15 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Final, get_args
 
 from micstream.audio.format import AudioFormat
 from micstream.errors import AudioDeviceError
-from micstream.sources.audio_thread import DEADLINE_S, standing_still
+from micstream.sources.audio_thread import DEADLINE_S, run_in_audio_thread, standing_still
+from micstream.sources.names import InputDevice
 from micstream.sources.source import Block, LossCode, Source
 
 _HEAD: Final = struct.Struct("<cI")
@@ -36,9 +40,9 @@ _BLOCK: Final = struct.Struct("<ddB")
 _CODES: Final[tuple[LossCode, ...]] = get_args(LossCode)
 _MOST_BYTES: Final = 1 << 24
 _START_S: Final = DEADLINE_S + 2.0
-"""Longest wait for the device to be found; the other process gives up before."""
-_FIRST_BLOCK_S: Final = 2 * DEADLINE_S + 2.0
-"""Opening it may take its deadline, and its first block as long again."""
+"""Longest wait for the devices to be listed; the other process gives up before."""
+_OPEN_S: Final = 3 * DEADLINE_S + 2.0
+"""Choosing its format and opening it may take their deadline, and its first block as long again."""
 _SILENT_S: Final = 2.0
 """More than the other process waits for its microphone: then it stands still itself."""
 _KILL_S: Final = 0.1
@@ -48,14 +52,18 @@ _PROGRAM: Final = "from micstream.sources.apart import main; main()"
 
 
 async def open_microphone(
-    device: str | None, channel: int, channels: int, *, command: Sequence[str] = ()
+    choose: Callable[[Sequence[InputDevice]], InputDevice],
+    channel: int,
+    channels: int,
+    *,
+    command: Sequence[str] = (),
 ) -> Source:
-    """Have another process find the device, by name, part of a name or index, and capture it.
+    """Have another process list the devices, and capture the one that `choose` takes of them.
 
     Raises:
         AudioDeviceError: it cannot be found or opened, or the process cannot be started.
     """
-    words = [*(command or _command()), json.dumps([device, channel, channels])]
+    words = [*(command or _command()), str(channel), str(channels)]
     try:
         process = await asyncio.create_subprocess_exec(
             *words,
@@ -67,14 +75,14 @@ async def open_microphone(
     except (OSError, NotImplementedError):  # Windows' older loop starts no processes
         raise standing_still(DEADLINE_S) from None
     try:
-        kind, body = await _read(process, _START_S)
+        listed = await _read(process, b"D", _START_S)
+        device = choose([InputDevice(**each) for each in json.loads(listed)])
+        assert process.stdin is not None
+        process.stdin.write(f"{device.index}\n".encode())
+        found = json.loads(await _read(process, b"O", _OPEN_S))
     except BaseException:
         await _kill(process)
         raise
-    if kind != b"O":
-        await _kill(process)
-        raise _error(body)
-    found = json.loads(body)
     format = AudioFormat(found["rate"], found["channels"])
     return _Apart(found["name"], format, found["pick"], process)
 
@@ -94,25 +102,20 @@ class _Apart:
         Raises:
             AudioDeviceError: as the other process says, or it stands still.
         """
-        timeout = _FIRST_BLOCK_S
         try:
             while True:
-                kind, body = await _read(self.process, timeout)
-                if kind != b"B":
-                    raise _error(body)
-                timeout = _SILENT_S
-                yield _block(body)
+                yield _block(await _read(self.process, b"B", _SILENT_S))
         finally:
             await _kill(self.process)
 
 
-async def _read(process: asyncio.subprocess.Process, timeout: float) -> tuple[bytes, bytes]:
+async def _read(process: asyncio.subprocess.Process, expected: bytes, timeout: float) -> bytes:
     out = process.stdout
     assert out is not None
     try:
         async with asyncio.timeout(timeout):
             kind, length = _HEAD.unpack(await out.readexactly(_HEAD.size))
-            return kind, await out.readexactly(min(length, _MOST_BYTES))
+            body = await out.readexactly(min(length, _MOST_BYTES))
     except TimeoutError:
         raise standing_still(timeout) from None
     except asyncio.IncompleteReadError:
@@ -121,6 +124,9 @@ async def _read(process: asyncio.subprocess.Process, timeout: float) -> tuple[by
             hint="it is started again; see micstream devices",
             code="device_lost",
         ) from None
+    if kind != expected:
+        raise _error(body)
+    return body
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:
@@ -161,13 +167,12 @@ def _environment() -> dict[str, str]:
 
 def main() -> None:
     """Be the other process."""
-    from micstream.sources.microphone import Microphone
-
     for name in ("SIGINT", "SIGHUP"):  # they are for whoever started us, and ends us
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    threading.Thread(target=_end_with_input, daemon=True).start()
-    device, channel, channels = json.loads(sys.argv[1])
+    answers: SimpleQueue[int] = SimpleQueue()
+    threading.Thread(target=_end_with_input, args=[answers], daemon=True).start()
+    channel, channels = map(int, sys.argv[-2:])
     out = os.fdopen(os.dup(1), "wb", buffering=0)
 
     def send(kind: bytes, body: bytes) -> None:
@@ -176,11 +181,15 @@ def main() -> None:
             whole = whole[out.write(whole) :]
 
     async def find() -> Source:
-        from micstream.sources.audio_thread import run_in_audio_thread
+        from micstream.sources import portaudio
+        from micstream.sources.microphone import Microphone
 
-        return await run_in_audio_thread(
-            lambda: Microphone(device, channel=channel, channels=channels)
-        )
+        devices = await run_in_audio_thread(portaudio.some_inputs)
+        send(b"D", json.dumps([device.as_dict() for device in devices]).encode())
+        wanted = answers.get()
+        device = next(each for each in devices if each.index == wanted)
+        make = partial(Microphone, device, channel=channel, channels=channels)
+        return await run_in_audio_thread(make)
 
     with contextlib.suppress(OSError):  # nobody listens any more
         asyncio.run(serve(find, send))
@@ -193,22 +202,24 @@ async def serve(
     """Send what the microphone yields, until it is lost; why, is the last."""
     try:
         source = await find()
-        format = source.format
-        found = {
-            "name": source.name,
-            "rate": format.rate,
-            "channels": format.channels,
-            "pick": source.pick,
-        }
-        send(b"O", json.dumps(found).encode())
+        opened = False
         async for pcm, ends_at, lost_s, code in source.blocks():
+            if not opened:  # its format is settled with the first block
+                opened = True
+                send(b"O", json.dumps(_described(source)).encode())
             send(b"B", _BLOCK.pack(ends_at, lost_s, _CODES.index(code)) + pcm)
     except AudioDeviceError as error:
         told = {"message": error.message, "hint": error.hint, "code": error.code}
         send(b"E", json.dumps(told).encode())
 
 
-def _end_with_input() -> None:
-    while os.read(0, 4096):
-        pass
+def _described(source: Source) -> dict[str, str | int]:
+    rate, channels = source.format.rate, source.format.channels
+    return {"name": source.name, "rate": rate, "channels": channels, "pick": source.pick}
+
+
+def _end_with_input(answers: SimpleQueue[int]) -> None:
+    with os.fdopen(os.dup(0), "rb", buffering=0) as ours:
+        for line in ours:
+            answers.put(int(line))
     os._exit(0)

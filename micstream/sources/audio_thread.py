@@ -165,7 +165,12 @@ def run_at_exit(end: Callable[[], object]) -> None:
         end()
     elif not is_stuck():
         ended = threading.Event()
-        _THREAD.submit(lambda: (end(), ended.set()))
+
+        def job() -> None:
+            end()
+            ended.set()
+
+        _THREAD.submit(job)
         ended.wait(_EXIT_S)
 
 

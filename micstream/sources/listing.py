@@ -6,12 +6,16 @@ from functools import partial
 
 from micstream.errors import AudioDeviceError
 from micstream.sources.audio_thread import run_in_audio_thread
-from micstream.sources.portaudio import InputDevice, input_devices, supported_rates
+from micstream.sources.names import InputDevice
+from micstream.sources.portaudio import input_devices, supported_rates
 from micstream.sources.surroundings import advised
 
+Listed = list[tuple[InputDevice, list[int] | None]]
+"""Devices with their rates; None: it did not answer."""
 
-async def list_devices() -> tuple[list[tuple[InputDevice, list[int] | None]], AudioDeviceError | None]:
-    """Devices with their rates; None from the one that does not answer on, and then the error.
+
+async def list_devices() -> tuple[Listed, AudioDeviceError | None]:
+    """Devices with their rates, and the error from which on they did not answer, if there was one.
 
     Raises:
         AudioDeviceError: PortAudio is not there, fails, or does not answer at all.
@@ -20,7 +24,7 @@ async def list_devices() -> tuple[list[tuple[InputDevice, list[int] | None]], Au
         devices = await run_in_audio_thread(input_devices)
     except AudioDeviceError as error:
         raise advised(error) from None
-    listed: list[tuple[InputDevice, list[int] | None]] = []
+    listed: Listed = []
     for device in devices:
         try:
             rates = await run_in_audio_thread(partial(supported_rates, device))

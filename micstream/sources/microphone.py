@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -22,8 +23,9 @@ from micstream.audio.levels import to_int16
 from micstream.errors import AudioDeviceError
 from micstream.sources import apart, audio_thread, portaudio
 from micstream.sources.audio_thread import close_in_audio_thread, run_in_audio_thread
+from micstream.sources.names import InputDevice, Sought
 from micstream.sources.source import Block, LossCode, Source
-from micstream.sources.surroundings import advised, permission_hint
+from micstream.sources.surroundings import advised
 
 _BLOCK_MS: Final = 32
 """In step with the default detector's frames: shorter ones only wake the program more often."""
@@ -47,6 +49,10 @@ _LATE_BLOCKS: Final = 1_000 // _BLOCK_MS
 """Callbacks that all have to be late before sound is missing: a second of them."""
 
 
+_Form = tuple[AudioFormat, str]
+"""Rate and channels; sounddevice's name of the sample's type."""
+
+
 class _Part(NamedTuple):
     """Block as the callback hands it over."""
 
@@ -61,6 +67,9 @@ class _Part(NamedTuple):
 class Microphone:
     """An input device, opened at 16 kHz mono where it can be, else at what it has.
 
+    `wanted`: the device, or its name, a part of it or its index. `format`: settled with the first
+    block, as a device may accept what it then cannot be opened with.
+
     `channel`: the one to use, from 1; 0 mixes them all. `channels`: open at least so many, for
     consumers that pick others (see `sources/shared.py`).
 
@@ -68,10 +77,24 @@ class Microphone:
         AudioDeviceError: no PortAudio, no such device, or it cannot be opened.
     """
 
-    def __init__(self, wanted: str | None = None, *, channel: int = 0, channels: int = 0) -> None:
-        self._device = portaudio.find_input(wanted)
-        self.name = self._device.name
-        self.format, self._dtype = _choose_format(self._device, max(channel, channels))
+    def __init__(
+        self,
+        wanted: str | InputDevice | None = None,
+        *,
+        channel: int = 0,
+        channels: int = 0,
+    ) -> None:
+        found = wanted if isinstance(wanted, InputDevice) else portaudio.find_input(wanted)
+        self._device, self.name = found, found.name
+        self._forms = _forms(found, max(channel, channels))
+        form = next(self._forms, None)
+        if form is None:
+            raise AudioDeviceError(
+                f"{found.name!r} opens at no rate from 16 to 48 kHz",
+                hint="another program may hold it; see micstream devices",
+                code="device_format",
+            )
+        self.format, self._dtype = form
         self.pick = min(channel, self.format.channels)
 
     async def blocks(self) -> AsyncGenerator[Block, None]:
@@ -80,34 +103,15 @@ class Microphone:
         Raises:
             AudioDeviceError: it cannot be opened, delivers nothing, or is gone.
         """
-        sounddevice = portaudio.load()
-        capture = _Capture(asyncio.get_running_loop(), sounddevice.CallbackAbort)
-
-        def create() -> Any:
-            return portaudio.open_input(
-                device=self._device.index,
-                samplerate=self.format.rate,
-                channels=self.format.channels,
-                dtype=self._dtype,
-                blocksize=self.format.samples(_BLOCK_MS),
-                latency="low",
-                callback=capture.callback,
-                finished_callback=capture.finished,
-            )
-
+        begin = partial(self._begin, asyncio.get_running_loop())
         try:
-            stream = await run_in_audio_thread(create, undo=portaudio.close_input)
-        except sounddevice.PortAudioError as error:
-            raise advised(
-                AudioDeviceError(
-                    f"{self.name!r} cannot be opened: {portaudio.reason(error)}",
-                    hint="another program may hold it; see micstream devices",
-                    code="device_busy",
-                )
-            ) from None
+            stream, capture = await run_in_audio_thread(
+                begin, undo=lambda begun: portaudio.close_input(begun[0])
+            )
+        except AudioDeviceError as error:
+            raise advised(error) from None
         losses = _Losses(self.format)
         try:
-            await run_in_audio_thread(stream.start)
             timeout = _FIRST_BLOCK_S
             while True:
                 if not (await capture.arrives(timeout) or await capture.arrives(_STALLED_S)):
@@ -119,10 +123,50 @@ class Microphone:
                     timeout = _SILENT_S
                 if ended:
                     raise self._lost("is gone")
-        except sounddevice.PortAudioError as error:
-            raise self._lost(f"fails: {portaudio.reason(error)}") from None
         finally:
             await close_in_audio_thread(partial(portaudio.close_input, stream), _CLOSE_S)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> tuple[Any, _Capture]:
+        """Open and start it, at the next rate where the one before was accepted and fails now."""
+        sounddevice = portaudio.load()
+        first: AudioDeviceError | None = None
+        form: _Form | None = (self.format, self._dtype)
+        while form is not None:
+            self.format, self._dtype = form
+            capture = _Capture(loop, sounddevice.CallbackAbort)
+            try:
+                return self._started(capture), capture
+            except AudioDeviceError as error:
+                first = first or error
+            form = next(self._forms, None)
+        assert first is not None
+        raise first
+
+    def _started(self, capture: _Capture) -> Any:
+        sounddevice = portaudio.load()
+        try:
+            stream = portaudio.open_input(
+                device=self._device.index,
+                samplerate=self.format.rate,
+                channels=self.format.channels,
+                dtype=self._dtype,
+                blocksize=self.format.samples(_BLOCK_MS),
+                latency="low",
+                callback=capture.callback,
+                finished_callback=capture.finished,
+            )
+        except (sounddevice.PortAudioError, ValueError) as error:
+            raise AudioDeviceError(
+                f"{self.name!r} cannot be opened: {portaudio.reason(error)}",
+                hint="another program may hold it; see micstream devices",
+                code="device_busy",
+            ) from None
+        try:
+            stream.start()
+        except sounddevice.PortAudioError as error:
+            portaudio.close_input(stream)
+            raise self._lost(f"fails: {portaudio.reason(error)}") from None
+        return stream
 
     def _lost(self, what: str) -> AudioDeviceError:
         return AudioDeviceError(
@@ -232,14 +276,14 @@ class _Losses:
 
 
 class MicrophoneOpener:
-    """Opens one microphone, as often as it is lost: by what was asked for, then by its name.
+    """Opens one microphone, as often as it is lost: see `names.Sought`.
 
     In a process of its own where PortAudio stands still in this one, or where it is not found again
     because the list of devices cannot be renewed under another stream.
     """
 
     def __init__(self, device: str | None = None, *, channel: int = 0, channels: int = 0) -> None:
-        self._wanted = device
+        self._sought = Sought(device)
         self._channel, self._channels = channel, channels
 
     async def open(self, *, again: bool = False) -> Source:
@@ -250,28 +294,34 @@ class MicrophoneOpener:
         """
         if again and audio_thread.is_stuck():
             return await self._open_apart()
-        fresh = False
+        deadline_s = _AGAIN_S if again else None
+        fresh = True
 
-        def find() -> Microphone:
+        def look() -> list[InputDevice]:
             nonlocal fresh
             fresh = not again or portaudio.look_again()
-            return Microphone(self._wanted, channel=self._channel, channels=self._channels)
+            return portaudio.some_inputs()
 
         try:
-            microphone = await run_in_audio_thread(find, deadline_s=_AGAIN_S if again else None)
+            device = self._choose(await run_in_audio_thread(look, deadline_s=deadline_s), again)
+            make = partial(Microphone, device, channel=self._channel, channels=self._channels)
+            return await run_in_audio_thread(make, deadline_s=deadline_s)
         except AudioDeviceError as error:
-            if error.code == "no_device" and again and not fresh:
+            if error.code == "no_device" and not fresh:
                 return await self._open_apart()
             raise advised(error) from None
-        self._wanted = microphone.name
-        return microphone
 
     async def _open_apart(self) -> Source:
-        return await apart.open_microphone(self._wanted, self._channel, self._channels)
+        choose = partial(self._choose, again=True)
+        return await apart.open_microphone(choose, self._channel, self._channels)
+
+    def _choose(self, devices: Sequence[InputDevice], again: bool) -> InputDevice:
+        return self._sought.find(devices, again=again)
 
 
-def _choose_format(device: portaudio.InputDevice, min_channels: int) -> tuple[AudioFormat, str]:
-    """16 kHz mono where the device does it, else its own rate, all channels needed, int16 first."""
+def _forms(device: InputDevice, min_channels: int) -> Iterator[_Form]:
+    """Formats that the device accepts, the best first: 16 kHz mono where it does that, else its own
+    rate, all channels needed, int16 first. One for each rate, then the others at its own."""
     if min_channels > device.channels:
         raise AudioDeviceError(
             f"{device.name!r} has {device.channels} channels, --channel says {min_channels}",
@@ -279,14 +329,16 @@ def _choose_format(device: portaudio.InputDevice, min_channels: int) -> tuple[Au
             code="no_channel",
         )
     needed = (max(1, min_channels), max(min_channels, min(2, device.channels)), device.channels)
-    counts = [count for count in needed if count <= _MAX_CHANNELS]
-    for rate in (SPEECH.rate, device.default_rate, 48_000, 44_100):
-        for dtype in ("int16", "float32"):
-            for channels in counts:
-                if portaudio.accepts(device, rate, channels, dtype):
-                    return AudioFormat(rate, channels), dtype
-    raise AudioDeviceError(
-        f"{device.name!r} opens at no rate from 16 to 48 kHz",
-        hint="another program may hold it; see micstream devices",
-        code="device_format",
-    )
+    counts = [count for count in dict.fromkeys(needed) if count <= _MAX_CHANNELS]
+    ways = [(count, dtype) for dtype in ("int16", "float32") for count in counts]
+
+    def accepted(rate: int) -> Iterator[_Form]:
+        for channels, dtype in ways:
+            if portaudio.accepts(device, rate, channels, dtype):
+                yield AudioFormat(rate, channels), dtype
+
+    rates = dict.fromkeys((SPEECH.rate, device.default_rate, 48_000, 44_100))
+    for rate in filter(None, rates):
+        yield from islice(accepted(rate), 1)
+    if device.default_rate:
+        yield from islice(accepted(device.default_rate), 1, None)

@@ -10,6 +10,7 @@ One seam: `Surroundings` is all that is asked of the system, and the hints are f
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping
@@ -58,10 +59,8 @@ class Surroundings:
         """Of this program."""
         uid = os.getuid() if sys.platform != "win32" else 0
         owner: int | None = None
-        try:
+        with contextlib.suppress(KeyError, OSError, ValueError):
             owner = Path(os.environ["XDG_RUNTIME_DIR"]).stat().st_uid
-        except (KeyError, OSError, ValueError):
-            pass
         usable = None
         if sys.platform == "linux" and Path("/dev/snd").is_dir():
             cards = [*Path("/dev/snd").glob("pcm*c")]  # those that capture
@@ -111,7 +110,7 @@ def _without_runtime(around: Surroundings) -> str:
     if around.runtime_owner is not None and folder:
         return f"{why}: run it as the user who is logged in"
     if environ.get("INVOCATION_ID"):
-        return f"{why}: make it a user unit of systemd (systemctl --user), and loginctl enable-linger"
+        return f"{why}: make it a user unit (systemctl --user), and loginctl enable-linger"
     where = "over ssh: " if environ.get("SSH_CONNECTION") else ""
     return f"{why}: {where}export XDG_RUNTIME_DIR=/run/user/$(id -u)"
 

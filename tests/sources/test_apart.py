@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
+import json
 import signal
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from micstream.backoff import Backoff
 from micstream.errors import AudioDeviceError
-from micstream.sources import apart, audio_thread, microphone, portaudio
+from micstream.sources import apart, audio_thread, microphone, names, portaudio
 from micstream.sources.live import Reopening
 from micstream.sources.microphone import Microphone, MicrophoneOpener
-from micstream.sources.source import Block, Lost, Opened, Source
-from micstream.backoff import Backoff
+from micstream.sources.names import InputDevice
+from micstream.sources.source import Block, Lost, Opened, Source, blocks_of
 from testbed.waiting import wait_until
 from tests.support.portaudio import FakeDevice, FakePortAudio
 from tests.support.sources import Scripted
@@ -45,12 +48,18 @@ def command(device: str = "dict(blocks=[b'\\1\\2' * 960] * 5)", before: str = ""
     return [sys.executable, "-c", CHILD.format(device=device, before=before)]
 
 
-async def opened(words: Sequence[str], device: str | None = "USB", channel: int = 0) -> Source:
-    return await apart.open_microphone(device, channel, 0, command=words)
+async def opened(words: Sequence[str], device: str = "USB", channel: int = 0) -> Source:
+    return await apart.open_microphone(named(device), channel, 0, command=words)
+
+
+def named(name: str) -> Callable[[Sequence[InputDevice]], InputDevice]:
+    """Chooser of the device of that name, as it is said here."""
+    return lambda devices: names.find(devices, name)
 
 
 def children() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+    found: list[psutil.Process] = psutil.Process().children(recursive=True)
+    return found
 
 
 async def nobody_left() -> None:
@@ -62,7 +71,7 @@ async def test_it_yields_what_the_other_process_captures() -> None:
     assert (source.name, source.pick) == ("USB", 2)
     assert (source.format.rate, source.format.channels) == (48_000, 2)
     loop = asyncio.get_running_loop()
-    async with aclosing(source.blocks()) as blocks:
+    async with blocks_of(source) as blocks:
         block = await anext(blocks)
         assert block.pcm == PIECE
         assert (block.lost_s, block.lost_code) == (0.0, "")
@@ -127,7 +136,7 @@ async def test_one_that_stands_still_as_well_is_told_and_killed(
 
 async def test_whoever_gives_up_waiting_leaves_no_process() -> None:
     opening = asyncio.create_task(opened(command(before="time.sleep(60)")))
-    await wait_until(lambda: children(), 5, "it begins")
+    await wait_until(children, 5, "it begins")
     opening.cancel()
     await asyncio.wait({opening})
     await nobody_left()
@@ -138,7 +147,8 @@ async def test_it_ends_with_us_however_we_end(tmp_path: Path) -> None:
 import asyncio, os, sys
 from micstream.sources import apart
 async def main():
-    source = await apart.open_microphone("USB", 0, 0, command={command()!r})
+    choose = lambda devices: devices[1]
+    source = await apart.open_microphone(choose, 0, 0, command={command()!r})
     await anext(source.blocks())
     print(source.process.pid, flush=True)
     await asyncio.sleep(60)
@@ -153,13 +163,13 @@ asyncio.run(main())
     parent.kill()
     await parent.wait()
     await wait_until(
-        lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 5, "it outlives us"
+        lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE,
+        5,
+        "it outlives us",
     )
 
 
-async def test_it_gets_none_of_our_secrets(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+async def test_it_gets_none_of_our_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     told = tmp_path / "environment"
     for name in ("LIVEKIT_API_SECRET", "AVALUMA_LICENSE_KEY", "LIVEKIT_TOKEN"):
         monkeypatch.setenv(name, "secret-of-ours")
@@ -208,17 +218,14 @@ def test_what_is_sent_is_what_is_read(blocks: list[Block], name: str, message: s
         reader.feed_data(wire.getvalue())
         reader.feed_eof()
 
-        class Process:
-            stdout = reader
-
+        process: Any = SimpleNamespace(stdout=reader)
         got: list[Block] = []
-        kind, body = await apart._read(Process, 5)  # type: ignore[arg-type]
-        assert kind == b"O"
-        assert apart.json.loads(body)["name"] == name
-        while (frame := await apart._read(Process, 5))[0] == b"B":  # type: ignore[arg-type]
-            got.append(apart._block(frame[1]))
-        assert frame[0] == b"E"
-        assert (apart._error(frame[1]).message, apart._error(frame[1]).hint) == (message, name)
+        with pytest.raises(AudioDeviceError) as caught:
+            if blocks:
+                assert json.loads(await apart._read(process, b"O", 5))["name"] == name
+            while True:
+                got.append(apart._block(await apart._read(process, b"B", 5)))
+        assert (caught.value.message, caught.value.hint) == (message, name)
         return got
 
     assert asyncio.run(there_and_back()) == blocks
@@ -238,14 +245,18 @@ class TestReopening:
         return fake
 
     @pytest.fixture
-    def elsewhere(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str | None, int, int]]:
-        asked: list[tuple[str | None, int, int]] = []
+    def elsewhere(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, int]]:
+        asked: list[tuple[str, int, int]] = []
+        there = [InputDevice(7, name, "Fake", 1, 48_000, False) for name in ("other", "USB")]
 
-        async def open_microphone(device: str | None, channel: int, channels: int) -> Source:
+        async def open_microphone(
+            choose: Callable[[Sequence[InputDevice]], InputDevice], channel: int, channels: int
+        ) -> Source:
+            device = choose(there).name
             asked.append((device, channel, channels))
             if len(asked) == 1:
                 raise audio_thread.standing_still(6)
-            return Scripted([Block(bytes(1_920), 1e9)], name=device or "")
+            return Scripted([Block(bytes(1_920), 1e9)], name=device)
 
         monkeypatch.setattr(apart, "open_microphone", open_microphone)
         return asked
@@ -254,7 +265,7 @@ class TestReopening:
     async def test_where_a_call_never_returns(
         self,
         fake: FakePortAudio,
-        elsewhere: list[tuple[str | None, int, int]],
+        elsewhere: list[tuple[str, int, int]],
         monkeypatch: pytest.MonkeyPatch,
         call: str,
     ) -> None:
@@ -285,7 +296,7 @@ class TestReopening:
     async def test_and_here_again_once_it_has_returned(
         self,
         fake: FakePortAudio,
-        elsewhere: list[tuple[str | None, int, int]],
+        elsewhere: list[tuple[str, int, int]],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         still = Standstill(monkeypatch)
@@ -316,7 +327,7 @@ class TestReopening:
         assert caught.value.exit_code == 4
 
     async def test_one_that_is_new_in_the_list_is_found_although_another_is_open(
-        self, fake: FakePortAudio, elsewhere: list[tuple[str | None, int, int]]
+        self, fake: FakePortAudio, elsewhere: list[tuple[str, int, int]]
     ) -> None:
         """The list cannot be renewed under an open stream: but it can be elsewhere."""
         opener = MicrophoneOpener("USB")

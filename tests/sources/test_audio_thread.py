@@ -46,10 +46,8 @@ async def test_a_standstill_is_not_waited_for_by_the_loop(go: threading.Event) -
 
 async def test_a_call_that_does_not_return_is_told_within_the_deadline(go: threading.Event) -> None:
     undone, begun = threading.Event(), threading.Event()
-    work = run_in_audio_thread(
-        lambda: go.wait(9), undo=lambda _: undone.set(), deadline_s=SOON_S
-    )
-    with pytest.raises(AudioDeviceError, match="PortAudio has not returned for 0.05 s") as caught:
+    work = run_in_audio_thread(lambda: go.wait(9), undo=lambda _: undone.set(), deadline_s=SOON_S)
+    with pytest.raises(AudioDeviceError, match="PortAudio has not returned") as caught:
         await work
     assert (caught.value.code, caught.value.exit_code) == ("audio_stuck", 4)
     assert "sound system does not answer" in caught.value.message

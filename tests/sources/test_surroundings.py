@@ -32,8 +32,11 @@ def linux(uid: int = 1000, owner: int | None = None, **environ: str) -> Surround
         (linux(0, None, SUDO_USER="anna"), "run it without sudo"),
         (linux(0, 0, SUDO_USER="anna", XDG_RUNTIME_DIR="/run/user/0"), "run it without sudo"),
         (linux(0, 1000, SUDO_USER="anna", **RUNTIME), "run it without sudo"),
-        (linux(1000, None, INVOCATION_ID="ab12"), "a user unit of systemd"),
-        (linux(1000, None, SSH_CONNECTION="10.0.0.1 2 10.0.0.2 22"), "over ssh: export XDG_RUNTIME_DIR"),
+        (linux(1000, None, INVOCATION_ID="ab12"), "make it a user unit"),
+        (
+            linux(1000, None, SSH_CONNECTION="10.0.0.1 2 10.0.0.2 22"),
+            "over ssh: export XDG_RUNTIME_DIR",
+        ),
         (linux(1000, None), "XDG_RUNTIME_DIR is not set"),
         (linux(1000, None, **RUNTIME), "/run/user/1000, which is not there"),
         (linux(1001, 1000, **RUNTIME), "another user's"),
