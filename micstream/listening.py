@@ -18,10 +18,12 @@ from micstream.settings import calibration
 from micstream.settings.pieces import CaptureSettings, DetectionSettings, SoundPathSettings
 from micstream.sound_path import SoundPath, make_path
 from micstream.sources.health import HealthReporter
+from micstream.sources.sound_server import SourceWatch, is_behind
 from micstream.sources.source import Away, Block, LiveSource, Lost, Opened, Source
 from micstream.speech.detectors import make_cutter
 from micstream.speech.events import EndReason, Timed
 from micstream.taps import Listener
+from micstream.tasks import task_group
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Listening:
         """Set with the first block."""
         self._path: SoundPath | None = None
         self._device = ""
+        self._server = SourceWatch(bus.emit)
+        self._watching: asyncio.Task[None] | None = None
         self._held = False
         self._floor_db: float | None = None
         """Noise floor that was calibrated for the device, in dBFS."""
@@ -71,6 +75,13 @@ class Listening:
             UsageError: the detector's package is not installed.
         """
         self._controls.tell_gate()
+        async with task_group() as tasks:
+            try:
+                await self._listen(live, tasks)
+            finally:
+                self._unwatch()
+
+    async def _listen(self, live: LiveSource, tasks: asyncio.TaskGroup) -> None:
         with ExitStack() as governed:
             try:
                 async with aclosing(live.items()) as items:
@@ -78,9 +89,11 @@ class Listening:
                         match item:
                             case Opened(source=source, again=False):
                                 self._open(source, governed)
+                                self._watch(source, tasks)
                                 self.capturing.set()
                             case Opened(source=source):
                                 self._reopen(source)
+                                self._watch(source, tasks)
                             case Block():
                                 self._push(item)
                             case Lost():
@@ -146,9 +159,26 @@ class Listening:
 
     def _lose(self, lost: Lost) -> None:
         assert self._path is not None
+        self._unwatch()
         self._put(self._path.finish(EndReason.DEVICE))
         self._bus.emit(events.Microphone(state="lost", device=lost.source.name))
         self._bus.emit(notices.trouble(lost.error))
+
+    def _watch(self, source: Source, tasks: asyncio.TaskGroup) -> None:
+        """Watch what a sound server records for us, where one may stand behind the device."""
+        self._unwatch()
+        if is_behind(source.name):
+            self._watching = tasks.create_task(self._watch_server())
+
+    async def _watch_server(self) -> None:
+        try:
+            await self._server.run()
+        except Exception as error:  # no reason to end a show
+            self._bus.emit(notices.unwatched_source(error))
+
+    def _unwatch(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
 
     def _calibrated(self, source: Source) -> calibration.Calibration | None:
         """What was calibrated for this device; a file that cannot be used is told of."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -22,6 +23,13 @@ from micstream.errors import AudioDeviceError, MicstreamError
 from micstream.settings import Settings, calibration
 from micstream.sources import opening, portaudio
 from micstream.sources.audio_thread import run_in_audio_thread
+from micstream.sources.sound_server import (
+    Recorded,
+    ServerSource,
+    is_behind,
+    is_chosen,
+    recorded_for,
+)
 from micstream.sources.source import Source, blocks_of
 from micstream.sources.surroundings import permission_hint
 
@@ -51,6 +59,8 @@ async def check_microphone(settings: Settings) -> AsyncIterator[Check]:
     except AudioDeviceError as error:
         yield failed("sound", error, "sound from the microphone")
         return
+    if heard.behind is not None:
+        yield _judge_source(heard.behind.source)
     yield _judge(heard, microphone.name, _calibrated_floor(microphone))
     hum = heard.meter.hum()
     if hum is not None and hum.over_db >= HUM_OVER_DB and hum.level_db >= HUM_LEVEL_DB:
@@ -63,6 +73,17 @@ async def check_microphone(settings: Settings) -> AsyncIterator[Check]:
         )
 
 
+def _judge_source(source: ServerSource) -> Check:
+    """What the sound server takes for the device."""
+    expected = "a microphone that is not muted"
+    do = "choose it in the system's sound settings, or by --device"
+    if source.is_monitor and not is_chosen():
+        return Check("source", "warning", f"{source.name}: what this machine plays", expected, do)
+    if source.is_muted:
+        return Check("source", "warning", f"{source.name}, muted", expected, "unmute it there")
+    return Check("source", "ok", source.name, expected)
+
+
 class _Heard:
     """What was heard: the longest piece of it in a row without a block of nothing but zeros."""
 
@@ -71,8 +92,10 @@ class _Heard:
         self.zeros_s = 0.0
         """Seconds of nothing but zeros at the end."""
         self.all_s = 0.0
+        self.behind: Recorded | None = None
+        """What the sound server records for us."""
         self._microphone = microphone
-        self._now = self._begin()
+        self._now: tuple[Meter, Resampler, bytearray] | None = None
 
     @property
     def seconds(self) -> float:
@@ -85,17 +108,17 @@ class _Heard:
         self.all_s += seconds
         if not any(pcm):
             self.zeros_s += seconds
-            self._now = self._begin()
+            self._now = None
             return
         self.zeros_s = 0.0
-        meter, resampler, now = self._now
+        meter, resampler, now = self._now = self._now or self._begin()
         meter.push(resampler.push(pcm))
         now += pcm
         if len(now) > len(self.pcm):
             self.meter, self.pcm = meter, bytes(now)
 
     def _begin(self) -> tuple[Meter, Resampler, bytearray]:
-        microphone = self._microphone
+        microphone = self._microphone  # whose format is settled with the first block
         return Meter(), Resampler(microphone.format, SPEECH.rate, pick=microphone.pick), bytearray()
 
 
@@ -108,6 +131,8 @@ async def _listen(microphone: Source) -> _Heard:
     heard = _Heard(microphone)
     async with blocks_of(microphone) as blocks:
         async for block in blocks:
+            if not heard.all_s and is_behind(microphone.name):
+                heard.behind = await recorded_for(os.getpid())
             heard.push(block.pcm)
             if heard.seconds >= _LISTEN_S or heard.all_s >= _AWAKE_S:
                 break
