@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -42,6 +43,7 @@ class _AudioThread:
         self._starting = threading.Lock()
         self._started = False
         self._since: float | None = None
+        self.stderr = _Stderr()
 
     def submit(self, job: Callable[[], None]) -> None:
         """Do it after all that was submitted before."""
@@ -66,9 +68,40 @@ class _AudioThread:
         while True:
             job = self._jobs.get()
             self._since = time.monotonic()
+            self.stderr.keep()
             with contextlib.suppress(Exception):  # jobs tell of their own failures
                 job()
+            self.stderr.drop()
             self._since = None
+
+
+class _Stderr:
+    """Descriptor 2 as it was before a job: sounddevice leads it away while PortAudio begins.
+
+    Where that does not return, nothing would be seen any more of what this program has to say.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: int | None = None
+
+    def keep(self) -> None:
+        """Remember it."""
+        with self._lock, contextlib.suppress(OSError):  # there may be none
+            self._kept = os.dup(2)
+
+    def restore(self) -> None:
+        """Have it again, although the job has not ended."""
+        with self._lock, contextlib.suppress(OSError):
+            if self._kept is not None:
+                os.dup2(self._kept, 2)
+
+    def drop(self) -> None:
+        """The job has ended."""
+        with self._lock:
+            if self._kept is not None:
+                os.close(self._kept)
+            self._kept = None
 
 
 _THREAD: Final = _AudioThread()
@@ -130,6 +163,7 @@ async def run_in_audio_thread(
         done.cancel()  # where it is not done
     if done.cancelled():
         given_up.set()
+        _THREAD.stderr.restore()
         raise standing_still(timeout)
     return done.result()
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
+import psutil
 import pytest
 
 from micstream.errors import AudioDeviceError
@@ -170,3 +171,33 @@ def test_a_program_of_ones_own_ends_although_portaudio_does_not(
     )
     assert done.stdout.split() == said.split(), done.stderr
     assert time.monotonic() - began < 20
+
+
+LED_AWAY = """
+import asyncio, os, threading
+from micstream.sources.audio_thread import run_in_audio_thread
+
+def begins():
+    kept = os.dup(2)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # as sounddevice does
+    threading.Event().wait()
+
+asyncio.run(run_in_audio_thread(begins, deadline_s=0.2))
+"""
+
+
+def test_a_program_of_ones_own_is_still_seen_to_fail() -> None:
+    """What sounddevice leads away while PortAudio begins does not swallow the error."""
+    done = subprocess.run(
+        [sys.executable, "-c", LED_AWAY], check=False, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 1
+    assert "AudioDeviceError: the sound system does not answer" in done.stderr
+
+
+async def test_descriptors_are_not_used_up() -> None:
+    await run_in_audio_thread(lambda: None)
+    before = psutil.Process().num_fds()
+    for _ in range(50):
+        await run_in_audio_thread(lambda: None)
+    assert psutil.Process().num_fds() <= before + 1

@@ -29,7 +29,7 @@ class Standstill:
         inner = getattr(owner, name)
 
         def hanging(own: object, *args: Any, **kwargs: Any) -> Any:
-            self._wait()
+            self.wait()
             return inner(own, *args, **kwargs)
 
         self._monkeypatch.setattr(owner, name, hanging)
@@ -40,11 +40,12 @@ class Standstill:
 
     def _hanging(self, inner: Any) -> Any:
         def hanging(*args: Any, **kwargs: Any) -> Any:
-            self._wait()
+            self.wait()
             return inner(*args, **kwargs)
 
         return hanging
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
+        """Do not return before `let_go`."""
         self.entered.set()
         assert self._go.wait(20), "a test has let nothing go"
