@@ -153,7 +153,7 @@ def _judge(heard: _Heard, name: str, floor_db: float | None) -> Check:
         return Check(
             "sound",
             "failed",
-            f"{heard.zeros_s:.0f} s of exact zeros from {name}{before}",
+            f"{heard.zeros_s:.0f} s of only silence from {name}{before}",
             "the noise of a room at least",
             "; ".join(filter(None, ("unmute it", permission_hint()))),
             AudioDeviceError.exit_code,

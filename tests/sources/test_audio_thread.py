@@ -28,23 +28,6 @@ def go() -> Iterator[threading.Event]:
     event.set()
 
 
-async def test_a_standstill_is_not_waited_for_by_the_loop(go: threading.Event) -> None:
-    undone: list[tuple[bool, str]] = []
-
-    def undo(result: bool) -> None:
-        undone.append((result, threading.current_thread().name))
-
-    working = asyncio.create_task(run_in_audio_thread(lambda: go.wait(5), undo=undo))
-    next_one = asyncio.create_task(run_in_audio_thread(lambda: "after it"))
-    await asyncio.sleep(0)
-    working.cancel()
-    assert not next_one.done()
-    go.set()
-    assert await next_one == "after it"
-    await run_in_audio_thread(lambda: None)
-    assert undone == [(True, "portaudio")], "what nobody waited for is undone, and not by the loop"
-
-
 async def test_a_call_that_does_not_return_is_told_within_the_deadline(go: threading.Event) -> None:
     undone, begun = threading.Event(), threading.Event()
     work = run_in_audio_thread(lambda: go.wait(9), undo=lambda _: undone.set(), deadline_s=SOON_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import inspect
 import sys
@@ -16,6 +17,7 @@ import pytest
 from micstream.backoff import Backoff
 from micstream.errors import AudioDeviceError
 from micstream.sources import portaudio, windows
+from micstream.sources.audio_thread import run_in_audio_thread
 from micstream.sources.live import Reopening
 from micstream.sources.microphone import Microphone, MicrophoneOpener
 from micstream.sources.portaudio import find_input, input_devices, supported_rates
@@ -243,6 +245,24 @@ def test_the_double_takes_what_the_real_one_takes() -> None:
     asked_with = list(inspect.signature(real.check_input_settings).parameters)
     assert asked_with[:3] == list(inspect.signature(double.check_input_settings).parameters)[:3]
     assert "samplerate" in asked_with
+
+
+async def test_a_standstill_is_not_waited_for_by_the_loop() -> None:
+    go = threading.Event()
+    undone: list[tuple[bool, str]] = []
+
+    def undo(result: bool) -> None:
+        undone.append((result, threading.current_thread().name))
+
+    working = asyncio.create_task(run_in_audio_thread(lambda: go.wait(5), undo=undo))
+    next_one = asyncio.create_task(run_in_audio_thread(lambda: "after it"))
+    await asyncio.sleep(0)
+    working.cancel()
+    assert not next_one.done()
+    go.set()
+    assert await next_one == "after it"
+    await run_in_audio_thread(lambda: None)
+    assert undone == [(True, "portaudio")], "what nobody waited for is undone, and not by the loop"
 
 
 class TestLookAgain:
