@@ -18,7 +18,7 @@ from micstream.room.room import Room
 from micstream.session import HURRY_S, Session
 from micstream.settings import Settings
 from micstream.settings.pieces import ControlSettings
-from micstream.sources import audio_thread, opening, portaudio
+from micstream.sources import audio_thread, microphone, opening, portaudio
 from micstream.sources.source import Away, Block, LiveSource, Lost, Opened, Source
 from micstream.taps import Taps
 from tests.support.fake_room import FakeRoom, PushedSource
@@ -537,6 +537,7 @@ async def test_one_that_never_answers_is_an_error_within_the_deadline(
     fake, still = FakePortAudio([FakeDevice("USB")]), Standstill(monkeypatch)
     monkeypatch.setattr(portaudio, "load", lambda: fake)
     monkeypatch.setattr(audio_thread, "DEADLINE_S", 0.05)
+    monkeypatch.setattr(microphone, "_BEGIN_S", 0.05)
     still.of(fake, call)
     stage = Stage()
     try:

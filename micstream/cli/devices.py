@@ -49,11 +49,14 @@ def _print(found: Listed, *, plain: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from micstream.sources.surroundings import reach_hint
     from micstream.view.console import Terminal, printable
 
     console = Terminal(plain=plain)
     if not found:
         console.print("no device with an input")
+        if hint := reach_hint():
+            console.print(f"  {hint}", soft_wrap=True, markup=False)
         return
     table = Table(box=None)
     for heading, justify in (("", "right"), ("#", "right"), ("name", "left"), ("by", "left")):

@@ -41,8 +41,9 @@ _CODES: Final[tuple[LossCode, ...]] = get_args(LossCode)
 _MOST_BYTES: Final = 1 << 24
 _START_S: Final = DEADLINE_S + 2.0
 """Longest wait for the devices to be listed; the other process gives up before."""
-_OPEN_S: Final = 3 * DEADLINE_S + 2.0
-"""Choosing its format and opening it may take their deadline, and its first block as long again."""
+_OPEN_S: Final = 24.0
+"""Longest wait for its first block; the other process gives up before: six seconds for its format,
+ten for opening it, six for the block."""
 _SILENT_S: Final = 2.0
 """More than the other process waits for its microphone: then it stands still itself."""
 _KILL_S: Final = 0.1

@@ -25,7 +25,7 @@ from micstream.sources import apart, audio_thread, portaudio
 from micstream.sources.audio_thread import close_in_audio_thread, run_in_audio_thread
 from micstream.sources.names import InputDevice, Sought
 from micstream.sources.source import Block, LossCode, Source
-from micstream.sources.surroundings import advised
+from micstream.sources.surroundings import advised, permission_hint
 
 _BLOCK_MS: Final = 32
 """In step with the default detector's frames: shorter ones only wake the program more often."""
@@ -39,6 +39,10 @@ _SILENT_S: Final = 0.6
 """A running stream without a callback for this long has died without telling."""
 _CLOSE_S: Final = 0.1
 """Longest wait for it to be closed: with the sound server at a standstill it takes for ever."""
+_BEGIN_S: Final = 10.0
+"""Longest wait for it to be opened and started: a Bluetooth headset changes its profile first, and
+a device may have to be tried at several rates."""
+_LOST_HINT: Final = "check the cable, the permission to use it and the sound server"
 _AGAIN_S: Final = 3.0
 """Longest wait for finding it again: after that there is another way (`sources/apart.py`)."""
 _STALLED_S: Final = 0.1
@@ -106,7 +110,7 @@ class Microphone:
         begin = partial(self._begin, asyncio.get_running_loop())
         try:
             stream, capture = await run_in_audio_thread(
-                begin, undo=lambda begun: portaudio.close_input(begun[0])
+                begin, undo=lambda begun: portaudio.close_input(begun[0]), deadline_s=_BEGIN_S
             )
         except AudioDeviceError as error:
             raise advised(error) from None
@@ -171,7 +175,7 @@ class Microphone:
     def _lost(self, what: str) -> AudioDeviceError:
         return AudioDeviceError(
             f"the microphone {self.name!r} {what}",
-            hint="check the cable, the permission to use it and the sound server",
+            hint="; ".join(filter(None, (_LOST_HINT, permission_hint()))),
             code="device_lost",
         )
 

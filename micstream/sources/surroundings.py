@@ -36,7 +36,7 @@ _RESTART_ELSE: Final = (
 )
 _SERVERS: Final = ("PULSE_SERVER", "PIPEWIRE_REMOTE", "JACK_DEFAULT_SERVER")
 """Where one is named, it is found without a runtime folder."""
-_UNREACHED: Final = {"no_device", "device_busy", "device_format", "portaudio"}
+_UNREACHED: Final = {"no_device", "device_busy", "device_format", "device_lost", "portaudio"}
 """Codes of what is different for whom the system lets through to it."""
 
 
@@ -75,7 +75,11 @@ def permission_hint(around: Surroundings | None = None) -> str:
 
 def restart_hint(around: Surroundings | None = None) -> str:
     """What to do about a sound system that does not answer."""
-    return _RESTART.get((around or Surroundings.here()).platform, _RESTART_ELSE)
+    around = around or Surroundings.here()
+    named = next((name for name in _SERVERS if around.environ.get(name)), None)
+    if named is not None and around.platform not in _RESTART:
+        return f"{named} is {around.environ[named]}: does the sound server there answer?"
+    return _RESTART.get(around.platform, _RESTART_ELSE)
 
 
 def reach_hint(around: Surroundings | None = None) -> str:

@@ -12,7 +12,7 @@ from micstream.doctor.microphone import check_microphone
 from micstream.errors import AudioDeviceError
 from micstream.settings import Settings, calibration
 from micstream.settings.calibration import Calibration
-from micstream.sources import audio_thread, portaudio
+from micstream.sources import audio_thread, microphone, portaudio
 from micstream.sources.microphone import Microphone
 from tests.audio.test_meter import noise, pcm
 from tests.support.portaudio import FakeDevice, FakePortAudio
@@ -108,6 +108,7 @@ async def test_a_call_that_does_not_return_is_told(
 ) -> None:
     fake = installed(monkeypatch, ROOM)
     monkeypatch.setattr(audio_thread, "DEADLINE_S", 0.05)
+    monkeypatch.setattr(microphone, "_BEGIN_S", 0.05)
     still = Standstill(monkeypatch)
     still.of(fake, call)
     try:

@@ -64,6 +64,16 @@ def test_where_nothing_stands_in_the_way_nothing_is_said(around: Surroundings) -
     assert reach_hint(around) == ""
 
 
+def test_a_sound_server_that_is_named_is_the_one_to_look_at() -> None:
+    named = linux(1000, 1000, PULSE_SERVER="tcp:10.0.0.7", **RUNTIME)
+    assert (
+        restart_hint(named) == "PULSE_SERVER is tcp:10.0.0.7: does the sound server there answer?"
+    )
+    assert "systemctl --user restart" in restart_hint(linux(1000, 1000, **RUNTIME))
+    assert "coreaudiod" in restart_hint(Surroundings("darwin"))
+    assert "Windows Audio" in restart_hint(Surroundings("win32"))
+
+
 NAMES = st.sampled_from(
     ["XDG_RUNTIME_DIR", "SUDO_USER", "INVOCATION_ID", "SSH_CONNECTION", "PULSE_SERVER", "HOME"]
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from micstream.sources import audio_thread
 from tests.support.portaudio import FakePortAudio
 
 
@@ -35,8 +36,11 @@ class Standstill:
         self._monkeypatch.setattr(owner, name, hanging)
 
     def let_go(self) -> None:
-        """Return, all of them."""
+        """Return, all of them, and what waits behind them: while the double is still in place."""
         self._go.set()
+        idle = threading.Event()
+        audio_thread._THREAD.submit(idle.set)
+        assert idle.wait(20), "the audio thread is stuck"
 
     def _hanging(self, inner: Any) -> Any:
         def hanging(*args: Any, **kwargs: Any) -> Any:
