@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from micstream import listening as listening_
 from micstream.bus import Bus
 from micstream.controls import Controls
 from micstream.errors import AudioDeviceError, ConnectionFailed, UsageError
@@ -19,6 +20,7 @@ from micstream.session import HURRY_S, Session
 from micstream.settings import Settings
 from micstream.settings.pieces import ControlSettings
 from micstream.sources import audio_thread, microphone, opening, portaudio
+from micstream.sources.sound_server import SourceWatch
 from micstream.sources.source import Away, Block, LiveSource, Lost, Opened, Source
 from micstream.taps import Taps
 from tests.support.fake_room import FakeRoom, PushedSource
@@ -502,6 +504,35 @@ async def test_another_microphone_in_its_place_is_told_and_another_number_of_it_
         await asyncio.wait([listening])
     words = [each.message for each in stage.told if isinstance(each, Warned)]
     assert [each.partition("is used: ")[2] for each in words] == told
+
+
+async def test_a_watch_of_the_sound_server_that_fails_is_told_and_ends_no_show(
+    device: PushedSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+
+    async def fails(_: SourceWatch) -> None:
+        begun.append("watch")
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(listening_, "is_behind", lambda name: name == "default")
+    monkeypatch.setattr(SourceWatch, "run", fails)
+    stage, silent = Stage(), Silent()
+    silent.name = "default"
+    source = cast("Source", silent)
+    async with stage.session as session:
+        listening = asyncio.create_task(session.listen())
+        device.push(Opened(source), Block(LOUD, 1.0))
+        await settle()
+        device.push(Lost(source, AudioDeviceError("gone")), Opened(source, again=True))
+        device.push(Block(LOUD, 9.0))
+        await settle()
+        assert not listening.done()
+        listening.cancel()
+        await asyncio.wait([listening])
+    assert begun == ["watch", "watch"]
+    codes = [each.code for each in stage.told if isinstance(each, Warned)]
+    assert codes.count("source_unwatched") == 2
 
 
 async def test_one_that_cannot_be_opened_is_an_error(device: PushedSource) -> None:

@@ -167,7 +167,7 @@ class Microphone:
             ) from None
         try:
             stream.start()
-        except sounddevice.PortAudioError as error:
+        except (sounddevice.PortAudioError, ValueError) as error:
             portaudio.close_input(stream)
             raise self._lost(f"fails: {portaudio.reason(error)}") from None
         return stream

@@ -18,6 +18,8 @@ _WINDOWS: Final = ("Windows WASAPI", "Windows DirectSound", _MME, _WDM_KS)
 """The best first: whole names and the least delay; names of its own, and the device for itself."""
 _LISTED: Final = 8
 """Names in a message."""
+_SHOWN: Final = 80
+"""Characters of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def find(devices: Sequence[InputDevice], wanted: str | None) -> InputDevice:
             return device
     for chosen in _meant(devices, wanted):
         if chosen:
-            return _only(chosen, repr(wanted), devices)
+            return _only(chosen, f"'{_shown(wanted)}'", devices)
     raise _absent(wanted, devices)
 
 
@@ -104,7 +106,7 @@ class Sought:
             if len(new) == 1:
                 return new[0]
             if new:
-                raise _ambiguous(repr(lost.name), new)
+                raise _ambiguous(f"'{_shown(lost.name)}'", new)
         elif len(of_its_name) > len(self._twins):
             # All are back, after some were away: by their names, where these tell them apart.
             as_before = sorted(names) == sorted([lost.name, *self._twins])
@@ -186,16 +188,22 @@ def _is_listed_as(device: InputDevice, other: InputDevice) -> bool:
     return device.name == other.name
 
 
+def _shown(name: str) -> str:
+    """A name in a message: without what commands a terminal, and not endless."""
+    safe = "".join(each if each.isprintable() else repr(each)[1:-1] for each in name)
+    return safe if len(safe) <= _SHOWN else f"{safe[: _SHOWN - 1]}…"
+
+
 def listed(devices: Sequence[InputDevice]) -> str:
     """Names of microphones in a message, each once."""
-    names = [repr(device.name) for device in _without_doubles(list(devices), devices)]
+    names = [f"'{_shown(device.name)}'" for device in _without_doubles(list(devices), devices)]
     more = len(names) - _LISTED
     return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _absent(wanted: str, devices: Sequence[InputDevice]) -> AudioDeviceError:
     return AudioDeviceError(
-        f"no input device {wanted!r}{_there(devices)}",
+        f"no input device '{_shown(wanted)}'{_there(devices)}",
         hint="plug it in, or take one of these by --device; see micstream devices",
         code="no_device",
     )
@@ -204,10 +212,10 @@ def _absent(wanted: str, devices: Sequence[InputDevice]) -> AudioDeviceError:
 def _away(
     lost: str, devices: Sequence[InputDevice], namesakes: Sequence[InputDevice]
 ) -> AudioDeviceError:
-    names = ", ".join(f"{device.index}: {device.name!r}" for device in namesakes)
+    names = ", ".join(f"{device.index}: {_shown(device.name)}" for device in namesakes)
     aside = f"; its namesake ({names}) is another one" if names else ""
     return AudioDeviceError(
-        f"no input device {lost!r}{aside}{_there(devices)}",
+        f"no input device '{_shown(lost)}'{aside}{_there(devices)}",
         hint="plug it in: it is taken as soon as it is there; for another one start anew with "
         "--device",
         code="no_device",
@@ -219,7 +227,7 @@ def _there(devices: Sequence[InputDevice]) -> str:
 
 
 def _ambiguous(wanted: str, chosen: Sequence[InputDevice]) -> AudioDeviceError:
-    names = ", ".join(f"{device.index}: {device.name}" for device in chosen)
+    names = ", ".join(f"{device.index}: {_shown(device.name)}" for device in chosen)
     return AudioDeviceError(
         f"{wanted} fits several devices ({names})",
         hint="give the whole name or the index",
@@ -228,9 +236,9 @@ def _ambiguous(wanted: str, chosen: Sequence[InputDevice]) -> AudioDeviceError:
 
 
 def _twins(name: str, there: Sequence[InputDevice]) -> AudioDeviceError:
-    names = ", ".join(f"{device.index}: {device.name}" for device in there)
+    names = ", ".join(f"{device.index}: {_shown(device.name)}" for device in there)
     return AudioDeviceError(
-        f"{name!r} has a namesake, and it cannot be told which of them is back ({names})",
+        f"'{_shown(name)}' has a namesake, and it cannot be told which of them is back ({names})",
         hint="end, and start again with --device and the index of the right one",
         code="device_ambiguous",
     )

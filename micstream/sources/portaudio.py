@@ -88,9 +88,10 @@ def look_again() -> bool:
     sounddevice = load()
     if _open_streams or _others_are_open(sounddevice):
         return False
-    with contextlib.suppress(sounddevice.PortAudioError):
+    # ValueError: words of the system's that are no UTF-8 take the error's place.
+    with contextlib.suppress(sounddevice.PortAudioError, ValueError):
         sounddevice._terminate()
-    with contextlib.suppress(sounddevice.PortAudioError):
+    with contextlib.suppress(sounddevice.PortAudioError, ValueError):
         sounddevice._initialize()
     return True
 
@@ -100,7 +101,14 @@ def _others_are_open(sounddevice: ModuleType) -> bool:
     # taken once a second, while a microphone is away.
     kind = getattr(sounddevice, "_StreamBase", ())
     streams = [one for one in gc.get_objects() if issubclass(type(one), kind)]
-    return any(not stream.closed for stream in streams)
+    return any(_is_open(stream) for stream in streams)
+
+
+def _is_open(stream: Any) -> bool:
+    try:
+        return not stream.closed
+    except AttributeError:  # only half made: its device was refused
+        return False
 
 
 def input_devices() -> list[InputDevice]:
@@ -184,14 +192,25 @@ def accepts(device: InputDevice, rate: int, channels: int, dtype: str) -> bool:
     sounddevice = load()
     try:
         sounddevice.check_input_settings(device.index, channels, dtype, samplerate=rate)
-    except UnicodeDecodeError:
-        raise AudioDeviceError(
-            f"{device.name!r} cannot be opened: its name is no UTF-8",
-            hint="give it another name (ALSA: in asoundrc), or take another one by --device",
-            code="device_name",
-        ) from None
-    except (sounddevice.PortAudioError, ValueError):
+    except (sounddevice.PortAudioError, ValueError) as error:
+        if isinstance(error, UnicodeDecodeError) and not _has_a_name(sounddevice, device):
+            raise AudioDeviceError(
+                f"'{device.name}' cannot be opened: its name is no UTF-8",
+                hint="give it another name (ALSA: in asoundrc), or take another one by --device",
+                code="device_name",
+            ) from None
         return False
+    return True
+
+
+def _has_a_name(sounddevice: ModuleType, device: InputDevice) -> bool:
+    """Whether sounddevice can read its name; else it was the system's words for an error."""
+    try:
+        sounddevice.query_devices(device.index)
+    except UnicodeDecodeError:
+        return False
+    except (sounddevice.PortAudioError, ValueError):
+        pass
     return True
 
 
@@ -224,13 +243,14 @@ def some_inputs() -> list[InputDevice]:
 
 def reason(error: Exception) -> str:
     """PortAudio's own words."""
+    if isinstance(error, UnicodeDecodeError):  # the system's words, in its own encoding
+        return error.object.decode(errors="backslashreplace")
     return str(error.args[0]) if error.args else type(error).__name__
 
 
 def _fails(how: str, error: Exception) -> AudioDeviceError:
-    words = str(error) if isinstance(error, UnicodeError) else reason(error)
     return AudioDeviceError(
-        f"PortAudio {how}: {words}",
+        f"PortAudio {how}: {reason(error)}",
         hint="is the sound server running? try: micstream devices",
         code="portaudio",
     )

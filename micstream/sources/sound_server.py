@@ -16,6 +16,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from micstream import notices
@@ -27,7 +28,7 @@ _ANSWER_S: Final = 2.0
 """Longest wait for `pactl`: a server that stands still never answers."""
 _PAUSE_S: Final = 0.2
 """Between two questions: whoever moves a volume makes many changes."""
-_SECTION: Final = re.compile(r"^(?:Source|Source Output) #(\d+)$", re.MULTILINE)
+_SECTION: Final = re.compile(r"^(?:Source|Source Output|Client) #(\d+)$", re.MULTILINE)
 _EVENT: Final = re.compile(r"^Event '(new|change|remove)' on source-output #(\d+)$")
 
 
@@ -64,7 +65,11 @@ class Recorded:
 
 async def recorded_for(pid: int) -> Recorded | None:
     """What it records for a process now; None: nothing, or nothing is known."""
-    recorded = recorded_by(await _pactl("list", "source-outputs") or "", pid)
+    outputs = await _pactl("list", "source-outputs") or ""
+    recorded = recorded_by(outputs, pid)
+    if not recorded and _SECTION.search(outputs):
+        # PipeWire's own clients say it of themselves, not of their recordings.
+        recorded = recorded_by(outputs, pid, await _pactl("list", "clients") or "")
     if not recorded:
         return None
     sources = sources_of(await _pactl("list", "sources") or "")
@@ -117,13 +122,34 @@ class SourceWatch:
             self._emit(notices.source_moved(before.name, now.name, is_monitor=now.is_monitor))
 
 
-def recorded_by(text: str, pid: int) -> dict[str, str]:
-    """Numbers of a process' recordings, each with its source's, by `pactl list source-outputs`."""
+def recorded_by(outputs: str, pid: int, clients: str = "") -> dict[str, str]:
+    """Numbers of a process' recordings, and its children's, each with its source's: by
+    `pactl list source-outputs`, and `pactl list clients`."""
+    ours = {number for number, fields in _sections(clients) if _is_of(fields, pid)}
     return {
         number: fields["Source"]
-        for number, fields in _sections(text)
-        if fields.get("application.process.id") == f'"{pid}"' and "Source" in fields
+        for number, fields in _sections(outputs)
+        if "Source" in fields and (_is_of(fields, pid) or fields.get("Client") in ours)
     }
+
+
+def _is_of(fields: dict[str, str], pid: int) -> bool:
+    for name in ("application.process.id", "pipewire.sec.pid"):
+        process = fields.get(name, "").strip('"')
+        if process == str(pid) or _parent(process) == str(pid):
+            return True
+    return False
+
+
+def _parent(process: str) -> str:
+    """Number of the parent of a process of this machine: a child of ours may capture for us."""
+    if not (process.isascii() and process.isdecimal()):
+        return ""
+    try:
+        said = Path(f"/proc/{process[:20]}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return ""
+    return "".join(said.rpartition(")")[2].split()[1:2])
 
 
 def sources_of(text: str) -> dict[str, ServerSource]:

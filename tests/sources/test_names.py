@@ -134,6 +134,14 @@ class TestFind:
         with pytest.raises(AudioDeviceError, match=r"there are 'a', 'b\\x1b\[2J'") as caught:
             find(there("a", "b\x1b[2J"), "Yeti")
         assert "\x1b" not in caught.value.message
+        twins = there("x\nerror: forged" + "y" * 999, "x\nerror: forged" + "y" * 999)
+        with pytest.raises(AudioDeviceError, match=r"x\\nerror") as caught:
+            find(twins, "x")
+        assert "\n" not in caught.value.message
+        assert len(caught.value.message) < 250
+        with pytest.raises(AudioDeviceError) as caught:
+            find(twins, "9" * 5_000)
+        assert len(caught.value.message) < 350
         many = there(*(f"m{n}" for n in range(20)))
         assert listed(many).endswith("'m7' and 12 more")
 
@@ -239,13 +247,45 @@ class TestBack:
             sought.find(there(BUILT_IN, "Delta 1010LT"), again=True)
 
 
+KINDS = ["USB", "Yeti"]
+NAMES = [*(f"{kind}: - (hw:{n},0)" for kind in KINDS for n in range(3)), "default"]
+
+
+@given(
+    st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True),
+    st.sampled_from([None, "0", "USB", "Yeti: - (hw:1,0)", "default"]),
+    st.lists(st.lists(st.sampled_from(NAMES), max_size=4, unique=True), max_size=6),
+)
+def test_what_is_taken_again_is_the_same_or_was_asked_for_and_is_new(
+    first: list[str], asked: str | None, looks: list[list[str]]
+) -> None:
+    sought = Sought(asked)
+    try:
+        found = sought.find(there(*first))
+    except AudioDeviceError:
+        return
+    known = {normal(name) for name in first}
+    for look in looks:
+        try:
+            again = sought.find(there(*look), again=True).name
+        except AudioDeviceError as error:
+            assert error.code in ("no_device", "device_ambiguous")
+            assert error.hint
+            continue
+        if not is_same(again, found.name):
+            assert asked not in (None, "0")
+            assert normal(again) not in known
+            assert asked is not None
+            assert normal(asked) in normal(again)
+
+
 class TestTwins:
     """Two of one name: the other one is never taken unasked."""
 
     def test_of_one_name_altogether_it_cannot_be_told_which(self) -> None:
         sought = Sought("1")
         sought.find(there("USB", "USB", api="Core Audio"))
-        with pytest.raises(AudioDeviceError, match=r"its namesake \(0: 'USB'\)"):
+        with pytest.raises(AudioDeviceError, match=r"its namesake \(0: USB\)"):
             sought.find(there("USB", "Yeti", api="Core Audio"), again=True)
         with pytest.raises(AudioDeviceError, match="cannot be told which") as caught:
             sought.find(there("USB", "USB", api="Core Audio"), again=True)

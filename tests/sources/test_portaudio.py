@@ -106,6 +106,44 @@ class TestNamesThatCannotBeRead:
             await opener.open(again=True)
 
 
+class TestWordsThatCannotBeRead:
+    """Windows tells what is wrong in its own encoding, and sounddevice fails over the words."""
+
+    WORDS = UnicodeDecodeError("utf-8", b"Ger\xe4t", 3, 4, "invalid continuation byte")
+
+    @pytest.mark.parametrize("at", ["__init__", "start"])
+    async def test_of_an_opening(
+        self, fake: FakePortAudio, monkeypatch: pytest.MonkeyPatch, at: str
+    ) -> None:
+        def fails(*_: object, **__: object) -> None:
+            raise self.WORDS
+
+        monkeypatch.setattr(FakeStream, at, fails)
+        with pytest.raises(AudioDeviceError, match=r"Ger\\xe4t"):
+            await anext(Microphone("pulse").blocks())
+
+    def test_of_a_check_and_of_ending_it(
+        self, fake: FakePortAudio, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fails(*_: object, **__: object) -> None:
+            raise self.WORDS
+
+        for name in ("_terminate", "_initialize", "check_input_settings"):
+            monkeypatch.setattr(fake, name, fails, raising=False)
+        assert portaudio.look_again()
+        assert supported_rates(find_input("pulse")) == []
+        with pytest.raises(AudioDeviceError, match="opens at no rate"):
+            Microphone("pulse")
+
+    def test_of_the_listing(self, fake: FakePortAudio, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fails(*_: object) -> None:
+            raise self.WORDS
+
+        monkeypatch.setattr(fake, "query_hostapis", fails, raising=False)
+        with pytest.raises(AudioDeviceError, match=r"PortAudio fails: Ger\\xe4t"):
+            input_devices()
+
+
 @pytest.mark.parametrize("rate", [float("nan"), float("inf"), 0.0, -1.0])
 def test_a_rate_that_is_none_hides_no_device(fake: FakePortAudio, rate: float) -> None:
     fake.devices[3].rate = rate  # type: ignore[assignment]
@@ -292,6 +330,16 @@ class TestLookAgain:
         assert not portaudio.look_again()
         theirs.closed = True
         assert portaudio.look_again()
+
+        class HalfMade(Stream):
+            """Its device was refused, and somebody keeps the error."""
+
+            @property
+            def closed(self) -> bool:  # type: ignore[override]
+                raise AttributeError("_ptr")
+
+        half_made = HalfMade()
+        assert portaudio.look_again(), half_made
 
     async def test_a_microphone_that_was_lost_is_found_anew_or_left_alone(
         self, fake: FakePortAudio

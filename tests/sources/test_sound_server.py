@@ -86,6 +86,27 @@ def test_whatever_it_says_nothing_is_harmed(text: str) -> None:
     recorded_by(text, 1)
 
 
+def test_what_a_child_of_the_process_records_is_its_own() -> None:
+    """A microphone may be captured by a process apart."""
+    pid, parent = os.getpid(), os.getppid()
+    assert recorded_by(output(3, 12, pid), parent) == {"3": "12"}
+    assert recorded_by(output(3, 12, parent), pid) == {}
+
+
+def test_a_client_of_pipewire_s_own_is_known_by_what_it_says_of_itself() -> None:
+    outputs = (
+        "Source Output #805\n\tDriver: PipeWire\n\tClient: 804\n\tSource: 87\n"
+        '\tProperties:\n\t\tmedia.name = "ALSA Capture"\n'
+    )
+    clients = (
+        'Client #800\n\tDriver: PipeWire\n\tProperties:\n\t\tpipewire.sec.pid = "8"\n\n'
+        'Client #804\n\tDriver: PipeWire\n\tProperties:\n\t\tpipewire.sec.pid = "77"\n'
+    )
+    assert recorded_by(outputs, 77) == {}
+    assert recorded_by(outputs, 77, clients) == {"805": "87"}
+    assert recorded_by(outputs, 8, clients) == {}
+
+
 class Server:
     """A double of `pactl`, and so of the server it asks."""
 
