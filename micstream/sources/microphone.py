@@ -311,7 +311,8 @@ class MicrophoneOpener:
             make = partial(Microphone, device, channel=self._channel, channels=self._channels)
             return await run_in_audio_thread(make, deadline_s=deadline_s)
         except AudioDeviceError as error:
-            if error.code == "no_device" and not fresh:
+            stuck = again and error.code == "audio_stuck"
+            if stuck or (error.code == "no_device" and not fresh):
                 return await self._open_apart()
             raise advised(error) from None
 
