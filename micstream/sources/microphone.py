@@ -49,6 +49,8 @@ _STALLED_S: Final = 0.1
 """More, in case it was we who stood still: then its next callback comes at once."""
 _GAP_S: Final = 0.1
 """Shortest gap told. Less may be the scheduler's doing; the clock follows it within 16 s."""
+_CORE_AUDIO: Final = "Core Audio"
+"""macOS accepts every rate and converts it; where it cannot, it may end the whole process."""
 _LATE_BLOCKS: Final = 1_000 // _BLOCK_MS
 """Callbacks that all have to be late before sound is missing: a second of them."""
 
@@ -326,7 +328,8 @@ class MicrophoneOpener:
 
 def _forms(device: InputDevice, min_channels: int) -> Iterator[_Form]:
     """Formats that the device accepts, the best first: 16 kHz mono where it does that, else its own
-    rate, all channels needed, int16 first. One for each rate, then the others at its own."""
+    rate (on macOS its own first), all channels needed, int16 first. One for each rate, then the
+    others at its own."""
     if min_channels > device.channels:
         raise AudioDeviceError(
             f"{device.name!r} has {device.channels} channels, --channel says {min_channels}",
@@ -342,7 +345,10 @@ def _forms(device: InputDevice, min_channels: int) -> Iterator[_Form]:
             if portaudio.accepts(device, rate, channels, dtype):
                 yield AudioFormat(rate, channels), dtype
 
-    rates = dict.fromkeys((SPEECH.rate, device.default_rate, 48_000, 44_100))
+    best = [SPEECH.rate, device.default_rate]
+    if device.host_api == _CORE_AUDIO:
+        best.reverse()
+    rates = dict.fromkeys((*best, 48_000, 44_100))
     for rate in filter(None, rates):
         yield from islice(accepted(rate), 1)
     if device.default_rate:

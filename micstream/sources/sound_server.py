@@ -26,6 +26,10 @@ from micstream.tasks import task_group
 _DEVICES: Final = ("default", "sysdefault", "pulse", "pipewire")
 _ANSWER_S: Final = 2.0
 """Longest wait for `pactl`: a server that stands still never answers."""
+_END_S: Final = 0.5
+"""Longest wait for its end once it was killed."""
+_SECRETIVE: Final = ("LIVEKIT_", "AVALUMA_", "AVATAR_", "MICSTREAM_")
+"""Variables that are none of its business."""
 _PAUSE_S: Final = 0.2
 """Between two questions: whoever moves a volume makes many changes."""
 _SECTION: Final = re.compile(r"^(?:Source|Source Output|Client) #(\d+)$", re.MULTILINE)
@@ -221,15 +225,22 @@ async def _begin(*words: str) -> asyncio.subprocess.Process | None:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            env={**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": ""},
+            env=_environment(),
             start_new_session=True,
         )
     except OSError:
         return None
 
 
+def _environment() -> dict[str, str]:
+    ours = {k: v for k, v in os.environ.items() if not k.startswith(_SECRETIVE)}
+    return {**ours, "LC_ALL": "C.UTF-8", "LANGUAGE": ""}
+
+
 async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
-        await process.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_END_S):
+                await process.wait()

@@ -69,6 +69,13 @@ class TestFormat:
             ),
             # Its own rate cannot be opened, another can.
             (FakeDevice("odd", rate=22_050, rates=(44_100,)), (44_100, 1), "int16"),
+            # macOS accepts any rate, and has ended processes over one that is not the device's own.
+            (
+                FakeDevice("mac", rates=(16_000, 48_000), host_api="Core Audio"),
+                (48_000, 1),
+                "int16",
+            ),
+            (FakeDevice("odd mac", rates=(16_000,), host_api="Core Audio"), (16_000, 1), "int16"),
             # 16 kHz in floats goes before 48 kHz in integers: nothing is to be resampled.
             (FakeDevice("f", rates=(16_000,), dtypes=("float32",)), (16_000, 1), "float32"),
         ],

@@ -162,11 +162,29 @@ async def knows(watch: SourceWatch, source: ServerSource) -> None:
     await wait_until(lambda: watch._known == source, 10, f"a look at {source}")
 
 
-def commands_of_ours() -> list[bytes]:
-    """Of the programs that this one has begun and that run."""
+def programs_of_ours() -> list[Path]:
+    """Places in /proc of the programs that this one has begun and that run."""
     tasks = Path(f"/proc/{os.getpid()}/task")
-    children = " ".join((task / "children").read_text() for task in tasks.iterdir())
-    return [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children.split()]
+    children = " ".join(said(task / "children").decode() for task in tasks.iterdir())
+    return [Path(f"/proc/{pid}") for pid in children.split()]
+
+
+def said(place: Path) -> bytes:
+    """What is in it; nothing where the program has just ended."""
+    try:
+        return place.read_bytes()
+    except OSError:
+        return b""
+
+
+def commands_of_ours() -> list[bytes]:
+    return [said(place / "cmdline") for place in programs_of_ours()]
+
+
+def environments_of_ours() -> list[bytes]:
+    """Of those that have become what they are to be."""
+    ready = [place for place in programs_of_ours() if b"fifo" in said(place / "cmdline")]
+    return [said(place / "environ") for place in ready]
 
 
 def words(told: list[Event]) -> list[tuple[str, str]]:
@@ -220,6 +238,13 @@ async def test_a_monitor_is_told_from_the_beginning_unless_it_was_asked_for(
         async with watched(watch):
             await knows(watch, SPEAKERS)
         assert [code for code, _ in words(told)] == codes
+
+
+async def test_it_gets_no_secret_of_ours(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIVEKIT_API_SECRET", "a-secret-of-ours-0123456789")
+    async with watched(SourceWatch(lambda _: None)):
+        await wait_until(lambda: len(environments_of_ours()) > 0, 10, "its program")
+        assert not [each for each in environments_of_ours() if b"a-secret" in each]
 
 
 async def test_where_nothing_is_recorded_for_us_nothing_is_watched(server: Server) -> None:
