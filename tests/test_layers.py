@@ -73,6 +73,7 @@ PURE = (
     "show/cue.py",
     "show/expressions.py",
     "show/asked.py",
+    "show/osc_words.py",
     "notices.py",
     "backoff.py",
     "settings/knob.py",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import AsyncIterator
@@ -28,6 +27,16 @@ async def controlled(session: Session, settings: Settings) -> AsyncIterator[None
     async with AsyncExitStack() as serving:
         if settings.control or settings.control_lan:
             await serving.enter_async_context(_page(session, settings))
+        if settings.osc is not None:
+            from micstream.show.osc import serving_osc
+            from micstream.web.serving import LOOPBACK
+
+            host = _ANYWHERE if settings.control_lan else LOOPBACK
+            await serving.enter_async_context(
+                serving_osc(
+                    session.controls, session.bus, session.taps, host=host, port=settings.osc
+                )
+            )
         yield
 
 
@@ -72,4 +81,3 @@ async def _page(session: Session, settings: Settings) -> AsyncIterator[None]:
                     )
                 )
             yield
-        await asyncio.sleep(0)
