@@ -110,7 +110,7 @@ class Playback:
             PlaybackFinished(
                 avatar=self._outbox.name,
                 id=segment.id,
-                position_s=report.position_s,
+                position_s=segment.played_s,
                 interrupted=report.interrupted,
                 stutter_ms=stutter_ms,
             )
