@@ -131,6 +131,30 @@ def identity_in_use(identity: str) -> ConnectionFailed:
     )
 
 
+def put_out(identity: str, room: str, *, deleted: bool) -> ConnectionFailed:
+    """Somebody wants us, or the room, gone. We do not come back unasked."""
+    if deleted:
+        message, code = f"the room {room!r} was deleted: we are out of it", "room_deleted"
+    else:
+        message, code = f"{identity!r} was removed from the room {room!r}", "removed"
+    return ConnectionFailed(
+        message,
+        hint="somebody with the server's API key did that: the crew, or LiveKit's dashboard. Once "
+        "they agree, start again; with --stay it comes back by itself",
+        code=code,
+    )
+
+
+def comes_back(error: ConnectionFailed) -> Warned:
+    """The same, where we were told to come back."""
+    return Warned(
+        code=error.code,
+        message=error.message,
+        hint="it joins again by itself, as --stay says; to prevent that: end it, or have another "
+        "key for the server",
+    )
+
+
 def overflow() -> Warned:
     """The microphone's sound was lost before it reached us."""
     return Warned(

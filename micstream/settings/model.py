@@ -87,6 +87,7 @@ class Settings(BaseSettings):
     late_after: float = _knob("late_after")
     late_bound: float = _knob("late_bound")
     max_backlog: float = _knob("max_backlog")
+    stay: bool = _knob("stay")
     route: int = _knob("route")
     avatar_state: States = _knob("avatar_state")
     preset: Preset | None = _knob("preset")
@@ -261,6 +262,7 @@ class Settings(BaseSettings):
             insecure=self.insecure,
             room=self.room,
             identity=self.identity,
+            stay=self.stay,
         )
 
     def links(self) -> pieces.LinkSettings:

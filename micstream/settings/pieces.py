@@ -32,6 +32,8 @@ class ConnectionSettings:
     """Plain text through the internet is allowed."""
     room: str
     identity: str
+    stay: bool = False
+    """Come back also where somebody has removed us, or deleted the room."""
 
     def keys(self, *, or_else: str = "") -> tuple[str, str]:
         """API key and secret, with which tokens are made. `or_else`: what will do in their place.

@@ -247,6 +247,13 @@ KNOBS: Final = (
         unit="s",
     ),
     Knob(
+        "stay",
+        "Come back by itself also where somebody has removed us, or deleted the room.",
+        SENDING,
+        False,
+        bool,
+    ),
+    Knob(
         "route",
         "Which of several avatars speaks at first, by the order of --avatar; 0: all of them.",
         SENDING,

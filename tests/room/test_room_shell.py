@@ -130,6 +130,49 @@ def test_nor_does_one_that_puts_the_adopted_one_out(
     play(scene)
 
 
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        (rtc.DisconnectReason.PARTICIPANT_REMOVED, "removed"),
+        (rtc.DisconnectReason.ROOM_DELETED, "room_deleted"),
+    ],
+)
+@pytest.mark.parametrize("stay", [False, True])
+def test_whoever_puts_us_out_ends_us_unless_we_are_to_stay(
+    play: Callable[..., None], reason: Any, code: str, stay: bool
+) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.server.join("avatar-a")
+        async with stage.room() as room:
+            await room.wait_ready(5)
+            stage.server.lose(stage.server.rooms[0], reason)
+            if stay:
+                await room.wait_ready(5)
+                assert stage.warned() == [code]
+                return
+            with pytest.raises(ConnectionFailed) as failed:
+                await room.wait_failed()
+            assert failed.value.code == code
+            await asyncio.sleep(60)
+            assert len(stage.server.rooms) == 1
+
+    play(scene, stay=stay)
+
+
+def test_a_room_that_the_server_closes_because_it_is_empty_is_joined_again(
+    play: Callable[..., None],
+) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.server.join("avatar-a")
+        async with stage.room() as room:
+            await room.wait_ready(5)
+            stage.server.lose(stage.server.rooms[0], rtc.DisconnectReason.ROOM_CLOSED)
+            await room.wait_ready(5)
+            assert stage.warned() == []
+
+    play(scene)
+
+
 def test_whoever_takes_our_identity_ends_us(play: Callable[..., None]) -> None:
     async def scene(stage: Stage) -> None:
         async with stage.room() as room:
