@@ -133,10 +133,13 @@ class AvatarJoined(AvatarLinkEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class AvatarReady(AvatarLinkEvent):
-    """The avatar listens; `how` that is known: it answered, it shows itself, or it is there."""
+    """The avatar listens; `how` that is known: it answered, it shows itself, or it is there.
+
+    `heard`: it was told to be silent, and plays again.
+    """
 
     EVENT = "avatar_ready"
-    how: Literal["probe", "video", "active"]
+    how: Literal["probe", "video", "active", "heard"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -103,6 +103,16 @@ def silent(identity: str) -> Warned:
     )
 
 
+def dead(identity: str) -> Warned:
+    """The avatar answers and plays nothing."""
+    return Warned(
+        code="avatar_dead",
+        message=f"the avatar {identity!r} answers and plays nothing: what was sent to it was "
+        "neither reported nor heard",
+        hint="start the avatar anew; with --keep-avatar that is done by itself",
+    )
+
+
 def backlog(seconds: float, limit: float) -> Warned:
     """The avatar is too far behind."""
     return Warned(

@@ -56,6 +56,8 @@ class Segment:
     """Sound of it that was reported as played."""
     part_at: float | None = None
     """When the part that plays began; None where that was not reported, or none plays."""
+    loud: bool = False
+    """There is something in it that can be heard."""
     paused: bool = False
     """A pause was reported, and no start after it."""
     stutter_s: float = 0.0
@@ -124,6 +126,24 @@ class Ledger:
         """Whether this avatar ever reported anything."""
         return self._reported_at is not None
 
+    @property
+    def reported_at(self) -> float | None:
+        """Monotonic second at which it reported anything last."""
+        return self._reported_at
+
+    def unreported(self, since: float, shortest_s: float) -> list[Segment]:
+        """Closed segments that should end after `since` and were not reported, in order.
+
+        Without those that are shorter, or were cleared.
+        """
+        found: list[Segment] = []
+        for segment in reversed(self._segments):
+            if segment.ends_at < since:
+                break
+            if segment.closed and not segment.cleared and segment.sent_s >= shortest_s:
+                found.append(segment)
+        return found[::-1]
+
     def overdue(self, now: float, grace_s: float) -> int:
         """Closed segments whose report is more than `grace_s` seconds late, as is any other.
 
@@ -188,7 +208,7 @@ class Ledger:
         self._played_until = now
 
     def started(self, now: float) -> Segment | None:
-        """A report that playback started: the segment it belongs to; None: none, or after a pause."""
+        """A report that playback started: its segment; None: it goes on after a pause, or none."""
         self._reported_at = now
         here = [s for s in self._segments if not s.cleared and s.first_written_at is not None]
         paused = next((s for s in here if s.paused), None)

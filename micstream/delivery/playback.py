@@ -67,6 +67,10 @@ class Playback:
         """Whether nothing gets through to the avatar just now."""
         return self._way_s(now) <= 0
 
+    def is_late(self, now: float) -> bool:
+        """Whether sound that was sent is late on its way to the avatar."""
+        return self.is_stalled(now) or self.estimate.in_flight_s(self.ledger.sent_s, now) > 0
+
     def backlog_at(self, seconds: float, now: float) -> float | None:
         """Monotonic second at which playing alone has brought the backlog down to `seconds`.
 

@@ -89,9 +89,7 @@ class Connector:
         self._tasks = tasks
         self._settings = settings
         server = shown(settings.url or "")
-        self._connection = Connection(
-            settings.identity, server, settings.room, stay=settings.stay
-        )
+        self._connection = Connection(settings.identity, server, settings.room, stay=settings.stay)
         self._place = f"{settings.identity} in {settings.room} of {settings.url}"
         """What only one can have at a time."""
         self._attempts: dict[int, _Attempt] = {}

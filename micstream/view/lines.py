@@ -117,12 +117,17 @@ def words(event: Event) -> str:
         case events.AvatarJoined():
             return f"avatar {event.identity} is here"
         case events.AvatarReady():
-            known = {"probe": "it answered", "video": "it shows itself", "active": "it is present"}
+            known = {
+                "probe": "it answered",
+                "video": "it shows itself",
+                "active": "it is present",
+                "heard": "it plays again",
+            }
             return f"avatar {event.identity} listens ({known[event.how]})"
         case events.AvatarLeft():
             return f"avatar {event.identity} has left"
         case events.AvatarSilent():
-            return f"avatar {event.identity} neither reports nor answers any more"
+            return f"avatar {event.identity} is silent: it plays nothing any more"
         case events.Ready():
             return "ready: the next word is heard"
         case events.UtteranceStarted():
