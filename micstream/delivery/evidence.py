@@ -37,7 +37,7 @@ PROOF: Final = 2
 """So many, all sent since it was read, are the proof."""
 HEARD: Final = 20
 """So many are a reason to read it again where it was heard without a report."""
-_SHORTEST_S: Final = 0.3
+_SHORTEST_S: Final = 0.25
 """A segment that is shorter is none: some avatars drop it."""
 _AGAIN_S: Final = 1.0
 _READINGS: Final = 5

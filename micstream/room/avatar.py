@@ -106,7 +106,8 @@ class Avatar:
     @property
     def is_listening(self) -> bool:
         """Whether the next word is heard."""
-        return self._link.is_listening
+        identity = self._link.identity
+        return self._link.is_listening and not (identity and self._link.is_silent(identity))
 
     @property
     def backlog_s(self) -> float:

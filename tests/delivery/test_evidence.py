@@ -13,6 +13,7 @@ from micstream.delivery import actions, evidence
 from micstream.delivery.actions import Meter
 from micstream.delivery.evidence import HEARD, LATE_S
 from micstream.delivery.options import DeliveryOptions
+from micstream.speech.events import EndReason
 from tests.support.virtual import Stage
 from tests.support.virtual_avatar import Conduct
 
@@ -140,7 +141,7 @@ def test_silence_that_was_sent_proves_nothing() -> None:
         stage.delivery.offer(claim, bytes(32_000), stage.now)
         stage.act()
         stage.run(1)
-        stage.delivery.end(claim, actions.EndReason.SOURCE_ENDED, stage.now)
+        stage.delivery.end(claim, EndReason.SOURCE_ENDED, stage.now)
         stage.act()
         stage.run(1)
     stage.run(20)

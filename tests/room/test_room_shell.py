@@ -445,6 +445,46 @@ def test_an_interrupt_closes_an_utterance_and_a_lost_avatar_too(
     play(scene)
 
 
+def test_one_that_answers_and_plays_nothing_any_more_is_told(play: Callable[..., None]) -> None:
+    """Its reports stop, and it publishes no sound: it is spoken through, and is not ready."""
+
+    async def scene(stage: Stage) -> None:
+        server = stage.server
+        server.join("avatar-a")
+        async with stage.room() as room:
+            await room.wait_ready(5)
+            watch = room.watch("avatar-a")
+            me = server.rooms[0].local_participant
+
+            async def say() -> None:
+                async with room.utterance() as utterance:
+                    await utterance.write(b"\x00\x40" * 16_000)
+
+            def report() -> None:
+                me.report("avatar-a", wire.PLAYBACK_STARTED)
+                finished = json.dumps({"playback_position": 1.0, "interrupted": False})
+                me.report("avatar-a", wire.PLAYBACK_FINISHED, finished)
+
+            await say()
+            report()
+            for _ in range(5):
+                await say()
+                await asyncio.sleep(4)
+            assert stage.warned() == ["avatar_dead"]
+            assert [event.identity for event in stage.named("avatar_silent")] == ["avatar-a"]
+            assert watch.silent
+            assert not room.is_ready
+            sent = len(server.others["avatar-a"].streams)
+            await say()
+            assert len(server.others["avatar-a"].streams) == sent + 1
+            report()
+            assert [event.how for event in stage.named("avatar_ready")] == ["probe", "heard"]
+            assert room.is_ready
+            assert not watch.silent
+
+    play(scene)
+
+
 def test_a_watch_tells_what_there_is_to_see_of_a_participant(play: Callable[..., None]) -> None:
     async def scene(stage: Stage) -> None:
         server = stage.server
