@@ -121,6 +121,11 @@ class LocalServer:
             self._process.kill()
             await process.ended(self._process)
 
+    def signal(self, number: int) -> None:
+        """Send it a signal, if it runs."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
     async def restart(self) -> None:
         """Stop, then start on the same ports."""
         await self.stop()
