@@ -68,6 +68,11 @@ class Segment:
         """How far off a position, or a moment, may be."""
         return max(_SLACK_S, _SLACK_SHARE * self.sent_s)
 
+    @property
+    def stutter_ms(self) -> int | None:
+        """The same in milliseconds; None where no start was reported."""
+        return round(self.stutter_s * 1000) if self.started_at is not None else None
+
     def is_due(self, now: float) -> bool:
         """Whether it is closed, and can be played to its end by now."""
         ends_at = self.ends_at
@@ -211,11 +216,12 @@ class Ledger:
         """A report that playback started: its segment; None: it goes on after a pause, or none."""
         self._reported_at = now
         here = [s for s in self._segments if not s.cleared and s.first_written_at is not None]
-        paused = next((s for s in here if s.paused), None)
         new = next((s for s in here if s.started_at is None and not s.paused), None)
-        if paused is not None and (new is None or not paused.is_due(now)):
-            paused.paused, paused.part_at = False, now
-            return None
+        begun = here[0] if here and here[0] is not new else None
+        if begun is not None and (new is None or not begun.is_due(now)):
+            if begun.paused or begun.part_at is None:
+                begun.paused, begun.part_at = False, now
+            return None  # it cannot be over yet: it goes on
         if new is not None:
             new.started_at = new.part_at = now
         return new
@@ -246,9 +252,7 @@ class Ledger:
         segment.part(report.position_s, now)
         if not self._segments:
             self._played_until = now
-        if segment.started_at is None:
-            return segment, None
-        return segment, round(segment.stutter_s * 1000)
+        return segment, segment.stutter_ms
 
     def _ended_by(self, report: Finished, awaited: list[Segment], now: float) -> Segment | None:
         """Segment whose end this reports; None: a pause of the oldest."""
@@ -261,6 +265,18 @@ class Ledger:
             if not segment.is_due(now):
                 break
         return oldest if oldest.is_due(now) else None
+
+    def played_out(self) -> Segment | None:
+        """Segment that had been played to its end when it was closed: no other report is due.
+
+        As where an avatar runs empty, reports that, and learns only then that nothing follows.
+        """
+        for segment in self._segments:
+            all_of_it = segment.paused and segment.played_s >= segment.sent_s - segment.slack_s
+            if segment.closed and all_of_it and not segment.cleared:
+                self._segments.remove(segment)
+                return segment
+        return None
 
     def forget(self) -> None:
         """The avatar is gone: nothing is outstanding any more."""

@@ -7,7 +7,7 @@ and the prebuffer, which grows by the stutters that are reported.
 from __future__ import annotations
 
 from micstream.delivery.estimate import DeliveryEstimate
-from micstream.delivery.ledger import Ledger
+from micstream.delivery.ledger import Ledger, Segment
 from micstream.delivery.outbox import GRAIN_S, Outbox
 from micstream.delivery.prebuffer import Prebuffer
 from micstream.delivery.wire import Finished
@@ -46,6 +46,8 @@ class Playback:
     def advance(self, now: float) -> None:
         """Note what time alone has changed."""
         self.estimate.advance(self.ledger.sent_s, now)
+        while (segment := self.ledger.played_out()) is not None:
+            self._tell_finished(segment, segment.stutter_ms, interrupted=False)
 
     # ---- how much more -------------------------------------------------------------------------
 
@@ -108,14 +110,19 @@ class Playback:
         if matched is None:
             return
         segment, stutter_ms = matched
-        if stutter_ms is not None and not report.interrupted:
+        self._tell_finished(segment, stutter_ms, interrupted=report.interrupted)
+
+    def _tell_finished(
+        self, segment: Segment, stutter_ms: int | None, *, interrupted: bool
+    ) -> None:
+        if stutter_ms is not None and not interrupted:
             self.prebuffer.played(round(segment.lead_s * 1000), stutter_ms)
         self._outbox.tell(
             PlaybackFinished(
                 avatar=self._outbox.name,
                 id=segment.id,
                 position_s=segment.played_s,
-                interrupted=report.interrupted,
+                interrupted=interrupted,
                 stutter_ms=stutter_ms,
             )
         )

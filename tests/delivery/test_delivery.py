@@ -221,3 +221,18 @@ def test_what_is_told_has_a_name_always() -> None:
     stage.delivery._outbox.tell(event)
     stage.act()
     assert stage.events[0].as_dict()["avatar"] == "avatar-*"
+
+
+def test_an_end_reported_before_the_stream_is_closed_is_told_once_it_is() -> None:
+    """The avatar runs empty, reports that, and learns only then that nothing follows."""
+    stage = ready(Conduct(plays=False))
+    stage.begin()
+    stage.go_on(2.0)
+    stage.started()
+    stage.finished(2.0)
+    assert stage.named("playback_finished") == []
+    stage.end()
+    stage.run(1)
+    (finished,) = stage.named("playback_finished")
+    assert (finished.id, finished.position_s, finished.interrupted) == ("u1", 2.0, False)
+    assert stage.delivery.next_timer() is None

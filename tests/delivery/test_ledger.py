@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -230,6 +232,26 @@ class TestPauses:
         assert ledger.finished(played(0.0), 13.1) is not None
         assert first.played_s == 0.0
 
+    def test_one_that_ran_empty_before_its_end_was_known_has_ended_with_it(self) -> None:
+        ledger = Ledger()
+        segment = ledger.opened("u1", captured_at=10.0)
+        ledger.sent(segment, 2.0, now=10.0)
+        ledger.started(10.0)
+        assert ledger.finished(played(2.0), 12.0) is None
+        assert ledger.played_out() is None
+        ledger.closed(segment)
+        assert ledger.played_out() is segment
+        assert (ledger.outstanding, ledger.played_out()) == (0, None)
+
+    def test_a_second_start_of_one_that_still_plays_is_not_the_next_ones(self) -> None:
+        ledger = Ledger()
+        first = spoken(ledger, "u1", at=10.0, seconds=3.0)
+        second = spoken(ledger, "u2", at=10.5, seconds=3.0)
+        assert ledger.started(10.1) is first
+        assert ledger.started(11.5) is None, "it has run empty, and goes on"
+        assert ledger.finished(played(3.0), 13.5) == (first, 400)
+        assert ledger.started(13.5) is second
+
     def test_a_missing_end_shifts_nothing(self) -> None:
         ledger = Ledger()
         spoken(ledger, "u1", at=10.0, seconds=3.0)
@@ -278,6 +300,52 @@ def test_each_segment_ends_once_however_often_it_pauses(
                 ended.append(found[0].id)
         at = now + 0.3
     assert ended == [f"u{number}" for number in range(len(spoken_s))]
+    assert ledger.outstanding == 0
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.lists(st.floats(0.5, 4.0), min_size=1, max_size=4), min_size=1, max_size=6),
+    st.floats(0.02, 3.0),
+    st.floats(0.1, 2.0),
+    st.booleans(),
+)
+def test_nor_is_a_live_one_shifted_by_an_avatar_far_away(
+    spoken_s: list[list[float]], latency_s: float, pause_s: float, summed: bool
+) -> None:
+    """The next is spoken before the last one is over; each part is begun and ended by a report."""
+    ledger, at, free_at = Ledger(), 100.0, 0.0
+    happens: list[tuple[float, int, str, Any]] = []
+    for number, parts in enumerate(spoken_s):
+        plays_at, position = max(at + latency_s, free_at), 0.0
+        happens.append((at, number, "open", None))
+        for part in parts:
+            happens.append((at, number, "send", part))
+            at += part
+            happens.append((plays_at, number, "started", None))
+            plays_at += part
+            position = position + part if summed else part
+            happens.append((plays_at, number, "finished", position))
+        happens.append((at, number, "close", None))
+        free_at, at = plays_at + 0.01, at + pause_s
+    segments: dict[int, Segment] = {}
+    begun, ended = [], []
+    for now, number, what, amount in sorted(happens, key=lambda each: each[0]):
+        match what:
+            case "open":
+                segments[number] = ledger.opened(f"u{number}", captured_at=now)
+            case "send":
+                ledger.sent(segments[number], amount, now)
+            case "close":
+                ledger.closed(segments[number])
+            case "started":
+                if (segment := ledger.started(now)) is not None:
+                    begun.append(segment.id)
+            case "finished":
+                if (found := ledger.finished(played(amount), now)) is not None:
+                    ended.append(found[0].id)
+    expected = [f"u{number}" for number in range(len(spoken_s))]
+    assert (begun, ended) == (expected, expected)
     assert ledger.outstanding == 0
 
 
