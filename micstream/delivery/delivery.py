@@ -211,10 +211,11 @@ class Delivery:
 
     # ---- the avatar ----------------------------------------------------------------------------
 
-    def listening(self, identity: str, now: float, *, proven: bool) -> None:
+    def listening(self, identity: str, now: float, *, proven: bool, dead: bool = False) -> None:
         """Note that an avatar listens; `proven`: it has answered a call.
 
-        One that listened before is lost, unless it is the same.
+        One that listened before is lost, unless it is the same. `dead`: it was proved to play
+        nothing, and there is nobody better.
         """
         if self._playback.listening_to not in (None, identity):
             self._lose(now)
@@ -222,6 +223,8 @@ class Delivery:
             self._outbox.name = identity
             self._states.renew()
         self._playback.listen(identity, proven=proven)
+        if dead:
+            self._evidence.presume_dead()
         self._advance(now)
 
     def lost(self, now: float) -> None:

@@ -77,6 +77,10 @@ class Evidence:
         self._again_at: float | None = None
         self._dead = False
 
+    def presume_dead(self) -> None:
+        """Note that the one that listens was proved dead before: that it lives is to be told."""
+        self._dead = True
+
     def advance(self, now: float) -> None:
         """Note reports; have the meter read where it is time."""
         playback = self._playback

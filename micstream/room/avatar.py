@@ -273,7 +273,8 @@ class Avatar:
             case linking.Tell(event) | delivering.Tell(event):
                 self._owner.emit(event)
             case linking.Listening(identity):
-                self._delivery.listening(identity, _now(), proven=action.proven)
+                dead = self._link.is_silent(identity)
+                self._delivery.listening(identity, _now(), proven=action.proven, dead=dead)
                 self._owner.became_ready()
             case linking.Gone():
                 self._delivery.lost(_now())

@@ -165,6 +165,17 @@ def test_one_that_plays_again_is_alive(how: str) -> None:
     assert len(stage.did(actions.Alive)) == 1
 
 
+def test_one_that_was_dead_before_and_is_taken_for_want_of_a_better_is_alive_by_its_report() -> (
+    None
+):
+    stage = Stage(DeliveryOptions(states="off"), Conduct(meter=silent))
+    stage.delivery.listening("avatar-virtual", stage.now, proven=True, dead=True)
+    stage.act()
+    said(stage, 1)
+    assert len(stage.did(actions.Alive)) == 1
+    assert stage.did(actions.Dead) == []
+
+
 def test_another_track_is_another_meter() -> None:
     stage = ready(silent, reported=True)
     tracks = iter(range(1_000))
