@@ -11,6 +11,7 @@
 | `Silent`, `Dead`, `Alive` | tells the link | |
 | `Absent` | tells people | |
 | `Listen` | subscribes to the avatar's sound, reads its meter | `heard(number, meter)` |
+| `Unlisten` | unsubscribes | |
 | `Granted` ... `Ended` | wakes the owner of a direct utterance | |
 | `Taken`, `Idle`, `Cleared`, `Left` | wakes whoever waits for it | |
 
@@ -117,6 +118,11 @@ class Listen:
 
 
 @dataclass(frozen=True, slots=True)
+class Unlisten:
+    """Listen no more: receiving its sound costs more than sending ours."""
+
+
+@dataclass(frozen=True, slots=True)
 class Dead:
     """Proof that the avatar plays nothing, whatever it answers; it is still sent what is said."""
 
@@ -206,6 +212,7 @@ Action = (
     | Tell
     | Silent
     | Listen
+    | Unlisten
     | Dead
     | Alive
     | Absent

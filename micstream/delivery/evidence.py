@@ -11,6 +11,8 @@ answered, and no more. What proves that it plays is a report, or sound on its tr
     WATCHED  | the meter was read; what is sent now  | READING, and then judged: two more were not
              | should move it                        | reported. TRUSTED: a report
 
+Much sound without any report (`LONG_S` of it) counts as those segments do: a long text is one.
+
 Judged: where the meter has moved it plays, and only its reports are missing; it is looked at again
 after twenty of them. Where it has not, it is dead: that is told, and it is still sent what is said
 (there is nobody better), until a report or the meter says that it lives.
@@ -24,9 +26,9 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final
 
-from micstream.delivery.actions import Alive, Dead, Listen, Meter
+from micstream.delivery.actions import Alive, Dead, Listen, Meter, Unlisten
 from micstream.delivery.ledger import Segment
-from micstream.delivery.outbox import GRAIN_S, Outbox
+from micstream.delivery.outbox import GRAIN_S, Outbox, earliest
 from micstream.delivery.playback import Playback
 
 LATE_S: Final = 5.0
@@ -37,6 +39,8 @@ PROOF: Final = 2
 """So many, all sent since it was read, are the proof."""
 HEARD: Final = 20
 """So many are a reason to read it again where it was heard without a report."""
+LONG_S: Final = 20.0
+"""So much sound is as good as the segments: all of a file may be one."""
 _SHORTEST_S: Final = 0.25
 """A segment that is shorter is none: some avatars drop it."""
 _AGAIN_S: Final = 1.0
@@ -68,6 +72,10 @@ class Evidence:
         self._stage = _Stage.TRUSTED
         self._since = 0.0
         """What should be played by then is settled."""
+        self._loud_s = 0.0
+        """Sound that had been sent by then, or when the meter was read."""
+        self._ripe_at: float | None = None
+        """When enough sound for the next step should be played."""
         self._patience = FIRST
         self._base: Meter | None = None
         """The meter as it was when it was first read."""
@@ -89,6 +97,9 @@ class Evidence:
         reported_at = playback.ledger.reported_at
         if reported_at is not None and reported_at > self._since:
             self._trust(reported_at, FIRST)
+        loud_s = LONG_S * (self._patience if self._stage is _Stage.TRUSTED else 1)
+        if self._ripe_at is None and playback.ledger.loud_s - self._loud_s >= loud_s:
+            self._ripe_at = playback.ledger.played_until + LATE_S + GRAIN_S
         if self._again_at is not None and now >= self._again_at:
             self._ask()
         if self._stage is not _Stage.READING and self._is_due(now):
@@ -139,7 +150,8 @@ class Evidence:
 
     def _due_at(self) -> float | None:
         due, count = self._due(), self._patience if self._stage is _Stage.TRUSTED else PROOF
-        return due[count - 1].ends_at + LATE_S + GRAIN_S if len(due) >= count else None
+        at = due[count - 1].ends_at + LATE_S + GRAIN_S if len(due) >= count else None
+        return earliest(at, self._ripe_at)
 
     def _is_due(self, now: float) -> bool:
         due_at = self._due_at()
@@ -153,6 +165,7 @@ class Evidence:
 
     def _watch(self, meter: Meter, now: float) -> None:
         self._stage, self._base, self._base_at = _Stage.WATCHED, meter, now
+        self._loud_s, self._ripe_at = self._playback.ledger.loud_s, None
 
     def _judge(self, base: Meter, meter: Meter, now: float) -> None:
         moved = (meter.energy or 0.0) - (base.energy or 0.0)
@@ -167,7 +180,11 @@ class Evidence:
     def _trust(self, since: float, patience: int) -> None:
         if self._dead:
             self._outbox.put(Alive())
+        ledger = self._playback.ledger
+        if self._stage is not _Stage.TRUSTED and ledger.has_reported:
+            self._outbox.put(Unlisten())
         self._stage, self._since, self._patience = _Stage.TRUSTED, since, patience
+        self._loud_s, self._ripe_at = ledger.loud_s, None
         self._base = self._asked = self._again_at = None
         self._dead = False
 

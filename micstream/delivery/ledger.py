@@ -115,6 +115,8 @@ class Ledger:
         self._reported_at: float | None = None
         self.sent_s = 0.0
         """Seconds of sound sent to this avatar."""
+        self.loud_s = 0.0
+        """Those of them in which there is something to be heard."""
 
     @property
     def outstanding(self) -> int:
@@ -190,13 +192,16 @@ class Ledger:
         if segment.first_written_at is None:
             segment.first_written_at = now
 
-    def sent(self, segment: Segment, seconds: float, now: float) -> None:
-        """`seconds` of sound were written into it."""
+    def sent(self, segment: Segment, seconds: float, now: float, *, loud: bool = False) -> None:
+        """`seconds` of sound were written into it; `loud`: there is something to be heard."""
         self.sending(segment, now)
         if segment.sent_s == 0:
             segment.lead_s = seconds
         segment.sent_s += seconds
         self.sent_s += seconds
+        if loud:
+            segment.loud = True
+            self.loud_s += seconds
         self._played_until = max(self._played_until, now) + seconds
 
     def closed(self, segment: Segment) -> None:
@@ -210,6 +215,7 @@ class Ledger:
         """The avatar was told to drop everything it has."""
         for segment in self._segments:
             segment.cleared, segment.due_at = True, None
+        self.loud_s = max(0.0, self.loud_s - self.backlog(now))  # the rest is never heard
         self._played_until = now
 
     def started(self, now: float) -> Segment | None:
@@ -281,5 +287,5 @@ class Ledger:
     def forget(self) -> None:
         """The avatar is gone: nothing is outstanding any more."""
         self._segments.clear()
-        self._played_until = self.sent_s = 0.0
+        self._played_until = self.sent_s = self.loud_s = 0.0
         self._reported_at = None

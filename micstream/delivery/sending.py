@@ -87,6 +87,8 @@ class Sending:
         """When the operation under way is given up."""
         self._rest_until = math.inf
         """When the rest of the utterance is given up, once it ends."""
+        self._loud = False
+        """Whether there is something to be heard in what is being written."""
         self._written_at = 0.0
         self._reading: int | None = None
         """The call whose answer says that the last segment has arrived."""
@@ -208,7 +210,8 @@ class Sending:
         size = current.wrote()
         self._written_at = now
         if not current.lost:
-            self._playback.ledger.sent(current.segment, current.seconds(size), now)
+            seconds = current.seconds(size)
+            self._playback.ledger.sent(current.segment, seconds, now, loud=self._loud)
         if first:
             started = UtteranceStarted(
                 avatar=current.name,
@@ -325,7 +328,7 @@ class Sending:
             ledger.sending(current.segment, now)
             self._begin(_Operation.WRITING, self._rest_until)
             pcm = current.take_due()
-            current.segment.loud = current.segment.loud or _is_loud(pcm)
+            self._loud = _is_loud(pcm)
             self._outbox.put(Write(self._stream, pcm, current.id))
 
     def _begin(self, operation: _Operation, bound: float) -> None:

@@ -287,6 +287,8 @@ class Avatar:
                 self._owner.became_ready()
             case delivering.Listen(number):
                 self._tasks.spawn(self._listen(number))
+            case delivering.Unlisten():
+                self._owner.playing(self.identity or "")
             case delivering.Absent(waited_s):
                 warning = notices.trouble(self.absence(waited_s))
                 self._owner.emit(replace(warning, avatar=self.identity or self.pattern))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from micstream.delivery import actions, evidence
 from micstream.delivery.actions import Meter
-from micstream.delivery.evidence import HEARD, LATE_S
+from micstream.delivery.evidence import HEARD, LATE_S, LONG_S
 from micstream.delivery.options import DeliveryOptions
 from micstream.speech.events import EndReason
 from tests.support.virtual import Stage
@@ -131,6 +131,50 @@ def test_one_that_reports_is_never_listened_to() -> None:
     stage.run(60)
     assert stage.did(actions.Listen) == []
     assert stage.delivery.next_timer() is None
+
+
+@pytest.mark.parametrize("reported", [True, False])
+def test_one_long_text_proves_it_too(reported: bool) -> None:
+    stage = ready(silent, reported=reported)
+    begun = stage.now
+    stage.begin()
+    while not stage.did(actions.Dead):
+        stage.go_on(1.0)
+        assert stage.now < begun + 2 * (LONG_S + LATE_S) + 10
+
+
+def test_nor_is_a_long_text_a_reason_to_doubt_one_that_is_heard() -> None:
+    stage = ready(sounding, reported=True)
+    stage.conduct = replace(stage.conduct, plays=True)
+    stage.begin()
+    stage.go_on(120.0)
+    stage.end()
+    stage.run(10)
+    assert stage.did(actions.Dead) == []
+    assert len(stage.did(actions.Listen)) == len(stage.did(actions.Unlisten)) * 2
+    assert stage.did(actions.Unlisten), "it is not listened to for ever"
+    assert stage.delivery.next_timer() is None
+
+
+def test_a_long_silence_in_a_text_proves_nothing() -> None:
+    stage = ready(silent, reported=True)
+    claim = stage.delivery.claim(16_000, stage.now)
+    stage.act()
+    for _ in range(120):
+        stage.delivery.offer(claim, bytes(32_000), stage.now)
+        stage.act()
+        stage.run(1)
+    assert stage.did(actions.Dead) == []
+
+
+def test_nor_does_what_was_interrupted() -> None:
+    stage = ready(silent, reported=False)
+    for _ in range(10):
+        stage.say(9.0, pace=0)
+        stage.interrupt()
+        stage.run(2)
+    stage.run(20)
+    assert stage.did(actions.Dead) == []
 
 
 def test_silence_that_was_sent_proves_nothing() -> None:
