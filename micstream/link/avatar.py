@@ -26,7 +26,7 @@ One that answers and was proved to play nothing (`dead`) is told to be silent. I
 other that listens; where there is none it is still spoken through: that costs nothing, and the
 proof may be wrong. `alive` takes it back.
 
-Whom to ask, where several fit: each gets its turn, agents first, then in the order of joining. A
+Whom to ask, where several fit: each gets its turn, those first that say that they speak for us. A
 turn ends, in favour of the next, when it answers that it is bound, when it has not answered for the
 ready timeout, or when it was proved silent; one that is not active has none (the first ones are
 waited for a second). Once all have had their turn, they are asked one after the other until one

@@ -173,6 +173,40 @@ def test_a_room_that_the_server_closes_because_it_is_empty_is_joined_again(
     play(scene)
 
 
+@pytest.mark.parametrize("reason", [4, 5, 2])
+def test_nor_is_it_an_error_of_one_who_is_leaving_anyway(
+    play: Callable[..., None], reason: int
+) -> None:
+    """The crew closes the room while we leave."""
+
+    async def scene(stage: Stage) -> None:
+        stage.server.join("avatar-a")
+        async with stage.room() as room:
+            await room.wait_ready(5)
+            async with room.utterance() as utterance:
+                await utterance.write(b"\x00\x40" * 16_000)
+            leaving = asyncio.create_task(room.leave(now() + 2))
+            await asyncio.sleep(0.05)
+            stage.server.lose(stage.server.rooms[0], reason)
+            await leaving
+
+    play(scene)
+
+
+def test_two_performers_each_speak_through_their_own(play: Callable[..., None]) -> None:
+    """An avatar may say `ok` to anybody; whose it is its attribute tells."""
+
+    async def scene(stage: Stage) -> None:
+        behalf = wire.ON_BEHALF
+        stage.server.join("avatar-a", attributes={behalf: "somebody"})
+        stage.server.join("avatar-b", attributes={behalf: stage.settings.identity})
+        async with stage.room() as room:
+            await room.wait_ready(5)
+            assert room.avatars[0].identity == "avatar-b"
+
+    play(scene)
+
+
 def test_whoever_takes_our_identity_ends_us(play: Callable[..., None]) -> None:
     async def scene(stage: Stage) -> None:
         async with stage.room() as room:
