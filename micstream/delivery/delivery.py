@@ -222,7 +222,7 @@ class Delivery:
         if not self._playback.listening:
             self._outbox.name = identity
             self._states.renew()
-        self._playback.listen(identity, proven=proven)
+        self._playback.listen(identity, now, proven=proven)
         if dead:
             self._evidence.presume_dead()
         self._advance(now)

@@ -29,6 +29,8 @@ from micstream.delivery.wire import Finished
 _SLACK_S: Final = 0.25
 _SLACK_SHARE: Final = 0.05
 """A position, or a moment, is as expected if it is no farther off than the greater of the two."""
+PROBE_REPORT_S: Final = 3.0
+"""How long after an avatar was found to listen it may report what the asking has cleared."""
 _KEPT: Final = 256
 """Segments kept for an avatar that never reports; the oldest are forgotten first."""
 
@@ -91,8 +93,15 @@ class Segment:
         in_time = begun is not None and now - begun >= total_s - self.slack_s
         return self.played_s > 0 and in_time and abs(total_s - self.sent_s) <= self.slack_s
 
+    def is_too_young(self, position_s: float, now: float) -> bool:
+        """Whether less time than this has passed since it was begun to be sent."""
+        begun = self.first_written_at
+        return begun is None or now - begun < position_s - self.slack_s
+
     def part(self, position_s: float, now: float) -> None:
         """Count a part that was played; some report each part, some all since the beginning."""
+        if self.closed and self.played_s > position_s >= self.sent_s - self.slack_s:
+            self.played_s = 0.0  # what was counted before belongs to another
         since = self.started_at if self.started_at is not None else self.first_written_at
         passed = now - since if since is not None else math.inf
         whole = self.played_s <= position_s and (
@@ -113,6 +122,7 @@ class Ledger:
         self._segments: deque[Segment] = deque(maxlen=_KEPT)
         self._played_until = 0.0
         self._reported_at: float | None = None
+        self._listens_since = -math.inf
         self.sent_s = 0.0
         """Seconds of sound sent to this avatar."""
         self.loud_s = 0.0
@@ -180,6 +190,10 @@ class Ledger:
     def backlog(self, now: float) -> float:
         """Estimated seconds of sound that were sent and not yet played."""
         return max(0.0, self._played_until - now)
+
+    def listens(self, now: float) -> None:
+        """The avatar listens from now on."""
+        self._listens_since = now
 
     def opened(self, id: str, captured_at: float) -> Segment:
         """A segment begins; hand it back to `sent` and `closed`."""
@@ -250,7 +264,8 @@ class Ledger:
             awaited = [s for s in played if not s.cleared] or played
             ended = self._ended_by(report, awaited, now)
             if ended is None:
-                awaited[0].part(report.position_s, now)
+                if not report.interrupted and not awaited[0].is_too_young(report.position_s, now):
+                    awaited[0].part(report.position_s, now)
                 return None
             for before in awaited[: awaited.index(ended) + 1]:
                 self._segments.remove(before)  # of those before it the report is missing
@@ -261,9 +276,16 @@ class Ledger:
         return segment, segment.stutter_ms
 
     def _ended_by(self, report: Finished, awaited: list[Segment], now: float) -> Segment | None:
-        """Segment whose end this reports; None: a pause of the oldest."""
+        """Segment whose end this reports; None: a pause of the oldest, or of none.
+
+        What an avatar held when it was asked whether it listens was cleared by that: it reports an
+        interruption, and that may come when the next one has begun.
+        """
         oldest = awaited[0]
-        if report.interrupted or oldest.cleared:
+        if report.interrupted and not oldest.cleared:
+            new = oldest.started_at is None and now < self._listens_since + PROBE_REPORT_S
+            return None if new else oldest
+        if oldest.cleared:
             return oldest
         for segment in awaited:
             if segment.completed_by(report.position_s, now):

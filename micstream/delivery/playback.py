@@ -31,8 +31,10 @@ class Playback:
         """Whether an avatar listens: what is written now is played."""
         return self.listening_to is not None
 
-    def listen(self, identity: str, *, proven: bool) -> None:
+    def listen(self, identity: str, now: float, *, proven: bool) -> None:
         """Note that this one listens; `proven`: it has answered a call."""
+        if not self.listening:
+            self.ledger.listens(now)
         self.listening_to = identity
         if proven:
             self.estimate.does_answer()

@@ -252,6 +252,34 @@ class TestPauses:
         assert ledger.finished(played(3.0), 13.5) == (first, 400)
         assert ledger.started(13.5) is second
 
+    def test_what_cannot_be_played_yet_is_of_another(self) -> None:
+        """The end of one that was forgotten: the connection was lost meanwhile."""
+        ledger = Ledger()
+        segment = ledger.opened("u4", captured_at=10.0)
+        ledger.sent(segment, 0.1, now=10.0)
+        assert ledger.finished(played(4.0), 10.1) is None
+        ledger.sent(segment, 2.9, now=10.2)
+        ledger.closed(segment)
+        assert ledger.finished(played(3.0), 13.3) == (segment, None)
+        assert segment.played_s == 3.0
+
+    def test_nor_does_it_count_where_it_could_have_been(self) -> None:
+        ledger = Ledger()
+        segment = ledger.opened("u4", captured_at=10.0)
+        ledger.sent(segment, 3.0, now=10.0)
+        assert ledger.finished(played(3.5), 14.0) is None
+        ledger.closed(segment)
+        assert ledger.finished(played(3.0), 14.1) == (segment, None)
+        assert segment.played_s == 3.0
+
+    def test_what_asking_whether_it_listens_has_cleared_is_not_the_next_ones(self) -> None:
+        ledger = Ledger()
+        ledger.listens(10.0)
+        segment = spoken(ledger, "u3", at=10.05)
+        assert ledger.finished(cut_off(0.08), 10.1) is None
+        assert ledger.started(10.2) is segment
+        assert ledger.finished(cut_off(0.5), 10.8) == (segment, 100), "that is its own"
+
     def test_a_missing_end_shifts_nothing(self) -> None:
         ledger = Ledger()
         spoken(ledger, "u1", at=10.0, seconds=3.0)

@@ -70,7 +70,7 @@ SHOWN: list[tuple[Event, str]] = [
     (events.AvatarLeft(identity="avatar-a"), "avatar avatar-a has left"),
     (
         events.AvatarSilent(identity="avatar-a"),
-        "avatar avatar-a neither reports nor answers any more",
+        "avatar avatar-a is silent: it plays nothing any more",
     ),
     (events.Ready(), "ready: the next word is heard"),
     (
