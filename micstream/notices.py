@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from micstream.errors import ConnectionFailed, MicstreamError
@@ -125,9 +126,36 @@ def network_gone() -> Warned:
 def identity_in_use(identity: str) -> ConnectionFailed:
     """Somebody joined under our name. We do not come back: each would put the other out in turn."""
     return ConnectionFailed(
-        f"someone else joined as {identity!r} and put us out",
+        f"another sender took our place: it joined as {identity!r}",
         hint="end the other one, or take another --identity",
         code="identity_in_use",
+    )
+
+
+def identity_taken(identity: str, room: str, since: float) -> ConnectionFailed:
+    """Somebody is in the room under our name, since that Unix second: joining would put it out."""
+    return ConnectionFailed(
+        f"{already(identity, room, since)}; it was not disturbed",
+        hint="end that one, or take another --identity; --take-over puts it out, and joins",
+        code="identity_in_use",
+    )
+
+
+def already(identity: str, room: str, since: float) -> str:
+    """That somebody is in the room under our name, and since when by the clock on the wall."""
+    then, now = time.localtime(since), time.localtime()
+    when = time.strftime("%H:%M" if then[:3] == now[:3] else "%Y-%m-%d %H:%M", then)
+    known = f", since {when}" if since > 0 else ""
+    return f"a sender {identity!r} is in the room {room!r} already{known}"
+
+
+def left_behind(identity: str) -> Warned:
+    """One that the server still lists under our name answers no more: it has crashed, or hangs."""
+    return Warned(
+        code="left_behind",
+        message=f"an earlier sender {identity!r} is still listed in the room and does not answer: "
+        "taking its place",
+        hint="if it hangs somewhere: end it",
     )
 
 

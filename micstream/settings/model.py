@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     insecure: bool = _knob("insecure")
     room: str = _knob("room")
     identity: str = _knob("identity")
+    take_over: bool = _knob("take_over")
     avatar: Annotated[tuple[str, ...], NoDecode] = _knob("avatar")
     wait_avatar: float | None = _knob("wait_avatar")
     ready_timeout: float = _knob("ready_timeout")
@@ -261,6 +262,7 @@ class Settings(BaseSettings):
             insecure=self.insecure,
             room=self.room,
             identity=self.identity,
+            take_over=self.take_over,
         )
 
     def links(self) -> pieces.LinkSettings:

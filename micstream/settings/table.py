@@ -68,6 +68,13 @@ KNOBS: Final = (
         short="-i",
     ),
     Knob(
+        "take_over",
+        "Take the place of a sender that is in the room under our identity: it is put out.",
+        ROOM,
+        False,
+        bool,
+    ),
+    Knob(
         "avatar",
         "The avatar's identity, or a prefix ending in *: the first of those to have joined. May be "
         "given several times, to speak through several avatars.",

@@ -32,6 +32,7 @@ class Stage:
         self.server = server
         self.record = Record()
         flags = {"url": "ws://server", "api_key": "key", "api_secret": "s" * 40, "room": "room"}
+        flags |= {"take_over": True}  # there is no server to ask who is there
         self.settings = load(**(flags | {"avatar_state": "off"} | changes))
 
     def room(self) -> Room:
