@@ -58,6 +58,7 @@ class Listening:
         """Set with the first block."""
         self._path: SoundPath | None = None
         self._held = False
+        self._told_unheard = False
 
     async def run(self, live: LiveSource) -> None:
         """Listen until cancelled; the source is opened again whenever it was lost.
@@ -131,6 +132,13 @@ class Listening:
         assert self._path is not None
         self._health.lost(block)
         self._put(self._path.push(block))
+        self._tell_unheard(self._path.spoken_to_nobody)
+
+    def _tell_unheard(self, spoken: bool) -> None:
+        """Say so where somebody speaks behind a closed gate: once each time that it is closed."""
+        if spoken and not self._told_unheard:
+            self._bus.emit(notices.unheard(muted=self._controls.muted))
+        self._told_unheard = spoken
 
     def _lose(self, lost: Lost) -> None:
         assert self._path is not None

@@ -159,6 +159,16 @@ def left_behind(identity: str) -> Warned:
     )
 
 
+def unheard(*, muted: bool) -> Warned:
+    """Somebody speaks, and the gate is closed."""
+    why, key = ("muted", "m") if muted else ("the gate is closed", "t")
+    return Warned(
+        code="unheard",
+        message=f"you speak, but {why}: you are NOT heard",
+        hint=f"press {key} to be heard; v: automatic, sent while you speak",
+    )
+
+
 def overflow() -> Warned:
     """The microphone's sound was lost before it reached us."""
     return Warned(

@@ -75,9 +75,7 @@ def mint_avatar(
     return jwt.encode(claims, api_secret, algorithm="HS256")
 
 
-def mint_question(
-    *, api_key: str, api_secret: str, room: str, ttl: datetime.timedelta
-) -> str:
+def mint_question(*, api_key: str, api_secret: str, room: str, ttl: datetime.timedelta) -> str:
     """A token with which the server tells who is in `room`; it lets nobody in."""
     now = int(time.time())
     claims = {

@@ -82,7 +82,9 @@ def test_an_answer_is_read(told: object, since: float | None) -> None:
     assert occupied.read_answer(json.dumps(told).encode()) == since
 
 
-@given(st.binary(max_size=30) | st.dictionaries(NAMES, ANYTHING).map(lambda d: json.dumps(d).encode()))
+@given(
+    st.binary(max_size=30) | st.dictionaries(NAMES, ANYTHING).map(lambda d: json.dumps(d).encode())
+)
 def test_whatever_answers_in_its_place_is_never_in_the_way(answer: bytes) -> None:
     since = occupied.read_answer(answer)
     assert since is None or 0 <= since < 1e11
@@ -140,7 +142,13 @@ async def test_it_asks_for_one_participant_with_a_token_for_that_alone() -> None
 
 @pytest.mark.parametrize(
     ("status", "body"),
-    [(404, b'{"code": "not_found"}'), (401, b"no"), (500, b"<html>"), (200, b"\xff\x00"), (204, b"")],
+    [
+        (404, b'{"code": "not_found"}'),
+        (401, b"no"),
+        (500, b"<html>"),
+        (200, b"\xff\x00"),
+        (204, b""),
+    ],
 )
 async def test_what_is_no_answer_is_not_in_the_way(status: int, body: bytes) -> None:
     with answering(status, body) as (url, _):
@@ -204,7 +212,10 @@ def test_since_when_is_told_by_the_clock_on_the_wall() -> None:
 async def test_the_second_is_refused_and_the_first_goes_on(
     server: LocalServer, room_name: str
 ) -> None:
-    async with wire_avatar(server, room_name, plays=True) as avatar, voice(server, room_name) as ours:
+    async with (
+        wire_avatar(server, room_name, plays=True) as avatar,
+        voice(server, room_name) as ours,
+    ):
         before = len(ours.named("connection"))
         with pytest.raises(ConnectionFailed, match="already, since") as refused:
             async with voice(server, room_name):
