@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from micstream.errors import ConnectionFailed, MicstreamError
@@ -132,21 +131,13 @@ def identity_in_use(identity: str) -> ConnectionFailed:
     )
 
 
-def identity_taken(identity: str, room: str, since: float) -> ConnectionFailed:
-    """Somebody is in the room under our name, since that Unix second: joining would put it out."""
+def identity_taken(already: str) -> ConnectionFailed:
+    """Somebody is in the room under our name; joining would end it. `already`: who, since when."""
     return ConnectionFailed(
-        f"{already(identity, room, since)}; it was not disturbed",
-        hint="end that one, or take another --identity; --take-over puts it out, and joins",
+        f"{already}; it was not disturbed",
+        hint="end that one, or take another --identity, or its place: --take-over, which ends it",
         code="identity_in_use",
     )
-
-
-def already(identity: str, room: str, since: float) -> str:
-    """That somebody is in the room under our name, and since when by the clock on the wall."""
-    then, now = time.localtime(since), time.localtime()
-    when = time.strftime("%H:%M" if then[:3] == now[:3] else "%Y-%m-%d %H:%M", then)
-    known = f", since {when}" if since > 0 else ""
-    return f"a sender {identity!r} is in the room {room!r} already{known}"
 
 
 def left_behind(identity: str) -> Warned:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from livekit import rtc
 
-from micstream import notices
 from micstream.doctor.check import Check, failed
 from micstream.errors import AvatarUnavailable, ConnectionFailed
-from micstream.room import presence
+from micstream.room import occupied, presence
 from micstream.settings import Settings
 from micstream.viewer.viewer import viewing
 
@@ -32,9 +31,9 @@ def _judge_room(settings: Settings, room: rtc.Room) -> list[Check]:
             Check(
                 "identity",
                 "warning",
-                notices.already(settings.identity, settings.room, since),
+                occupied.already(settings.identity, settings.room, since),
                 "free: beside it live, play and pipe do not join",
-                "end the other sender, or take another --identity; --take-over puts it out",
+                "end the other sender, or take another --identity, or its place: --take-over",
             )
         )
     else:

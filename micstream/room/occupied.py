@@ -13,6 +13,7 @@ import contextlib
 import datetime
 import json
 import threading
+import time
 import urllib.error
 import urllib.request
 from typing import IO, Any, Final
@@ -57,7 +58,7 @@ async def refuse_second(connection: ConnectionSettings, bus: events.Emitter) -> 
     if since is None:
         return
     if await _answers(connection):
-        raise notices.identity_taken(connection.identity, connection.room, since)
+        raise notices.identity_taken(already(connection.identity, connection.room, since))
     bus.emit(notices.left_behind(connection.identity))
 
 
@@ -108,6 +109,17 @@ def read_answer(answer: bytes) -> float | None:
         joined = float(told.get("joined_at") or told.get("joinedAt") or 0)
         return joined if 0 <= joined < 1e11 else 0.0
     return 0.0
+
+
+def already(identity: str, room: str, since: float) -> str:
+    """That a sender is in the room under this identity, and since when, by the clock on the wall.
+
+    `since`: Unix second; 0.0: not known.
+    """
+    then, now = time.localtime(since), time.localtime()
+    when = time.strftime("%H:%M" if then[:3] == now[:3] else "%Y-%m-%d %H:%M", then)
+    known = f", since {when}" if since > 0 else ""
+    return f"a sender {identity!r} is in the room {room!r} already{known}"
 
 
 # ---- the request ---------------------------------------------------------------------------------

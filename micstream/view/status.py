@@ -83,12 +83,16 @@ def _avatar(state: State) -> str:
     if not here:
         return ""
     links = {"joined": "getting ready", "listening": "ready", "silent": "SILENT", "bound": "bound"}
-    shown = [f"{printable(avatar.name)[:24]} {links[avatar.link]}" for avatar in here[:3]]
+    shown = [f"{_name(avatar.name)} {links[avatar.link]}" for avatar in here[:3]]
     if len(here) > 3:
         shown.append(f"{len(here) - 3} more")
     behind = f" {state.backlog_s:.0f} s behind" if state.backlog_s >= 1.0 else ""
     delay = state.delay_median_ms
     return ", ".join(shown) + behind + (f" {delay} ms" if delay is not None else "")
+
+
+def _name(name: str) -> str:
+    return printable(name).replace("\n", " ")[:24]
 
 
 def _route(avatars: int) -> str:

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micstream import ConnectionFailed, FileSource, notices
+from micstream import ConnectionFailed, FileSource
 from micstream.demo.server import LocalServer
 from micstream.room import occupied
 from micstream.settings import load
@@ -89,7 +89,7 @@ def test_whatever_answers_in_its_place_is_never_in_the_way(answer: bytes) -> Non
     since = occupied.read_answer(answer)
     assert since is None or 0 <= since < 1e11
     if since is not None:
-        notices.identity_taken("me", "show", since)  # any time can be told
+        occupied.already("me", "show", since)  # any time can be told
 
 
 def test_an_answer_without_end_or_depth_is_none() -> None:
@@ -199,10 +199,10 @@ async def test_nobody_is_asked_where_it_is_of_no_use(
 
 def test_since_when_is_told_by_the_clock_on_the_wall() -> None:
     now = time.time()
-    said = notices.already("me", "show", now)
+    said = occupied.already("me", "show", now)
     assert re.fullmatch(r"a sender 'me' is in the room 'show' already, since \d\d:\d\d", said)
-    assert notices.already("me", "show", 0.0).endswith("already")
-    assert re.search(r"since 20\d\d-\d\d-\d\d \d\d:\d\d$", notices.already("me", "show", 1.7e9))
+    assert occupied.already("me", "show", 0.0).endswith("already")
+    assert re.search(r"since 20\d\d-\d\d-\d\d \d\d:\d\d$", occupied.already("me", "show", 1.7e9))
 
 
 # ---- in a real room ------------------------------------------------------------------------------
