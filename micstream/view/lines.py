@@ -128,7 +128,7 @@ class Lines:
         return not (isinstance(event, events.Backlog) and event.seconds < _BACKLOG_SHOWN_S)
 
     def _print(self, event: Event, lines: list[str]) -> None:
-        clock = time.strftime("%H:%M:%S", time.localtime(event.t))
+        clock = _clock(event)
         style = _STYLES.get(event.EVENT, "")
         for said in lines:
             self._console.print(
@@ -156,8 +156,13 @@ class Echo:
     def __call__(self, event: Event) -> None:
         """Write it, if it was done by hand."""
         if getattr(event, "by", ""):
-            self._out.write(words(event) + "\n")
+            self._out.write(f"{_clock(event)}  {words(event)}\n")
             self._out.flush()
+
+
+def _clock(event: Event) -> str:
+    """The time of day at which it happened."""
+    return time.strftime("%H:%M:%S", time.localtime(event.t))
 
 
 def _has_begun(event: Event) -> bool:

@@ -82,7 +82,9 @@ async def test_it_says_at_each_moment_whether_one_is_heard(
                 await shown.until("heard  |  [")
                 await microphone.speak(HELLO)
                 await wait_until(
-                    lambda: any(" s sent; the avatar" in line for line in shown.lines), 20, "line"
+                    lambda: any(" s sent" in line for line in shown.lines),
+                    20,
+                    lambda: f"{shown.lines}",
                 )
                 os.write(keyboard, b"m")
                 await shown.until("NOT heard: muted")

@@ -163,6 +163,18 @@ async def test_our_token_goes_to_nobody_else() -> None:
     assert theirs == []
 
 
+async def test_no_proxy_reads_our_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTTP_PROXY is set, and the server is on loopback, or on the stage's own network."""
+    with answering(200, b"{}") as (proxy, passed):
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.replace("ws", "http"))
+        monkeypatch.setenv("NO_PROXY", "")
+        with answering(200, b'{"identity": "me"}') as (url, asked):
+            assert await occupied.present_since(connection(url)) == 0.0
+    assert len(asked) == 1
+    assert passed == []
+
+
 async def test_a_server_that_is_not_there_holds_nobody_up() -> None:
     begun = time.monotonic()
     assert await occupied.present_since(connection("ws://127.0.0.1:9")) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -188,10 +189,9 @@ def test_what_was_done_by_hand_is_echoed() -> None:
         events.Ready(),
     ):
         echo(event)
-    assert [line.partition(":")[0] for line in out.getvalue().splitlines()] == [
-        "muted",
-        "interrupted",
-    ]
+    lines = out.getvalue().splitlines()
+    assert all(re.match(r"\d\d:\d\d:\d\d  ", line) for line in lines), "with its time"
+    assert [line[10:].partition(":")[0] for line in lines] == ["muted", "interrupted"]
 
 
 @pytest.mark.parametrize(("event", "said"), SHOWN)
