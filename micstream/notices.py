@@ -152,11 +152,12 @@ def left_behind(identity: str) -> Warned:
 
 def unheard(*, muted: bool) -> Warned:
     """Somebody speaks, and the gate is closed."""
-    why, key = ("muted", "m") if muted else ("the gate is closed", "t")
+    why = "muted" if muted else "the gate is closed"
+    key, call = ("m", "mute(False)") if muted else ("t", "manual()")
     return Warned(
         code="unheard",
         message=f"you speak, but {why}: you are NOT heard",
-        hint=f"press {key} to be heard; v: automatic, sent while you speak",
+        hint=f"press {key} to be heard, or v: sent while you speak (in a program: {call}, auto())",
     )
 
 

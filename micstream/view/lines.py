@@ -13,6 +13,7 @@ from micstream import events
 from micstream.events import Event, Failed
 from micstream.state import State, fold
 from micstream.view.console import error_words, printable
+from micstream.view.losses import Losses
 from micstream.view.sentences import ENDS, Sentences
 from micstream.view.status import Tick
 from micstream.view.status_line import StatusLine
@@ -49,8 +50,9 @@ _IN_DETAIL = (
     "playback_started",
     "playback_finished",
     "backlog",
+    "dropped",
 )
-"""Told one by one only where details are asked for: see `sentences`."""
+"""Told one by one only where details are asked for: see `sentences` and `losses`."""
 _TOLD_ANYWAY = ("warning", "microphone", "dropped", "stage_open", "bye")
 _BACKLOG_SHOWN_S = 1.0
 """Less is the avatar's own buffer."""
@@ -81,6 +83,7 @@ class Lines:
         self._errors = errors
         self._state = State()
         self._sentences = Sentences()
+        self._losses = Losses()
         self._was_in = False
         self.told_error = threading.Event()
         """The error that ends the program has been written."""
@@ -114,7 +117,7 @@ class Lines:
         own = [line(event, self._state)] if self._is_shown(event) else []
         if self._quiet or self._verbose:
             return own
-        return [*self._sentences.push(event), *own]
+        return [*self._losses.push(event), *self._sentences.push(event), *own]
 
     def _is_shown(self, event: Event) -> bool:
         if isinstance(event, events.Voice | Tick):  # `voice` is `route` once more

@@ -140,6 +140,13 @@ async def test_it_asks_for_one_participant_with_a_token_for_that_alone() -> None
     assert KEYS["api_secret"] not in str(asked)
 
 
+@pytest.mark.parametrize("name", ["B\u00fchne/1", 'a "b" \\ c', "\U0001f3a4", "x" * 5_000])
+async def test_any_name_is_asked_for_as_it_is(name: str) -> None:
+    with answering(404, b"{}") as (url, asked):
+        assert await occupied.present_since(connection(url, identity=name, room=name)) is None
+    assert json.loads(asked[0][2]) == {"room": name, "identity": name}
+
+
 @pytest.mark.parametrize(
     ("status", "body"),
     [
@@ -237,6 +244,16 @@ async def test_the_second_is_refused_and_the_first_goes_on(
         assert len(ours.named("connection")) == before, "it was not put out for a moment"
         await ours.sender.speak(FileSource(HELLO, pace="fast"))
         await wait_until(lambda: avatar.streams and avatar.streams[0].closed, 5, "its end")
+
+
+@pytest.mark.room
+async def test_nobody_takes_the_place_of_the_avatar(server: LocalServer, room_name: str) -> None:
+    """Its name was given as ours, by mistake."""
+    async with wire_avatar(server, room_name, identity="avatar-anna") as avatar:
+        with pytest.raises(ConnectionFailed, match="already, since"):
+            async with voice(server, room_name, ready=False, identity="avatar-anna"):
+                pass
+        assert avatar.room is not None and avatar.room.isconnected()
 
 
 @pytest.mark.room
