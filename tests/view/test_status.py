@@ -148,6 +148,37 @@ def test_where_the_terminal_cannot_there_are_lines_alone(monkeypatch: pytest.Mon
     assert "|" not in screen(*READY, Tick(level_db=-20))[1]
 
 
+HAPPENS = st.lists(
+    st.one_of(
+        st.sampled_from(
+            [
+                *READY,
+                events.Gate(state="closed", muted=True, by="key"),
+                events.Gate(state="open", by="key"),
+                events.Warned(code="x", message="odd", hint="look"),
+                events.Microphone(state="lost", device="USB"),
+                events.AvatarLeft(identity="avatar-anna"),
+            ]
+        ),
+        st.floats(-96, 0).map(lambda level: Tick(level_db=level)),
+        st.text(max_size=12).map(lambda name: events.AvatarJoined(identity=f"avatar-{name}")),
+        st.integers(1, 99).map(
+            lambda tenths: events.Dropped(t=1e9 + tenths, seconds=tenths / 10, why="no avatar yet")
+        ),
+    ),
+    max_size=25,
+)
+
+
+@given(HAPPENS, st.integers(20, 120))
+def test_it_never_spoils_a_line(happened: list[Event], width: int) -> None:
+    """What stands above it is what is shown where there is none."""
+    happened = [*happened, bye(utterances=1)]
+    with_status, _ = screen(*happened, width=width)
+    without, _ = screen(*happened, width=width, terminal=False)
+    assert with_status == without
+
+
 def test_a_sentence_is_one_line_and_a_warning_is_seen_between_them() -> None:
     said = [
         event
