@@ -11,6 +11,7 @@ from typing import Final
 
 from micstream import events
 from micstream.events import Event
+from micstream.view.console import printable
 
 _EVERY_S: Final = 10.0
 
@@ -52,4 +53,4 @@ class Losses:
 
 
 def _line(why: str, seconds: float, *, more: bool) -> str:
-    return f"not heard, {seconds:.1f} s{' more' if more else ''}: {why}"
+    return f"not heard, {seconds:.1f} s{' more' if more else ''}: {printable(why)}"

@@ -16,6 +16,7 @@ from typing import Final
 from micstream import events
 from micstream.events import Event
 from micstream.speech.events import EndReason
+from micstream.view.console import printable
 
 ENDS: Final[Mapping[EndReason, str]] = MappingProxyType(
     {
@@ -146,7 +147,7 @@ def _line(parts: Mapping[str, _Part]) -> str:
         return said
     if len(parts) == 1:
         return f"{said}; the avatar speaks {next(iter(delays.values()))} ms behind you"
-    each = ", ".join(f"{name} {delay} ms" for name, delay in delays.items())
+    each = ", ".join(f"{printable(name)} {delay} ms" for name, delay in delays.items())
     return f"{said}; behind you: {each}"
 
 

@@ -46,13 +46,21 @@ class StatusLine:
         self._ended = self._ended or isinstance(event, Bye)
         if self._ended or not self._in_foreground():
             return
-        fresh = status(state, self._level_db, self._console.width, avatars=self._avatars)
+        fresh = status(state, self._level_db, self._width(), avatars=self._avatars)
         if self._shown is not None and self._shown == fresh:
             return
         self.erase()
         if fresh:
             self._console.print(fresh, end="", soft_wrap=True)
             self._shown = fresh
+
+    def _width(self) -> int:
+        """Columns that there are, whatever the console takes for enough: a line that is broken
+        cannot be taken off again."""
+        width = self._console.width
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            width = min(width, os.get_terminal_size(self._console.file.fileno()).columns or width)
+        return width
 
     def _in_foreground(self) -> bool:
         """Whether the terminal is ours: behind another program's lines we draw nothing."""

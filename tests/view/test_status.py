@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
+import os
+import pty
 import re
+import struct
+import termios
 from typing import Any
 
 import pytest
@@ -226,3 +231,19 @@ def test_ready_behind_a_closed_gate_says_so() -> None:
     assert shown[-2].endswith("ready, but muted: you are NOT heard (press m)")
     shown, _ = screen(*READY[:-1], events.Gate(state="closed"), events.Ready())
     assert shown[-2].endswith("ready, but the gate is closed: you are NOT heard (press t)")
+
+
+def test_it_fits_the_terminal_though_the_console_is_wider() -> None:
+    """A table may be broken by the terminal; the status could not be taken off again."""
+    keyboard, terminal = pty.openpty()
+    try:
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 30, 0, 0))
+        with os.fdopen(terminal, "w", closefd=False) as out:
+            console = Console(file=out, width=72, force_terminal=True, no_color=True)
+            StatusLine(console).draw(after(), Tick(level_db=-20))
+        shown = os.read(keyboard, 4_096).decode()
+    finally:
+        os.close(terminal)
+        os.close(keyboard)
+    assert "heard" in shown
+    assert cell_len(re.sub(r"\x1b\[[\d;]*[mK]", "", shown)) < 30
