@@ -74,6 +74,7 @@ ROWS = (
         provokes="a second micstream is started under the same identity",
         must="it is refused, says since when one is there, ends with 5; the first is undisturbed",
         provoke=_identity_in_use,
+        notice_s=5.0,  # the second one's start is part of it
     ),
     Row(
         name="identity-taken",

@@ -51,7 +51,7 @@ async def check_microphone(settings: Settings) -> AsyncIterator[Check]:
         yield Check(
             "sound",
             "failed",
-            f"{heard:.0f} s of only silence from {microphone.name}",
+            f"{heard:.0f} s of only silence (zeros) from {microphone.name}",
             "the noise of a room at least",
             "unmute it; allow the terminal to use the microphone (macOS: Privacy & Security)",
             AudioDeviceError.exit_code,
