@@ -105,12 +105,14 @@ async def measure(
     """
     room, speech = Meter(quiet_s), Meter(speech_s)
     phases = ((Phase.ROOM, room, quiet_s), (Phase.SPEECH, speech, speech_s))
-    resampler = Resampler(microphone.format, SPEECH.rate, pick=microphone.pick)
+    resampler: Resampler | None = None  # the format is settled with the first block
     settling = _SETTLE_BYTES
     async with aclosing(microphone.blocks()) as blocks:
         for phase, meter, length in phases:
             show(Progress(phase, length, meter.reading()))
             async for block in blocks:
+                if resampler is None:
+                    resampler = Resampler(microphone.format, SPEECH.rate, pick=microphone.pick)
                 pcm = resampler.push(block.pcm)
                 skipped = min(settling, len(pcm))
                 settling -= skipped

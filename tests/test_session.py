@@ -9,9 +9,11 @@ from typing import Any, cast
 import pytest
 
 from micstream import events
+from micstream import listening as listening_
 from micstream.bus import Bus
 from micstream.controls import Controls
 from micstream.errors import AudioDeviceError, ConnectionFailed, UsageError
+from micstream.events import Warned
 from micstream.fan_out import FanOut
 from micstream.listening import SoundSettings
 from micstream.room.room import Room
@@ -19,7 +21,8 @@ from micstream.session import HURRY_S, Session
 from micstream.settings import Settings
 from micstream.settings.pieces import ControlSettings
 from micstream.sources import opening
-from micstream.sources.source import Block, LiveSource, Lost, Opened, Source
+from micstream.sources.sound_server import SourceWatch
+from micstream.sources.source import Away, Block, LiveSource, Lost, Opened, Source
 from micstream.taps import Taps
 from testbed.speech import HELLO, samples
 from tests.support.fake_room import FakeRoom, PushedSource
@@ -456,6 +459,8 @@ async def test_a_microphone_through_a_loss_and_back(device: PushedSource) -> Non
         device.push(Lost(source, AudioDeviceError("it is gone", code="device_lost")))
         await settle()
         assert output.ends == ["device"]
+        device.push(Away(source, AudioDeviceError("no input device 'USB'", code="no_device")))
+        await settle()
         device.push(Opened(source, again=True), Block(LOUD, 9.0, 7.96, "device"))
         await settle()
         device.push(Block(LOUD, 9.02, 0.5, "slow"))
@@ -469,8 +474,13 @@ async def test_a_microphone_through_a_loss_and_back(device: PushedSource) -> Non
         ("capturing", None),
         ("microphone", "lost"),
         ("warning", None),
+        ("warning", None),
         ("microphone", "back"),
         ("dropped", None),
+    ]
+    assert [each.code for each in stage.told if isinstance(each, Warned)] == [
+        "device_lost",
+        "no_device",
     ]
     assert stage.bus.state.dropped_s == 0.5
 
@@ -522,6 +532,56 @@ async def test_one_that_was_looked_for_before_is_the_one_that_is_heard() -> None
         assert after.asked == [True], "lost, it is the opener's"
         listening.cancel()
         await asyncio.wait([listening])
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("USB: - (hw:2,0)", []), ("Yeti", ["'Yeti' in place of 'USB: - (hw:1,0)'"])],
+)
+async def test_another_microphone_in_its_place_is_told_and_another_number_of_it_is_not(
+    device: PushedSource, name: str, told: list[str]
+) -> None:
+    stage = Stage()
+    before, now = Silent(), Silent()
+    before.name, now.name = "USB: - (hw:1,0)", name
+    async with stage.session as session:
+        listening = asyncio.create_task(session.listen())
+        device.push(Opened(cast("Source", before)), Block(LOUD, 1.0))
+        device.push(Opened(cast("Source", now), again=True), Block(LOUD, 9.0))
+        await settle()
+        listening.cancel()
+        await asyncio.wait([listening])
+    words = [each.message for each in stage.told if isinstance(each, Warned)]
+    assert [each.partition("is used: ")[2] for each in words] == told
+
+
+async def test_a_watch_of_the_sound_server_that_fails_is_told_and_ends_no_show(
+    device: PushedSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+
+    async def fails(_: SourceWatch) -> None:
+        begun.append("watch")
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(listening_, "is_behind", lambda name: name == "default")
+    monkeypatch.setattr(SourceWatch, "run", fails)
+    stage, silent = Stage(), Silent()
+    silent.name = "default"
+    source = cast("Source", silent)
+    async with stage.session as session:
+        listening = asyncio.create_task(session.listen())
+        device.push(Opened(source), Block(LOUD, 1.0))
+        await settle()
+        device.push(Lost(source, AudioDeviceError("gone")), Opened(source, again=True))
+        device.push(Block(LOUD, 9.0))
+        await settle()
+        assert not listening.done()
+        listening.cancel()
+        await asyncio.wait([listening])
+    assert begun == ["watch", "watch"]
+    codes = [each.code for each in stage.told if isinstance(each, Warned)]
+    assert codes.count("source_unwatched") == 2
 
 
 async def test_one_that_cannot_be_opened_is_an_error(device: PushedSource) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -15,6 +16,13 @@ from micstream.errors import AudioDeviceError
 from micstream.settings import Settings
 from micstream.sources import portaudio
 from micstream.sources.microphone import Microphone
+from micstream.sources.sound_server import (
+    Recorded,
+    ServerSource,
+    is_behind,
+    is_chosen,
+    recorded_for,
+)
 
 _LISTEN_S: Final = 1.3
 """A whole second for the hum, and what a resampler holds back."""
@@ -36,10 +44,15 @@ async def check_microphone(settings: Settings) -> AsyncIterator[Check]:
     sort = microphone.format
     yield Check("device", "ok", f"{microphone.name}, {sort.rate} Hz, {sort.channels} channel(s)")
     heard, pcm = 0.0, b""
-    meter, resampler = Meter(), Resampler(sort, SPEECH.rate, pick=microphone.pick)
+    meter, resampler = Meter(), None
+    behind: Recorded | None = None
     try:
         async for block in microphone.blocks():
             pcm += block.pcm
+            if resampler is None:  # the format is settled with the first block
+                sort = microphone.format
+                resampler = Resampler(sort, SPEECH.rate, pick=microphone.pick)
+                behind = await recorded_for(os.getpid()) if is_behind(microphone.name) else None
             meter.push(resampler.push(block.pcm))
             heard = sort.seconds(len(pcm))
             if heard >= _LISTEN_S:
@@ -47,6 +60,8 @@ async def check_microphone(settings: Settings) -> AsyncIterator[Check]:
     except AudioDeviceError as error:
         yield failed("sound", error, "sound from the microphone")
         return
+    if behind is not None:
+        yield _judge_source(behind.source)
     if not any(pcm):
         yield Check(
             "sound",
@@ -67,6 +82,17 @@ async def check_microphone(settings: Settings) -> AsyncIterator[Check]:
             "none",
             HUM_HINT,
         )
+
+
+def _judge_source(source: ServerSource) -> Check:
+    """What the sound server takes for the device."""
+    expected = "a microphone that is not muted"
+    do = "choose it in the system's sound settings, or by --device"
+    if source.is_monitor and not is_chosen():
+        return Check("source", "warning", f"{source.name}: what this machine plays", expected, do)
+    if source.is_muted:
+        return Check("source", "warning", f"{source.name}, muted", expected, "unmute it there")
+    return Check("source", "ok", source.name, expected)
 
 
 def _judge_sound(level: float, reading: Reading) -> Check:

@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from functools import partial
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from micstream.audio.format import SPEECH, AudioFormat
 from micstream.audio.levels import to_int16
 from micstream.errors import AudioDeviceError
 from micstream.sources import portaudio
+from micstream.sources.names import InputDevice, Sought
 from micstream.sources.source import Block, LossCode
 
 _BLOCK_MS: Final = 32
@@ -39,8 +41,14 @@ _STALLED_S: Final = 0.1
 """More, in case it was we who stood still: then its next callback comes at once."""
 _GAP_S: Final = 0.1
 """Shortest gap told. Less may be the scheduler's doing; the clock follows it within 16 s."""
+_CORE_AUDIO: Final = "Core Audio"
+"""macOS accepts every rate and converts it; where it cannot, it may end the whole process."""
 _LATE_BLOCKS: Final = 1_000 // _BLOCK_MS
 """Callbacks that all have to be late before sound is missing: a second of them."""
+
+
+_Form = tuple[AudioFormat, str]
+"""Rate and channels; sounddevice's name of the sample's type."""
 
 
 class _Part(NamedTuple):
@@ -57,6 +65,9 @@ class _Part(NamedTuple):
 class Microphone:
     """An input device, opened at 16 kHz mono where it can be, else at what it has.
 
+    `wanted`: the device, or its name, a part of it or its index. `format`: settled with the first
+    block, as a device may accept what it then cannot be opened with.
+
     `channel`: the one to use, from 1; 0 mixes them all. `channels`: open at least so many, for
     consumers that pick others (see `sources/shared.py`).
 
@@ -64,10 +75,24 @@ class Microphone:
         AudioDeviceError: no PortAudio, no such device, or it cannot be opened.
     """
 
-    def __init__(self, wanted: str | None = None, *, channel: int = 0, channels: int = 0) -> None:
-        self._device = portaudio.find_input(wanted)
-        self.name = self._device.name
-        self.format, self._dtype = _choose_format(self._device, max(channel, channels))
+    def __init__(
+        self,
+        wanted: str | InputDevice | None = None,
+        *,
+        channel: int = 0,
+        channels: int = 0,
+    ) -> None:
+        found = wanted if isinstance(wanted, InputDevice) else portaudio.find_input(wanted)
+        self._device, self.name = found, found.name
+        self._forms = _forms(found, max(channel, channels))
+        form = next(self._forms, None)
+        if form is None:
+            raise AudioDeviceError(
+                f"{found.name!r} opens at no rate from 16 to 48 kHz",
+                hint="another program may hold it; see micstream devices",
+                code="device_format",
+            )
+        self.format, self._dtype = form
         self.pick = min(channel, self.format.channels)
 
     async def blocks(self) -> AsyncGenerator[Block, None]:
@@ -76,32 +101,12 @@ class Microphone:
         Raises:
             AudioDeviceError: it cannot be opened, delivers nothing, or is gone.
         """
-        sounddevice = portaudio.load()
-        capture = _Capture(asyncio.get_running_loop(), sounddevice.CallbackAbort)
-
-        def create() -> Any:
-            return portaudio.open_input(
-                device=self._device.index,
-                samplerate=self.format.rate,
-                channels=self.format.channels,
-                dtype=self._dtype,
-                blocksize=self.format.samples(_BLOCK_MS),
-                latency="low",
-                callback=capture.callback,
-                finished_callback=capture.finished,
-            )
-
-        try:
-            stream = await portaudio.run_in_audio_thread(create, undo=portaudio.close_input)
-        except sounddevice.PortAudioError as error:
-            raise AudioDeviceError(
-                f"{self.name!r} cannot be opened: {portaudio.reason(error)}",
-                hint="another program may hold it; see micstream devices",
-                code="device_busy",
-            ) from None
+        begin = partial(self._begin, asyncio.get_running_loop())
+        stream, capture = await portaudio.run_in_audio_thread(
+            begin, undo=lambda begun: portaudio.close_input(begun[0])
+        )
         losses = _Losses(self.format)
         try:
-            await portaudio.run_in_audio_thread(stream.start)
             timeout = _FIRST_BLOCK_S
             while True:
                 if not (await capture.arrives(timeout) or await capture.arrives(_STALLED_S)):
@@ -113,13 +118,53 @@ class Microphone:
                     timeout = _SILENT_S
                 if ended:
                     raise self._lost("is gone")
-        except sounddevice.PortAudioError as error:
-            raise self._lost(f"fails: {portaudio.reason(error)}") from None
         finally:
             closing = asyncio.create_task(
                 portaudio.run_in_audio_thread(partial(portaudio.close_input, stream))
             )
             await asyncio.wait({closing}, timeout=_CLOSE_S)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> tuple[Any, _Capture]:
+        """Open and start it, at the next rate where the one before was accepted and fails now."""
+        sounddevice = portaudio.load()
+        first: AudioDeviceError | None = None
+        form: _Form | None = (self.format, self._dtype)
+        while form is not None:
+            self.format, self._dtype = form
+            capture = _Capture(loop, sounddevice.CallbackAbort)
+            try:
+                return self._started(capture), capture
+            except AudioDeviceError as error:
+                first = first or error
+            form = next(self._forms, None)
+        assert first is not None
+        raise first
+
+    def _started(self, capture: _Capture) -> Any:
+        sounddevice = portaudio.load()
+        try:
+            stream = portaudio.open_input(
+                device=self._device.index,
+                samplerate=self.format.rate,
+                channels=self.format.channels,
+                dtype=self._dtype,
+                blocksize=self.format.samples(_BLOCK_MS),
+                latency="low",
+                callback=capture.callback,
+                finished_callback=capture.finished,
+            )
+        except (sounddevice.PortAudioError, ValueError) as error:
+            raise AudioDeviceError(
+                f"{self.name!r} cannot be opened: {portaudio.reason(error)}",
+                hint="another program may hold it; see micstream devices",
+                code="device_busy",
+            ) from None
+        try:
+            stream.start()
+        except (sounddevice.PortAudioError, ValueError) as error:
+            portaudio.close_input(stream)
+            raise self._lost(f"fails: {portaudio.reason(error)}") from None
+        return stream
 
     def _lost(self, what: str) -> AudioDeviceError:
         return AudioDeviceError(
@@ -229,10 +274,10 @@ class _Losses:
 
 
 class MicrophoneOpener:
-    """Opens one microphone, as often as it is lost: by what was asked for, then by its name."""
+    """Opens one microphone, as often as it is lost: see `names.Sought`."""
 
     def __init__(self, device: str | None = None, *, channel: int = 0, channels: int = 0) -> None:
-        self._wanted = device
+        self._sought = Sought(device)
         self._channel, self._channels = channel, channels
 
     async def open(self, *, again: bool = False) -> Microphone:
@@ -245,15 +290,16 @@ class MicrophoneOpener:
         def find() -> Microphone:
             if again:
                 portaudio.look_again()
-            return Microphone(self._wanted, channel=self._channel, channels=self._channels)
+            device = self._sought.find(portaudio.some_inputs(), again=again)
+            return Microphone(device, channel=self._channel, channels=self._channels)
 
-        microphone = await portaudio.run_in_audio_thread(find)
-        self._wanted = microphone.name
-        return microphone
+        return await portaudio.run_in_audio_thread(find)
 
 
-def _choose_format(device: portaudio.InputDevice, min_channels: int) -> tuple[AudioFormat, str]:
-    """16 kHz mono where the device does it, else its own rate, all channels needed, int16 first."""
+def _forms(device: InputDevice, min_channels: int) -> Iterator[_Form]:
+    """Formats that the device accepts, the best first: 16 kHz mono where it does that, else its own
+    rate (on macOS its own first), all channels needed, int16 first. One for each rate, then the
+    others at its own."""
     if min_channels > device.channels:
         raise AudioDeviceError(
             f"{device.name!r} has {device.channels} channels, --channel says {min_channels}",
@@ -261,14 +307,19 @@ def _choose_format(device: portaudio.InputDevice, min_channels: int) -> tuple[Au
             code="no_channel",
         )
     needed = (max(1, min_channels), max(min_channels, min(2, device.channels)), device.channels)
-    counts = [count for count in needed if count <= _MAX_CHANNELS]
-    for rate in (SPEECH.rate, device.default_rate, 48_000, 44_100):
-        for dtype in ("int16", "float32"):
-            for channels in counts:
-                if portaudio.accepts(device, rate, channels, dtype):
-                    return AudioFormat(rate, channels), dtype
-    raise AudioDeviceError(
-        f"{device.name!r} opens at no rate from 16 to 48 kHz",
-        hint="another program may hold it; see micstream devices",
-        code="device_format",
-    )
+    counts = [count for count in dict.fromkeys(needed) if count <= _MAX_CHANNELS]
+    ways = [(count, dtype) for dtype in ("int16", "float32") for count in counts]
+
+    def accepted(rate: int) -> Iterator[_Form]:
+        for channels, dtype in ways:
+            if portaudio.accepts(device, rate, channels, dtype):
+                yield AudioFormat(rate, channels), dtype
+
+    best = [SPEECH.rate, device.default_rate]
+    if device.host_api == _CORE_AUDIO:
+        best.reverse()
+    rates = dict.fromkeys((*best, 48_000, 44_100))
+    for rate in filter(None, rates):
+        yield from islice(accepted(rate), 1)
+    if device.default_rate:
+        yield from islice(accepted(device.default_rate), 1, None)

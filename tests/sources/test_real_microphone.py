@@ -79,6 +79,32 @@ asyncio.run(main())
 """
 
 
+MOVED = """
+import asyncio, os
+from contextlib import aclosing
+from micstream.sources import opening
+from micstream.sources.sound_server import SourceWatch, recorded_for
+
+async def main():
+    del os.environ["PULSE_SOURCE"]
+    told = []
+    watch = SourceWatch(lambda event: told.append(event.code + ": " + event.message))
+    async with asyncio.timeout(20), aclosing(opening.live(None).items()) as items:
+        await anext(items)
+        print((await recorded_for(os.getpid())).source.name, flush=True)
+        watching = asyncio.create_task(watch.run())
+        while len(told) < 1:
+            await anext(items)
+        print(told[0], flush=True)
+        while len(told) < 2:
+            await anext(items)  # the stream may well be lost over it, and opened again
+        print(told[1], flush=True)
+        watching.cancel()
+
+asyncio.run(main())
+"""
+
+
 async def lines_of(script: str, microphone: VirtualMicrophone) -> AsyncGenerator[str, None]:
     """What a program of its own prints, line by line; it must end well."""
     ours = await asyncio.create_subprocess_exec(
@@ -131,3 +157,22 @@ async def test_the_timeline_goes_on_when_the_sound_server_has_died_and_come_back
     # The timeline is true to the clock, across the gap too.
     offsets = [at - start / 16_000 for start, _, at in sounds]
     assert max(offsets) - min(offsets) < 0.2
+
+
+async def test_a_move_by_the_sound_server_is_told(microphone: VirtualMicrophone) -> None:
+    other = ("module-null-sink", "sink_name=other", "sink_properties=device.description=other")
+    microphone.control("load-module", *other)
+    said: list[str] = []
+    async with aclosing(lines_of(MOVED, microphone)) as lines:
+        async for line in lines:
+            said.append(line)
+            if len(said) == 2:
+                output = microphone.listed("source-outputs").split()[0]
+                microphone.control("move-source-output", output, "other.monitor")
+    here, there = "'Monitor of Null Output'", "'Monitor of other'"
+    monitor = "what this machine plays, no microphone"
+    assert said == [
+        here.strip("'"),
+        f"monitor_source: the sound server gives us {here}: {monitor}",
+        f"source_moved: the sound server has moved us from {here} to {there}: {monitor}",
+    ]
