@@ -65,6 +65,8 @@ class Listening:
         self._watching: asyncio.Task[None] | None = None
         self._held = False
         self._told_unheard = False
+        self._floor_db: float | None = None
+        """Noise floor that was calibrated for the device, in dBFS."""
 
     async def run(self, live: LiveSource) -> None:
         """Listen until cancelled; the source is opened again whenever it was lost.
@@ -121,7 +123,8 @@ class Listening:
 
     def _open(self, source: Source, governed: ExitStack) -> None:
         self._device = source.name
-        preset = self._calibrated(source)
+        known = self._calibrated(source)
+        preset = known.preset if known is not None and self._settings.calibrated else None
         self._bus.emit(
             events.Capturing(
                 device=source.name,
@@ -137,7 +140,8 @@ class Listening:
             path.hold()
         self._path = path
         governed.enter_context(self._controls.governing(path))
-        self._health.opened(source.name)
+        self._floor_db = known.floor_db if known is not None else None
+        self._health.opened(source.name, floor_db=self._floor_db)
         self._put(path.open(source))
 
     def _reopen(self, source: Source) -> None:
@@ -146,7 +150,7 @@ class Listening:
         if not is_same(self._device, source.name):
             self._bus.emit(notices.other_microphone(self._device, source.name))
         self._device = source.name
-        self._health.opened(source.name)
+        self._health.opened(source.name, floor_db=self._floor_db)
         self._put(self._path.open(source))
 
     def _push(self, block: Block) -> None:
@@ -184,16 +188,14 @@ class Listening:
         if self._watching is not None:
             self._watching.cancel()
 
-    def _calibrated(self, source: Source) -> Preset | None:
-        """Preset that was calibrated for this device, where none is given."""
-        if not self._settings.calibrated:
-            return None
+    def _calibrated(self, source: Source) -> calibration.Calibration | None:
+        """What was calibrated for this device; a file that cannot be used is told of."""
         try:
-            known = calibration.load(source.name, source.pick)
+            return calibration.load(source.name, source.pick)
         except MicstreamError as error:
-            self._bus.emit(notices.trouble(error))
+            if self._settings.calibrated:  # else its preset would not be used either
+                self._bus.emit(notices.trouble(error))
             return None
-        return known.preset if known is not None else None
 
     def _put(self, happened: Iterable[Timed]) -> None:
         for event, at in happened:

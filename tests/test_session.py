@@ -20,14 +20,16 @@ from micstream.room.room import Room
 from micstream.session import HURRY_S, Session
 from micstream.settings import Settings
 from micstream.settings.pieces import ControlSettings
-from micstream.sources import opening
+from micstream.sources import audio_thread, microphone, opening, portaudio
 from micstream.sources.sound_server import SourceWatch
 from micstream.sources.source import Away, Block, LiveSource, Lost, Opened, Source
 from micstream.taps import Taps
 from testbed.speech import HELLO, samples
 from tests.support.fake_room import FakeRoom, PushedSource
 from tests.support.outputs import NotedOutput
+from tests.support.portaudio import FakeDevice, FakePortAudio
 from tests.support.sources import Scripted, ScriptedOpener, Silent
+from tests.support.standstill import Standstill
 
 SAID = b"\x00\x20" * 1_600
 
@@ -607,3 +609,23 @@ async def test_a_mute_before_the_microphone_is_there_counts(device: PushedSource
         assert output.kinds.startswith("(-")
         listening.cancel()
         await asyncio.wait([listening])
+
+
+@pytest.mark.parametrize("call", ["query_devices", "check_input_settings", "RawInputStream"])
+async def test_one_that_never_answers_is_an_error_within_the_deadline(
+    monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Also for a program of one's own: it is this that `Sender.listen` does."""
+    fake, still = FakePortAudio([FakeDevice("USB")]), Standstill(monkeypatch)
+    monkeypatch.setattr(portaudio, "load", lambda: fake)
+    monkeypatch.setattr(audio_thread, "DEADLINE_S", 0.05)
+    monkeypatch.setattr(microphone, "_BEGIN_S", 0.05)
+    still.of(fake, call)
+    stage = Stage()
+    try:
+        with pytest.raises(AudioDeviceError, match="the sound system does not answer"):
+            async with stage.session as session:
+                await session.listen()
+    finally:
+        still.let_go()
+    assert stage.room.log[-1] == "closed"

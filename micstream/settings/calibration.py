@@ -61,6 +61,8 @@ def load(device: str, channel: int) -> Calibration | None:
         raise _unusable(f"what it says of {device!r} is not complete") from None
     if ours["preset"] not in get_args(Preset):
         raise _unusable(f"there is no preset {ours['preset']!r}")
+    if not isinstance(ours["floor_db"], int | float):
+        raise _unusable(f"the noise floor {ours['floor_db']!r} is no number of dBFS")
     return Calibration(**ours)
 
 

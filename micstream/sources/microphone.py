@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, Final, NamedTuple
@@ -21,9 +21,11 @@ from micstream.audio.clock import CaptureClock
 from micstream.audio.format import SPEECH, AudioFormat
 from micstream.audio.levels import to_int16
 from micstream.errors import AudioDeviceError
-from micstream.sources import portaudio
+from micstream.sources import apart, audio_thread, portaudio
+from micstream.sources.audio_thread import close_in_audio_thread, run_in_audio_thread
 from micstream.sources.names import InputDevice, Sought
-from micstream.sources.source import Block, LossCode
+from micstream.sources.source import Block, LossCode, Source
+from micstream.sources.surroundings import advised, permission_hint
 
 _BLOCK_MS: Final = 32
 """In step with the default detector's frames: shorter ones only wake the program more often."""
@@ -37,6 +39,12 @@ _SILENT_S: Final = 0.6
 """A running stream without a callback for this long has died without telling."""
 _CLOSE_S: Final = 0.1
 """Longest wait for it to be closed: with the sound server at a standstill it takes for ever."""
+_BEGIN_S: Final = 10.0
+"""Longest wait for it to be opened and started: a Bluetooth headset changes its profile first, and
+a device may have to be tried at several rates."""
+_LOST_HINT: Final = "check the cable, the permission to use it and the sound server"
+_AGAIN_S: Final = 3.0
+"""Longest wait for finding it again: after that there is another way (`sources/apart.py`)."""
 _STALLED_S: Final = 0.1
 """More, in case it was we who stood still: then its next callback comes at once."""
 _GAP_S: Final = 0.1
@@ -102,9 +110,12 @@ class Microphone:
             AudioDeviceError: it cannot be opened, delivers nothing, or is gone.
         """
         begin = partial(self._begin, asyncio.get_running_loop())
-        stream, capture = await portaudio.run_in_audio_thread(
-            begin, undo=lambda begun: portaudio.close_input(begun[0])
-        )
+        try:
+            stream, capture = await run_in_audio_thread(
+                begin, undo=lambda begun: portaudio.close_input(begun[0]), deadline_s=_BEGIN_S
+            )
+        except AudioDeviceError as error:
+            raise advised(error) from None
         losses = _Losses(self.format)
         try:
             timeout = _FIRST_BLOCK_S
@@ -119,10 +130,7 @@ class Microphone:
                 if ended:
                     raise self._lost("is gone")
         finally:
-            closing = asyncio.create_task(
-                portaudio.run_in_audio_thread(partial(portaudio.close_input, stream))
-            )
-            await asyncio.wait({closing}, timeout=_CLOSE_S)
+            await close_in_audio_thread(partial(portaudio.close_input, stream), _CLOSE_S)
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> tuple[Any, _Capture]:
         """Open and start it, at the next rate where the one before was accepted and fails now."""
@@ -169,7 +177,7 @@ class Microphone:
     def _lost(self, what: str) -> AudioDeviceError:
         return AudioDeviceError(
             f"the microphone {self.name!r} {what}",
-            hint="check the cable, the permission to use it and the sound server",
+            hint="; ".join(filter(None, (_LOST_HINT, permission_hint()))),
             code="device_lost",
         )
 
@@ -274,26 +282,48 @@ class _Losses:
 
 
 class MicrophoneOpener:
-    """Opens one microphone, as often as it is lost: see `names.Sought`."""
+    """Opens one microphone, as often as it is lost: see `names.Sought`.
+
+    In a process of its own where PortAudio stands still in this one, or where it is not found again
+    because the list of devices cannot be renewed under another stream.
+    """
 
     def __init__(self, device: str | None = None, *, channel: int = 0, channels: int = 0) -> None:
         self._sought = Sought(device)
         self._channel, self._channels = channel, channels
 
-    async def open(self, *, again: bool = False) -> Microphone:
+    async def open(self, *, again: bool = False) -> Source:
         """Find it, and choose its format; `again`: the same device, another is never taken unasked.
 
         Raises:
-            AudioDeviceError: no PortAudio, no such device, or it cannot be opened.
+            AudioDeviceError: no PortAudio, no such device, it cannot be opened, or no answer.
         """
+        if again and audio_thread.is_stuck():
+            return await self._open_apart()
+        deadline_s = _AGAIN_S if again else None
+        fresh = True
 
-        def find() -> Microphone:
-            if again:
-                portaudio.look_again()
-            device = self._sought.find(portaudio.some_inputs(), again=again)
-            return Microphone(device, channel=self._channel, channels=self._channels)
+        def look() -> list[InputDevice]:
+            nonlocal fresh
+            fresh = not again or portaudio.look_again()
+            return portaudio.some_inputs()
 
-        return await portaudio.run_in_audio_thread(find)
+        try:
+            device = self._choose(await run_in_audio_thread(look, deadline_s=deadline_s), again)
+            make = partial(Microphone, device, channel=self._channel, channels=self._channels)
+            return await run_in_audio_thread(make, deadline_s=deadline_s)
+        except AudioDeviceError as error:
+            stuck = again and error.code == "audio_stuck"
+            if stuck or (error.code == "no_device" and not fresh):
+                return await self._open_apart()
+            raise advised(error) from None
+
+    async def _open_apart(self) -> Source:
+        choose = partial(self._choose, again=True)
+        return await apart.open_microphone(choose, self._channel, self._channels)
+
+    def _choose(self, devices: Sequence[InputDevice], again: bool) -> InputDevice:
+        return self._sought.find(devices, again=again)
 
 
 def _forms(device: InputDevice, min_channels: int) -> Iterator[_Form]:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+import atexit
 import contextlib
 import gc
 import math
 import sys
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from queue import SimpleQueue
 from types import ModuleType
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from micstream.errors import AudioDeviceError
-from micstream.sources import names, windows
+from micstream.sources import audio_thread, names, windows
 from micstream.sources.names import InputDevice
-
-T = TypeVar("T")
 
 _CONFUSED: Final = (OSError, ValueError, LookupError, AssertionError, AttributeError)
 """What else sounddevice raises over a device that it does not understand."""
@@ -27,7 +22,7 @@ _TRIED_RATES = (8_000, 16_000, 24_000, 32_000, 44_100, 48_000, 96_000)
 
 
 def load() -> ModuleType:
-    """The module `sounddevice`.
+    """The module `sounddevice`. In the audio thread only, until it was loaded once.
 
     Raises:
         AudioDeviceError: PortAudio is not there.
@@ -46,73 +41,17 @@ def load() -> ModuleType:
     except Exception as error:  # its own PortAudioError, whose module has not come to be
         raise _fails("cannot be started", error) from None
     module: ModuleType = sounddevice
+    _end_within_bounds(module)
     return module
 
 
-class _AudioThread:
-    """Daemon thread in which all work with PortAudio is done, in the order in which it came."""
-
-    def __init__(self) -> None:
-        self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._starting = threading.Lock()
-        self._started = False
-
-    def submit(self, job: Callable[[], None]) -> None:
-        """Do it after all that was submitted before."""
-        self._jobs.put(job)
-        with self._starting:
-            if not self._started:
-                self._started = True
-                threading.Thread(target=self._run, name="portaudio", daemon=True).start()
-
-    def _run(self) -> None:
-        while True:
-            self._jobs.get()()
-
-
-_THREAD: Final = _AudioThread()
-
-
-async def run_in_audio_thread(
-    work: Callable[[], T], *, undo: Callable[[T], object] = lambda _: None
-) -> T:
-    """Run `work` in the audio thread, after what was begun before; nobody waits for it at exit.
-
-    PortAudio stands still as long as the sound server does; the loop must not. `undo` is given the
-    result, in that thread, where whoever waited for it was cancelled or the loop has closed.
-    """
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def succeeded(result: T) -> None:
-        if done.cancelled():
-            _THREAD.submit(partial(_undone, undo, result))
-        else:
-            done.set_result(result)
-
-    def failed(error: Exception) -> None:
-        if not done.cancelled():
-            done.set_exception(error)
-
-    def job() -> None:
-        try:
-            result = work()
-        except Exception as error:
-            with contextlib.suppress(RuntimeError):  # the loop has closed meanwhile
-                loop.call_soon_threadsafe(failed, error)
-            return
-        try:
-            loop.call_soon_threadsafe(succeeded, result)
-        except RuntimeError:
-            _undone(undo, result)
-
-    _THREAD.submit(job)
-    return await done
-
-
-def _undone(undo: Callable[[T], object], result: T) -> None:
-    with contextlib.suppress(Exception):  # nobody is left to be told
-        undo(result)
+def _end_within_bounds(sounddevice: ModuleType) -> None:
+    """Put a bound on sounddevice's own end, at which PortAudio is ended: that may never return."""
+    ending = getattr(sounddevice, "_exit_handler", None)
+    if ending is not None and not getattr(sounddevice, "_micstream_ends_it", False):
+        sounddevice._micstream_ends_it = True  # type: ignore[attr-defined]
+        atexit.unregister(ending)
+        atexit.register(audio_thread.run_at_exit, ending)
 
 
 _open_streams: Final[list[Any]] = []

@@ -9,6 +9,7 @@ To add a live source: one file with an `Opener`, and its line in `sources/openin
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
@@ -57,6 +58,17 @@ class Source(Protocol):
     def blocks(self) -> AsyncIterator[Block]:
         """Block after block until the source ends."""
         ...
+
+
+@asynccontextmanager
+async def blocks_of(source: Source) -> AsyncIterator[AsyncIterator[Block]]:
+    """Blocks of a source; whatever happens meanwhile, it is closed at the end."""
+    blocks = source.blocks()
+    try:
+        yield blocks
+    finally:
+        if isinstance(blocks, AsyncGenerator):
+            await blocks.aclose()
 
 
 class Opener(Protocol):

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from micstream.audio.format import SPEECH, AudioFormat
 from micstream.audio.resample import Resampler
 from micstream.errors import AudioDeviceError
-from micstream.sources import microphone, portaudio
+from micstream.sources import microphone, portaudio, windows
 from micstream.sources.microphone import Microphone
 from micstream.sources.source import Block
 from tests.support.chunks import chunked
@@ -290,6 +290,28 @@ class TestLoss:
         _, error = await heard(Microphone())
         assert error.message == "'held' cannot be opened: Device unavailable"
         assert error.code == "device_busy"
+
+    @pytest.mark.parametrize(
+        ("system", "said"),
+        [("darwin", "System Settings > Privacy"), ("win32", "Let desktop apps access")],
+    )
+    @pytest.mark.parametrize(
+        "device",
+        [
+            FakeDevice("m", cannot_open="Unanticipated host error"),
+            FakeDevice("m", cannot_start="Unanticipated host error"),
+            FakeDevice("m", blocks=[bytes(1_920)], unplugged=True),
+        ],
+        ids=["not opened", "not started", "gone"],
+    )
+    async def test_what_the_system_forbids_by_a_switch_is_named(
+        self, monkeypatch: pytest.MonkeyPatch, system: str, said: str, device: FakeDevice
+    ) -> None:
+        monkeypatch.setattr("sys.platform", system)
+        monkeypatch.setattr(windows, "_initializer", lambda: None)
+        installed(monkeypatch, device)
+        _, error = await heard(Microphone())
+        assert error.hint.count(said) == 1
 
     async def test_a_device_that_does_not_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
         fake = installed(monkeypatch, FakeDevice("ill", cannot_start="Unanticipated host error"))

@@ -8,7 +8,6 @@ import inspect
 import sys
 import threading
 from collections.abc import Sequence
-from functools import partial
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -18,6 +17,7 @@ import pytest
 from micstream.backoff import Backoff
 from micstream.errors import AudioDeviceError
 from micstream.sources import portaudio, windows
+from micstream.sources.audio_thread import run_in_audio_thread
 from micstream.sources.live import Reopening
 from micstream.sources.microphone import Microphone, MicrophoneOpener
 from micstream.sources.portaudio import find_input, input_devices, supported_rates
@@ -292,21 +292,15 @@ async def test_a_standstill_is_not_waited_for_by_the_loop() -> None:
     def undo(result: bool) -> None:
         undone.append((result, threading.current_thread().name))
 
-    run = portaudio.run_in_audio_thread
-    working = asyncio.create_task(run(lambda: go.wait(5), undo=undo))
-    next_one = asyncio.create_task(run(lambda: "after it"))
+    working = asyncio.create_task(run_in_audio_thread(lambda: go.wait(5), undo=undo))
+    next_one = asyncio.create_task(run_in_audio_thread(lambda: "after it"))
     await asyncio.sleep(0)
     working.cancel()
     assert not next_one.done()
     go.set()
     assert await next_one == "after it"
-    await run(lambda: None)
+    await run_in_audio_thread(lambda: None)
     assert undone == [(True, "portaudio")], "what nobody waited for is undone, and not by the loop"
-
-
-async def test_what_goes_wrong_in_the_audio_thread_is_told_to_whoever_waits() -> None:
-    with pytest.raises(ZeroDivisionError):
-        await portaudio.run_in_audio_thread(lambda: 1 // 0)
 
 
 class TestLookAgain:
@@ -395,24 +389,3 @@ class TestLookAgain:
         del fake.devices[1]
         with pytest.raises(AudioDeviceError, match="namesake"):
             await opener.open(again=True)
-
-
-async def test_what_nobody_awaits_any_more_because_the_loop_has_closed_is_undone() -> None:
-    go, undone = threading.Event(), threading.Event()
-
-    async def left_alone() -> None:
-        work = portaudio.run_in_audio_thread(lambda: go.wait(5), undo=lambda _: undone.set())
-        task = asyncio.create_task(work)
-        await asyncio.sleep(0)
-        task.cancel()
-
-    await asyncio.to_thread(asyncio.run, left_alone())
-    go.set()
-    assert await asyncio.to_thread(undone.wait, 5)
-
-
-async def test_work_is_done_in_the_order_in_which_it_was_begun() -> None:
-    done: list[int] = []
-    run = portaudio.run_in_audio_thread
-    await asyncio.gather(*(run(partial(done.append, number)) for number in range(100)))
-    assert done == list(range(100))

@@ -19,13 +19,14 @@ LOOK_AGAIN = """
 import asyncio, json
 from contextlib import aclosing
 from micstream.sources import portaudio
+from micstream.sources.audio_thread import run_in_audio_thread
 from micstream.sources.microphone import Microphone
 
 async def ten(blocks):
     return [await anext(blocks) for _ in range(10)]
 
 async def main():
-    run, told = portaudio.run_in_audio_thread, {}
+    run, told = run_in_audio_thread, {}
     import sounddevice
     theirs = sounddevice.RawInputStream(device="default", samplerate=16_000, channels=1)
     async with aclosing(Microphone("pulse").blocks()) as blocks:
