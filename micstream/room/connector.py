@@ -18,7 +18,7 @@ from micstream.errors import MicstreamError
 from micstream.events import Event
 from micstream.link.actions import Discard, Down, Failed, Join, Tell, Up
 from micstream.link.connection import STRAY_S, Cause, Connection
-from micstream.room import joining
+from micstream.room import joining, occupied
 from micstream.room.address import shown
 from micstream.room.connect import connect
 from micstream.room.tasks import Tasks
@@ -98,8 +98,13 @@ class Connector:
         self._turning = False
 
     async def start(self) -> None:
-        """Begin to join, once whoever had this place before us in this program has left it."""
+        """Begin to join, once whoever had this place before us in this program has left it.
+
+        Raises:
+            ConnectionFailed: another sender is in the room under our identity.
+        """
         await joining.until_left(self._place, STRAY_S)
+        await occupied.refuse_second(self._settings, self._owner)
         self._connection.start(_now())
         self._turn()
 

@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     insecure: bool = _knob("insecure")
     room: str = _knob("room")
     identity: str = _knob("identity")
+    take_over: bool = _knob("take_over")
     avatar: Annotated[tuple[str, ...], NoDecode] = _knob("avatar")
     wait_avatar: float | None = _knob("wait_avatar")
     ready_timeout: float = _knob("ready_timeout")
@@ -263,6 +264,7 @@ class Settings(BaseSettings):
             room=self.room,
             identity=self.identity,
             stay=self.stay,
+            take_over=self.take_over,
         )
 
     def links(self) -> pieces.LinkSettings:
