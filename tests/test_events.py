@@ -36,6 +36,7 @@ PUBLISHED = {
     "route": {"avatars", "number", "by"},
     "voice": {"avatars"},
     "stage_open": {"link", "room"},
+    "rehearsal_open": {"url", "room", "avatars", "file"},
     "stage_page": {"address"},
     "warning": {"avatar", "code", "message", "hint", "count"},
     "error": {"code", "message", "hint"},

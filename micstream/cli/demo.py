@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,12 +13,24 @@ import typer
 from micstream.cli.options import CAPTURE, CLEAN, SEGMENTATION, TRANSPORT, Flags, Output, takes
 
 if TYPE_CHECKING:
+    import asyncio
+
+    from micstream.bus import Bus
+    from micstream.demo.rehearsal import SettingsFile
+    from micstream.demo.server import LocalServer
     from micstream.events import Event
     from micstream.session import Session
     from micstream.settings import Settings
 
 _SPEECH = "sentences.flac"
 _AVATAR = "demo"
+_REHEARSING = ("anna", "ben")
+"""Avatars of the rehearsal room, and its name: those of the documentation's commands."""
+_ROOM = "show"
+_LOADING_S = 90.0
+"""For an avatar: libraries that are read for the first time, on a machine that is slow."""
+_NOT_THE_SERVERS = ("token", "route")
+"""Settings for another room than the demo's."""
 
 
 def register(app: typer.Typer) -> None:
@@ -32,28 +45,80 @@ def demo(
     play: Annotated[
         bool, typer.Option("--play", help="Play the bundled speech even if there is a microphone.")
     ] = False,
+    serve: Annotated[
+        bool,
+        typer.Option(
+            "--serve",
+            help="A rehearsal room: server, avatar and page, but nobody who speaks. All other "
+            "commands work against it, in another terminal, until Ctrl-C.",
+        ),
+    ] = False,
+    avatars: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=len(_REHEARSING),
+            metavar="N",
+            help="With --serve: one avatar (avatar-anna) or two (and avatar-ben). (default 1)",
+            show_default=False,
+        ),
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url",
+            metavar="URL",
+            help="Use this LiveKit server, with LIVEKIT_API_KEY and LIVEKIT_API_SECRET, in place "
+            "of one on this machine.",
+            show_default=False,
+        ),
+    ] = None,
     no_stage: Annotated[
         bool, typer.Option("--no-stage", help="Without the page that shows the avatar.")
     ] = False,
 ) -> None:
     """Everything on this machine: a LiveKit server, an avatar, and you.
 
-    Takes the server of LIVEKIT_URL where it is set, else one on the PATH or in the cache, else gets
-    one. Speaks with your microphone, or plays bundled speech where there is none. What it started
-    ends with it.
+    Starts a server from the PATH or the cache, else gets one; LIVEKIT_URL is not used, --url is.
+    Speaks with your microphone, or plays bundled speech where there is none. What it started ends
+    with it.
 
     Examples:
 
       micstream demo
 
       micstream demo --play --mode utterance
+
+      micstream demo --serve --avatars 2
     """
     import asyncio
 
-    asyncio.run(_run(flags, output, play=play, stage=not no_stage))
+    if not serve:
+        _refuse({"--avatars": avatars}, "it is for --serve")
+        asyncio.run(_run(flags, output, url, play=play, stage=not no_stage))
+        return
+    _refuse(
+        {"--play": play or None, "--url": url}, "--serve starts a server, and nobody who speaks"
+    )
+    given = {f"--{name.replace('_', '-')}": value for name, value in flags.items()}
+    _refuse(given, "nobody speaks with --serve: give it to the command that does")
+    asyncio.run(_serve(output, _REHEARSING[: avatars or 1], stage=not no_stage))
 
 
-async def _run(flags: Flags, output: Output, *, play: bool, stage: bool) -> None:
+def _refuse(given: dict[str, object], why: str) -> None:
+    """Refuse those options that were given."""
+    from micstream.errors import UsageError
+
+    for option, value in given.items():
+        if value is not None:
+            raise UsageError(
+                f"{option} cannot be used here: {why}",
+                hint="micstream demo --help",
+                code="bad_settings",
+            )
+
+
+async def _run(flags: Flags, output: Output, url: str | None, *, play: bool, stage: bool) -> None:
     import asyncio
 
     from micstream.cli.live import listen
@@ -68,7 +133,7 @@ async def _run(flags: Flags, output: Output, *, play: bool, stage: bool) -> None
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.enter_context(set_on_signals(stop))
-        settings = await run_until(_prepare(stack, flags), stop)
+        settings = await run_until(_prepare(stack, flags, url), stop)
         if settings is None:
             return
         if stage:
@@ -89,48 +154,197 @@ async def _run(flags: Flags, output: Output, *, play: bool, stage: bool) -> None
             await run_session(listen, settings, output, live=True)
 
 
-async def _prepare(stack: AsyncExitStack, flags: Flags) -> Settings:
+async def _prepare(stack: AsyncExitStack, flags: Flags, url: str | None) -> Settings:
     """A room with an avatar in it, brought there as any other: by its server."""
-    from micstream.avatars.start import ask, order
     from micstream.demo.avatar_server import avatar_server
 
+    if url is not None:
+        await _check_server(flags, url)
     key = secrets.token_urlsafe(24)
     # First of all: the avatar gets ready while the room is found.
     _, address = await stack.enter_async_context(avatar_server(key, [_AVATAR]))
-    avatar = {"avatar_server": address, "license_key": key, "avatar_id": _AVATAR}
-    settings = await _find_room(stack, flags | avatar)
-    _say("starting the avatar")
-    await ask(order(settings.start()), _Said())
+    flags = flags | _brought_by(address, key, [_AVATAR]) | {"room": f"demo-{secrets.token_hex(3)}"}
+    if url is not None:
+        settings = _settings(flags, url=url)
+    else:
+        server = await _local_server(stack, flags)
+        settings = _on(server, flags)
+    await _bring(settings, _AVATAR)
     return settings
 
 
-async def _find_room(stack: AsyncExitStack, flags: Flags) -> Settings:
-    """The server to use and a room of our own on it."""
+async def _serve(output: Output, avatars: Sequence[str], *, stage: bool) -> None:
+    """The rehearsal room, until it is told to end."""
+    import asyncio
+
+    from micstream.bus import Bus
+    from micstream.cli.run import make_view, quiet_libraries, showing
+    from micstream.signals import set_on_signals
+    from micstream.tasks import run_until
+
+    quiet_libraries(verbose=output.verbose)
+    bus, stop = Bus(), asyncio.Event()
+    with set_on_signals(stop):
+        async with showing(bus, make_view(output), stop):
+            await run_until(_rehearse(bus, avatars, stage=stage), stop)
+
+
+async def _rehearse(bus: Bus, avatars: Sequence[str], *, stage: bool) -> None:
+    """Open the room, and mind it for ever. Raises MicstreamError where its server ends."""
+    import asyncio
+
+    from micstream.cli.stage import demo_page
+    from micstream.demo.avatar_server import avatar_server
+    from micstream.demo.rehearsal import settings_file
+    from micstream.events import RehearsalOpen
+    from micstream.tasks import run_guarded, task_group
+
+    lost: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+    key = secrets.token_urlsafe(24)
+    async with AsyncExitStack() as stack:
+        _, address = await stack.enter_async_context(
+            avatar_server(key, avatars, ended=lambda *told: lost.put_nowait(told))
+        )
+        flags: Flags = {"room": _ROOM, **_brought_by(address, key, avatars)}
+        server = await _local_server(stack, flags)
+        settings = _on(server, flags)
+        async with task_group() as starting:
+            for each in avatars:
+                starting.create_task(_bring(settings, each))
+        if stage:
+            await stack.enter_async_context(demo_page(settings, _say))
+        file = stack.enter_context(settings_file(_variables(settings, key)))
+        bus.emit(
+            RehearsalOpen(url=server.url, room=_ROOM, avatars=settings.avatar, file=str(file.path))
+        )
+        for line in invitation(file):
+            _say(line)
+
+        async def mind_server() -> None:
+            raise await server.ended()
+
+        await run_guarded(_mind(lost, settings), mind_server())
+
+
+async def _mind(lost: asyncio.Queue[tuple[str, str]], settings: Settings) -> None:
+    """Bring each avatar back that has failed; one that was taken out of the room stays out."""
+    from micstream.demo.avatar import ROOM_GONE
+
+    while True:
+        avatar_id, reason = await lost.get()
+        _say(f"avatar-{avatar_id} has gone: {reason}")
+        if reason == ROOM_GONE:
+            _say(f"to have it back: micstream avatar start --avatar-id {avatar_id}")
+        else:
+            await _bring(settings, avatar_id)
+
+
+def invitation(file: SettingsFile) -> list[str]:
+    """What to type in another terminal."""
+    ours = _called()
+    if file.is_found:
+        lines = [f"in another terminal, in this folder ({file.path.name} is here until Ctrl-C):"]
+    else:
+        lines = ["other settings are here already: they stay. In another terminal, first:"]
+        lines += [f"  {file.paste}", "and then, there:"]
+    lines += [
+        f"  {ours} doctor --through",
+        f"  {ours} live",
+        f"  {ours} play assets/hello_world_16kHz.wav --every 5",
+    ]
+    if file.token_in.startswith(".env"):
+        lines.append(
+            f"LIVEKIT_TOKEN in {file.token_in} goes before that: take it out, or type these in "
+            "another folder"
+        )
+    return lines
+
+
+def _called() -> str:
+    """How this program was called: it need not be on the PATH."""
+    import shlex
+    import shutil
+    from pathlib import Path
+
+    if shutil.which("micstream"):
+        return "micstream"
+    called = Path(sys.argv[0])
+    words = [sys.executable, "-m", "micstream"] if called.suffix == ".py" else [str(called)]
+    return shlex.join(words)
+
+
+def _variables(settings: Settings, license_key: str) -> dict[str, str]:
+    """The settings as other commands read them."""
+    api_key, api_secret = settings.connection().keys()
+    return {
+        "LIVEKIT_URL": settings.url or "",
+        "LIVEKIT_API_KEY": api_key,
+        "LIVEKIT_API_SECRET": api_secret,
+        "LIVEKIT_ROOM": settings.room,
+        "MICSTREAM_IDENTITY": settings.identity,
+        "AVALUMA_LICENSE_KEY": license_key,
+        "AVALUMA_AVATAR_ID": settings.avatar_id or "",
+        "AVATAR_SERVER_URL": settings.avatar_server,
+    }
+
+
+def _brought_by(address: str, key: str, avatars: Sequence[str]) -> Flags:
+    """Settings for the avatars of our own avatar server."""
+    return {
+        "avatar_server": address,
+        "license_key": key,
+        "avatar_id": avatars[0],
+        "avatar": [f"avatar-{each}" for each in avatars],
+    }
+
+
+async def _bring(settings: Settings, avatar_id: str) -> None:
+    from micstream.avatars.start import ask, order
+
+    _say(f"starting the avatar, avatar-{avatar_id}")
+    wanted = order(settings.model_copy(update={"avatar_id": avatar_id}).start())
+    await ask(wanted, _Said(), timeout_s=_LOADING_S)
+
+
+async def _check_server(flags: Flags, url: str) -> None:
+    """Find out whether that server can be used, before anything is started."""
+    from micstream.room import admin
+    from micstream.room.address import shown
+
+    settings = _settings(flags, url=url)
+    settings.connection().keys(or_else=", or leave --url out: the demo brings a server of its own")
+    await admin.find(settings.connection(), settings.avatar)
+    _say(f"using the server at {shown(url)}")
+
+
+async def _local_server(stack: AsyncExitStack, flags: Flags) -> LocalServer:
+    """A server on this machine; other settings are looked at before it is got."""
     from micstream.demo.server import find_server, local_server
     from micstream.room.address import shown
-    from micstream.room.connect import credentials
-    from micstream.settings import load
+    from micstream.settings.variables import FILES, layered
 
-    room = f"demo-{secrets.token_hex(3)}"
-    settings = load(**flags, room=room, avatar=[f"avatar-{_AVATAR}"])
-    if settings.url:
-        own = settings.model_copy(update={"token": None})
-        own.connection().keys(
-            or_else=", or unset LIVEKIT_URL: the demo then brings a server of its own"
-        )
-        credentials(own.connection())
-        _say(f"using the server at {shown(settings.url)}")
-        return own
+    _settings(flags, url="ws://127.0.0.1", api_key="none-yet", api_secret="none-yet")  # noqa: S106
+    elsewhere = layered(FILES).get("LIVEKIT_URL")
     server = await stack.enter_async_context(local_server(await find_server(progress=_say)))
     _say(f"started a LiveKit server at {server.url}, for this demo only")
-    return load(
-        **flags,
-        room=room,
-        avatar=[f"avatar-{_AVATAR}"],
-        url=server.url,
-        api_key=server.api_key,
-        api_secret=server.api_secret,
-    ).model_copy(update={"token": None})
+    if elsewhere is not None:
+        other, place = elsewhere
+        _say(
+            f"all stays on this machine: {shown(other)}, which LIVEKIT_URL in {place} names, is "
+            "not used (it would be with --url)"
+        )
+    return server
+
+
+def _on(server: LocalServer, flags: Flags) -> Settings:
+    return _settings(flags, url=server.url, api_key=server.api_key, api_secret=server.api_secret)
+
+
+def _settings(flags: Flags, **server: str) -> Settings:
+    """The settings, in which no variable has a say about room, avatar and token."""
+    from micstream.settings import load
+
+    return load(**flags, **server, _without=_NOT_THE_SERVERS)
 
 
 def _has_microphone(settings: Settings) -> bool:
