@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -22,15 +21,35 @@ time.sleep(60)
 """
 
 
+# Not by `pty.fork`: a copy of a process with threads may wait for ever.
+TAKES_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+def started(folder: Path, *words: str) -> tuple[subprocess.Popen[bytes], int]:
+    """Words running in a terminal, whose other end is ours."""
+    ours, theirs = os.openpty()
+    running = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", TAKES_TERMINAL, *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    return running, ours
+
+
 def in_terminal(folder: Path, *words: str, typed: bytes) -> tuple[int, str]:
     """Run words in a terminal, type once they say `ready`: exit code, and all that was shown."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(folder)
-        os.environ["PYTHONPATH"] = str(ROOT)
-        os.execvp(words[0], words)
-    shown, until = b"", time.monotonic() + 30
-    while time.monotonic() < until:
+    running, terminal = started(folder, *words)
+    shown = b""
+    while True:
         try:
             shown += os.read(terminal, 4096)
         except OSError:  # Linux: its last one has gone
@@ -39,7 +58,7 @@ def in_terminal(folder: Path, *words: str, typed: bytes) -> tuple[int, str]:
             os.write(terminal, typed)
             typed = b""
     os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
+    return running.wait(30), shown.decode()
 
 
 def made(folder: Path, code: int) -> tuple[str, ...]:
@@ -58,25 +77,19 @@ def test_after_ctrl_c_make_ends_as_the_program_does(tmp_path: Path) -> None:
 
 
 def test_stopped_by_ctrl_z_and_resumed_it_still_hears_ctrl_c(tmp_path: Path) -> None:
-    words = made(tmp_path, 0)
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(tmp_path)
-        os.environ["PYTHONPATH"] = str(ROOT)
-        os.execvp(words[0], words)
+    running, terminal = started(tmp_path, *made(tmp_path, 0))
     shown = b""
     while b"ready" not in shown:
         shown += os.read(terminal, 4096)
     os.write(terminal, b"\x1a")
-    _, status = os.waitpid(child, os.WUNTRACED)
+    _, status = os.waitpid(running.pid, os.WUNTRACED)
     assert os.WIFSTOPPED(status), "as a shell sees it"
-    os.killpg(child, signal.SIGCONT)
-    while os.tcgetpgrp(terminal) == child:
+    os.killpg(running.pid, signal.SIGCONT)
+    while os.tcgetpgrp(terminal) == running.pid:
         time.sleep(0.01)
     os.write(terminal, b"\x03")
-    _, status = os.waitpid(child, 0)
+    assert running.wait(30) == 0
     os.close(terminal)
-    assert os.waitstatus_to_exitcode(status) == 0
 
 
 def test_what_failed_has_failed(tmp_path: Path) -> None:
