@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from micstream.settings import table
+from micstream.settings.knob import ROOM, STARTING
+from micstream.settings.table import KNOBS
 from micstream.settings.variables import ENVIRONMENT, FILES, layered
 
 HERE: Final = Path(".env.local")
@@ -80,8 +81,8 @@ def settings_file(values: Mapping[str, str]) -> Iterator[SettingsFile]:
 
 _LEADING: Final = frozenset(
     name
-    for knob in table.KNOBS
-    if knob.panel in (table.ROOM, table.STARTING) and knob.kind is str
+    for knob in KNOBS
+    if knob.panel in (ROOM, STARTING) and knob.kind is str
     for name in knob.names
 )
 """Variables that say where commands go, and as whom."""
@@ -90,7 +91,7 @@ _LEADING: Final = frozenset(
 def _over(values: Mapping[str, str], set_already: Mapping[str, str]) -> dict[str, str]:
     """The values, and those other names of them that are set: both must say the same."""
     found = dict(values)
-    for knob in table.KNOBS:
+    for knob in KNOBS:
         if knob.variable in values:
             found |= {name: values[knob.variable] for name in knob.names if name in set_already}
     if "MICSTREAM_AVATAR" in set_already:
