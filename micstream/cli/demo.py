@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -95,14 +95,33 @@ def demo(
 
     if not serve:
         _refuse({"--avatars": avatars}, "it is for --serve")
-        asyncio.run(_run(flags, output, url, play=play, stage=not no_stage))
+        with _told():
+            asyncio.run(_run(flags, output, url, play=play, stage=not no_stage))
         return
     _refuse(
         {"--play": play or None, "--url": url}, "--serve starts a server, and nobody who speaks"
     )
     given = {f"--{name.replace('_', '-')}": value for name, value in flags.items()}
     _refuse(given, "nobody speaks with --serve: give it to the command that does")
-    asyncio.run(_serve(output, _REHEARSING[: avatars or 1], stage=not no_stage))
+    with _told():
+        asyncio.run(_serve(output, _REHEARSING[: avatars or 1], stage=not no_stage))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell in words what the system refuses: a folder, a file, a process."""
+    from micstream.errors import MicstreamError, reason_of
+
+    try:
+        yield
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        raise MicstreamError(
+            f"the demo needs what this machine refuses: {reason_of(error)}{where}",
+            hint="it writes logs and settings into the folder for temporary files (TMPDIR), and "
+            "starts processes: is there space, and is this folder still there?",
+            code="demo_refused",
+        ) from None
 
 
 def _refuse(given: dict[str, object], why: str) -> None:
@@ -241,9 +260,14 @@ async def _mind(lost: asyncio.Queue[tuple[str, str]], settings: Settings) -> Non
 
 def invitation(file: SettingsFile) -> list[str]:
     """What to type in another terminal."""
+    import shlex
+
     ours = _called()
     if file.is_found:
-        lines = [f"in another terminal, in this folder ({file.path.name} is here until Ctrl-C):"]
+        lines = [
+            f"in another terminal, in this folder ({file.path.name} is here until Ctrl-C):",
+            f"  cd {shlex.quote(str(file.path.parent))}",
+        ]
     else:
         lines = ["other settings are here already: they stay. In another terminal, first:"]
         lines += [f"  {file.paste}", "and then, there:"]
@@ -373,5 +397,6 @@ class _Said:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(f"demo: {line}\n")
-    sys.stderr.flush()
+    with suppress(OSError, AttributeError):  # it may be closed, or not be there at all
+        sys.stderr.write(f"demo: {line}\n")
+        sys.stderr.flush()

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from micstream.errors import UsageError
 from micstream.settings.knob import ROOM, STARTING
 from micstream.settings.table import KNOBS
 from micstream.settings.variables import ENVIRONMENT, FILES, layered
@@ -59,7 +60,8 @@ def settings_file(values: Mapping[str, str]) -> Iterator[SettingsFile]:
     """Have `values`, by their variables, in a file of their own until the context ends.
 
     Raises:
-        UsageError: a settings file that is here already cannot be understood.
+        UsageError: a settings file that is here already cannot be understood, or a value cannot be
+            written.
         OSError: no file can be written anywhere.
     """
     here = Path.cwd() / HERE
@@ -105,7 +107,18 @@ def _text(values: Mapping[str, str]) -> str:
 
 def _quoted(value: str) -> str:
     """As shells and readers of `.env` files both understand it."""
-    return value if _PLAIN.fullmatch(value) else f"'{value}'"
+    if _PLAIN.fullmatch(value):
+        return value
+    if not set(value) & set("'\\"):
+        return f"'{value}'"
+    if set(value) & set("$`"):
+        raise UsageError(
+            f"{value!r} cannot be written so that a shell and a .env file read the same",
+            hint="see MICSTREAM_IDENTITY: quotes or backslashes, but not $ or ` beside them",
+            code="bad_settings",
+        )
+    escaped = value.replace("\\", r"\\").replace('"', r"\"")
+    return f'"{escaped}"'
 
 
 def _create(place: Path, text: str) -> bool:

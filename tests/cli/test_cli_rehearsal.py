@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import stat
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +18,7 @@ from typer.testing import CliRunner
 from micstream.cli import app
 from micstream.cli.demo import invitation
 from micstream.demo.rehearsal import SettingsFile
-from micstream.errors import UsageError
+from micstream.errors import MicstreamError, UsageError
 from testbed.program import Event, Program, environment, program, run
 from testbed.speech import HELLO
 from testbed.waiting import until, wait_until
@@ -40,6 +43,7 @@ def test_what_has_no_meaning_together_is_refused(options: tuple[str, ...], named
 def test_what_to_type_is_told_for_each_place_of_the_settings() -> None:
     found = "\n".join(invitation(SettingsFile(Path("/here/.env.local"), is_found=True)))
     assert "in this folder (.env.local is here until Ctrl-C)" in found
+    assert "  cd /here\n" in found
     assert "doctor --through" in found
     away = SettingsFile(Path("/tmp/a b/rehearsal.env"), is_found=False, token_in=".env")
     told = "\n".join(invitation(away))
@@ -52,6 +56,19 @@ def secrets_in_private(place: Path) -> list[str]:
     assert stat.S_IMODE(place.stat().st_mode) == 0o600
     pairs = [line.partition("=") for line in place.read_text().splitlines()]
     return [value for name, _, value in pairs if "SECRET" in name or "LICENSE" in name]
+
+
+@pytest.mark.parametrize("options", [("--serve",), ("--play",)])
+def test_what_the_machine_refuses_is_told(
+    options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/micstream")
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", refuse)
+    ended = CliRunner().invoke(app, ["demo", *options])
+    assert isinstance(ended.exception, MicstreamError)
+    assert "no space left on device: /tmp/micstream" in ended.exception.message
 
 
 @asynccontextmanager

@@ -7,13 +7,17 @@ import socket
 import stat
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from micstream.demo.rehearsal import HEAD, settings_file
+from micstream.errors import UsageError
 from micstream.settings import load
-from micstream.settings.variables import ENVIRONMENT
+from micstream.settings.variables import ENVIRONMENT, from_file, unquoted
 
 VALUES = {
     "LIVEKIT_URL": "ws://127.0.0.1:47111",
@@ -43,18 +47,18 @@ def port() -> Iterator[int]:
 
 
 def assert_leads_to_the_rehearsal() -> None:
-    settings = load()
-    assert settings.url == VALUES["LIVEKIT_URL"]
-    assert settings.connection().keys() == (
+    found = load()
+    assert found.url == VALUES["LIVEKIT_URL"]
+    assert found.connection().keys() == (
         VALUES["LIVEKIT_API_KEY"],
         VALUES["LIVEKIT_API_SECRET"],
     )
-    assert (settings.room, settings.identity) == ("show", VALUES["MICSTREAM_IDENTITY"])
-    start = settings.start()
+    assert (found.room, found.identity) == ("show", VALUES["MICSTREAM_IDENTITY"])
+    start = found.start()
     assert start.license_key is not None
     assert start.license_key.get_secret_value() == VALUES["AVALUMA_LICENSE_KEY"]
     assert (start.avatar_id, start.server) == ("anna", VALUES["AVATAR_SERVER_URL"])
-    assert settings.avatar == ("avatar-anna",)
+    assert found.avatar == ("avatar-anna",)
 
 
 def sourced(line: str) -> dict[str, str]:
@@ -161,6 +165,30 @@ def test_one_that_somebody_has_changed_meanwhile_is_kept(here: Path) -> None:
     with settings_file(VALUES) as file, file.path.open("a") as text:
         text.write("MICSTREAM_DEVICE=USB\n")
     assert "MICSTREAM_DEVICE=USB" in file.path.read_text()
+
+
+@settings(max_examples=30)
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1))
+@example("O'Brien")
+@example(r"a\b'c")
+@example('say "yes" to Anna')
+@example("$HOME is `here`")
+@example("\\")
+def test_a_shell_and_the_settings_read_the_same(name: str) -> None:
+    with suppress(UsageError), settings_file(VALUES | {"MICSTREAM_IDENTITY": name}) as file:
+        (path,) = [file.path]
+        read = from_file(path)["MICSTREAM_IDENTITY"]
+        assert read == sourced(file.paste)["MICSTREAM_IDENTITY"]
+        assert read == unquoted(name)
+
+
+def test_what_cannot_be_written_for_both_is_refused() -> None:
+    with (
+        pytest.raises(UsageError, match="cannot be written"),
+        settings_file(VALUES | {"MICSTREAM_IDENTITY": "it's $5"}),
+    ):
+        pass
+    assert not Path(".env.local").exists()
 
 
 def test_on_windows_the_line_is_powershells(monkeypatch: pytest.MonkeyPatch) -> None:
