@@ -13,10 +13,6 @@ import typer
 from micstream.cli.options import CAPTURE, CLEAN, SEGMENTATION, TRANSPORT, Flags, Output, takes
 
 if TYPE_CHECKING:
-    import asyncio
-
-    from micstream.bus import Bus
-    from micstream.demo.rehearsal import SettingsFile
     from micstream.demo.server import LocalServer
     from micstream.events import Event
     from micstream.session import Session
@@ -24,9 +20,8 @@ if TYPE_CHECKING:
 
 _SPEECH = "sentences.flac"
 _AVATAR = "demo"
-_REHEARSING = ("anna", "ben")
-"""Avatars of the rehearsal room, and its name: those of the documentation's commands."""
-_ROOM = "show"
+REHEARSING = ("anna", "ben")
+"""Avatars of the rehearsal room: those of the documentation's commands."""
 _LOADING_S = 90.0
 """For an avatar: libraries that are read for the first time, on a machine that is slow."""
 _NOT_THE_SERVERS = ("token", "route")
@@ -57,7 +52,7 @@ def demo(
         int | None,
         typer.Option(
             min=1,
-            max=len(_REHEARSING),
+            max=len(REHEARSING),
             metavar="N",
             help="With --serve: one avatar (avatar-anna) or two (and avatar-ben). (default 1)",
             show_default=False,
@@ -103,8 +98,10 @@ def demo(
     )
     given = {f"--{name.replace('_', '-')}": value for name, value in flags.items()}
     _refuse(given, "nobody speaks with --serve: give it to the command that does")
+    from micstream.cli.rehearsal import serve_room
+
     with _told():
-        asyncio.run(_serve(output, _REHEARSING[: avatars or 1], stage=not no_stage))
+        asyncio.run(serve_room(output, REHEARSING[: avatars or 1], stage=not no_stage))
 
 
 @contextmanager
@@ -156,10 +153,10 @@ async def _run(flags: Flags, output: Output, url: str | None, *, play: bool, sta
         if settings is None:
             return
         if stage:
-            await stack.enter_async_context(demo_page(settings, _say))
+            await stack.enter_async_context(demo_page(settings, say))
         if play or not _has_microphone(settings):
             speech = bundled(_SPEECH)
-            _say(
+            say(
                 f"playing bundled speech, {speech.name}"
                 + ("" if play else ": there is no microphone")
             )
@@ -169,7 +166,7 @@ async def _run(flags: Flags, output: Output, url: str | None, *, play: bool, sta
 
             await run_session(work, settings, output)
         else:
-            _say("speak into your microphone; Ctrl-C or q ends it")
+            say("speak into your microphone; Ctrl-C or q ends it")
             await run_session(listen, settings, output, live=True)
 
 
@@ -182,137 +179,17 @@ async def _prepare(stack: AsyncExitStack, flags: Flags, url: str | None) -> Sett
     key = secrets.token_urlsafe(24)
     # First of all: the avatar gets ready while the room is found.
     _, address = await stack.enter_async_context(avatar_server(key, [_AVATAR]))
-    flags = flags | _brought_by(address, key, [_AVATAR]) | {"room": f"demo-{secrets.token_hex(3)}"}
+    flags = flags | brought_by(address, key, [_AVATAR]) | {"room": f"demo-{secrets.token_hex(3)}"}
     if url is not None:
         settings = _settings(flags, url=url)
     else:
-        server = await _local_server(stack, flags)
-        settings = _on(server, flags)
-    await _bring(settings, _AVATAR)
+        server = await start_server(stack, flags)
+        settings = settings_on(server, flags)
+    await bring(settings, _AVATAR)
     return settings
 
 
-async def _serve(output: Output, avatars: Sequence[str], *, stage: bool) -> None:
-    """The rehearsal room, until it is told to end."""
-    import asyncio
-
-    from micstream.bus import Bus
-    from micstream.cli.run import make_view, quiet_libraries, showing
-    from micstream.signals import set_on_signals
-    from micstream.tasks import run_until
-
-    quiet_libraries(verbose=output.verbose)
-    bus, stop = Bus(), asyncio.Event()
-    with set_on_signals(stop):
-        async with showing(bus, make_view(output), stop):
-            await run_until(_rehearse(bus, avatars, stage=stage), stop)
-
-
-async def _rehearse(bus: Bus, avatars: Sequence[str], *, stage: bool) -> None:
-    """Open the room, and mind it for ever. Raises MicstreamError where its server ends."""
-    import asyncio
-
-    from micstream.cli.stage import demo_page
-    from micstream.demo.avatar_server import avatar_server
-    from micstream.demo.rehearsal import settings_file
-    from micstream.events import RehearsalOpen
-    from micstream.tasks import run_guarded, task_group
-
-    lost: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
-    key = secrets.token_urlsafe(24)
-    async with AsyncExitStack() as stack:
-        _, address = await stack.enter_async_context(
-            avatar_server(key, avatars, ended=lambda *told: lost.put_nowait(told))
-        )
-        flags: Flags = {"room": _ROOM, **_brought_by(address, key, avatars)}
-        server = await _local_server(stack, flags)
-        settings = _on(server, flags)
-        async with task_group() as starting:
-            for each in avatars:
-                starting.create_task(_bring(settings, each))
-        if stage:
-            await stack.enter_async_context(demo_page(settings, _say))
-        file = stack.enter_context(settings_file(_variables(settings, key)))
-        bus.emit(
-            RehearsalOpen(url=server.url, room=_ROOM, avatars=settings.avatar, file=str(file.path))
-        )
-        for line in invitation(file):
-            _say(line)
-
-        async def mind_server() -> None:
-            raise await server.ended()
-
-        await run_guarded(_mind(lost, settings), mind_server())
-
-
-async def _mind(lost: asyncio.Queue[tuple[str, str]], settings: Settings) -> None:
-    """Bring each avatar back that has failed; one that was taken out of the room stays out."""
-    from micstream.demo.avatar import ROOM_GONE
-
-    while True:
-        avatar_id, reason = await lost.get()
-        _say(f"avatar-{avatar_id} has gone: {reason}")
-        if reason == ROOM_GONE:
-            _say(f"to have it back: micstream avatar start --avatar-id {avatar_id}")
-        else:
-            await _bring(settings, avatar_id)
-
-
-def invitation(file: SettingsFile) -> list[str]:
-    """What to type in another terminal."""
-    import shlex
-
-    ours = _called()
-    if file.is_found:
-        lines = [
-            f"in another terminal, in this folder ({file.path.name} is here until Ctrl-C):",
-            f"  cd {shlex.quote(str(file.path.parent))}",
-        ]
-    else:
-        lines = ["other settings are here already: they stay. In another terminal, first:"]
-        lines += [f"  {file.paste}", "and then, there:"]
-    lines += [
-        f"  {ours} doctor --through",
-        f"  {ours} live",
-        f"  {ours} play assets/hello_world_16kHz.wav --every 5",
-    ]
-    if file.token_in.startswith(".env"):
-        lines.append(
-            f"LIVEKIT_TOKEN in {file.token_in} goes before that: take it out, or type these in "
-            "another folder"
-        )
-    return lines
-
-
-def _called() -> str:
-    """How this program was called: it need not be on the PATH."""
-    import shlex
-    import shutil
-    from pathlib import Path
-
-    if shutil.which("micstream"):
-        return "micstream"
-    called = Path(sys.argv[0])
-    words = [sys.executable, "-m", "micstream"] if called.suffix == ".py" else [str(called)]
-    return shlex.join(words)
-
-
-def _variables(settings: Settings, license_key: str) -> dict[str, str]:
-    """The settings as other commands read them."""
-    api_key, api_secret = settings.connection().keys()
-    return {
-        "LIVEKIT_URL": settings.url or "",
-        "LIVEKIT_API_KEY": api_key,
-        "LIVEKIT_API_SECRET": api_secret,
-        "LIVEKIT_ROOM": settings.room,
-        "MICSTREAM_IDENTITY": settings.identity,
-        "AVALUMA_LICENSE_KEY": license_key,
-        "AVALUMA_AVATAR_ID": settings.avatar_id or "",
-        "AVATAR_SERVER_URL": settings.avatar_server,
-    }
-
-
-def _brought_by(address: str, key: str, avatars: Sequence[str]) -> Flags:
+def brought_by(address: str, key: str, avatars: Sequence[str]) -> Flags:
     """Settings for the avatars of our own avatar server."""
     return {
         "avatar_server": address,
@@ -322,10 +199,11 @@ def _brought_by(address: str, key: str, avatars: Sequence[str]) -> Flags:
     }
 
 
-async def _bring(settings: Settings, avatar_id: str) -> None:
+async def bring(settings: Settings, avatar_id: str) -> None:
+    """Have our avatar server bring one in. Raises ConnectionFailed: it cannot."""
     from micstream.avatars.start import ask, order
 
-    _say(f"starting the avatar, avatar-{avatar_id}")
+    say(f"starting the avatar, avatar-{avatar_id}")
     wanted = order(settings.model_copy(update={"avatar_id": avatar_id}).start())
     await ask(wanted, _Said(), timeout_s=_LOADING_S)
 
@@ -338,10 +216,10 @@ async def _check_server(flags: Flags, url: str) -> None:
     settings = _settings(flags, url=url)
     settings.connection().keys(or_else=", or leave --url out: the demo brings a server of its own")
     await admin.find(settings.connection(), settings.avatar)
-    _say(f"using the server at {shown(url)}")
+    say(f"using the server at {shown(url)}")
 
 
-async def _local_server(stack: AsyncExitStack, flags: Flags) -> LocalServer:
+async def start_server(stack: AsyncExitStack, flags: Flags) -> LocalServer:
     """A server on this machine; other settings are looked at before it is got."""
     from micstream.demo.server import find_server, local_server
     from micstream.room.address import shown
@@ -349,18 +227,19 @@ async def _local_server(stack: AsyncExitStack, flags: Flags) -> LocalServer:
 
     _settings(flags, url="ws://127.0.0.1", api_key="none-yet", api_secret="none-yet")  # noqa: S106
     elsewhere = layered(FILES).get("LIVEKIT_URL")
-    server = await stack.enter_async_context(local_server(await find_server(progress=_say)))
-    _say(f"started a LiveKit server at {server.url}, for this demo only")
+    server = await stack.enter_async_context(local_server(await find_server(progress=say)))
+    say(f"started a LiveKit server at {server.url}, for this demo only")
     if elsewhere is not None:
         other, place = elsewhere
-        _say(
+        say(
             f"all stays on this machine: {shown(other)}, which LIVEKIT_URL in {place} names, is "
             "not used (it would be with --url)"
         )
     return server
 
 
-def _on(server: LocalServer, flags: Flags) -> Settings:
+def settings_on(server: LocalServer, flags: Flags) -> Settings:
+    """Settings for a room on our own server."""
     return _settings(flags, url=server.url, api_key=server.api_key, api_secret=server.api_secret)
 
 
@@ -380,7 +259,7 @@ def _has_microphone(settings: Settings) -> bool:
     except AudioDeviceError as error:
         if settings.device is not None:
             raise
-        _say(error.message)
+        say(error.message)
         return False
     return True
 
@@ -393,10 +272,11 @@ class _Said:
         from micstream.events import Warned
 
         if isinstance(event, Warned):
-            _say(event.message)
+            say(event.message)
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Write a line for people on standard error, where that can be written."""
     with suppress(OSError, AttributeError):  # it may be closed, or not be there at all
         sys.stderr.write(f"demo: {line}\n")
         sys.stderr.flush()

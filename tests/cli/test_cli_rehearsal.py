@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from micstream.cli import app
-from micstream.cli.demo import invitation
+from micstream.cli.rehearsal import invitation
 from micstream.demo.rehearsal import SettingsFile
 from micstream.errors import MicstreamError, UsageError
 from testbed.program import Event, Program, environment, program, run
