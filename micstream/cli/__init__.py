@@ -27,8 +27,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Speak through a talking avatar, live.\n\n"
     "Try it on this machine alone: micstream demo; every other command: micstream demo "
-    "--serve. On stage: set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET (environment or .env.local), ask "
-    "micstream doctor, then micstream live.",
+    "--serve. On stage: set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET (environment or "
+    ".env.local), ask micstream doctor, then micstream live.",
 )
 
 

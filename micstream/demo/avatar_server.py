@@ -73,7 +73,7 @@ class AvatarServer:
         ended: Callable[[str, str], None] | None = None,
     ) -> None:
         self._stock = stock
-        self._tells_end = ended
+        self._on_end = ended
         self._key = key.encode()
         self._avatars = frozenset(avatars)
         self._keeps_spare = keeps_spare
@@ -189,10 +189,8 @@ class AvatarServer:
 
     def _tell_end(self, avatar_id: str, place: tuple[str, str, str], avatar: AvatarProcess) -> None:
         """Tell of an avatar that nobody has ended, and that no other one has taken over from."""
-        if self._tells_end is not None and avatar.exit_code and self._places.get(place) is avatar:
-            self._tells_end(
-                avatar_id, avatar.reason or f"its process ended with {avatar.exit_code}"
-            )
+        if self._on_end is not None and avatar.exit_code and self._places.get(place) is avatar:
+            self._on_end(avatar_id, avatar.reason or f"its process ended with {avatar.exit_code}")
 
 
 def _strings(body: Any) -> dict[str, str]:
