@@ -51,7 +51,7 @@ class Output:
         for line in whole.decode(errors="replace").splitlines():
             if line.startswith("{"):
                 fields = json.loads(line)
-                self.told.append(Told(fields["event"], now, fields))
+                self.told.append(Told(fields.get("event", ""), now, fields))
             elif line:
                 self.said.append(line)
         self.changes.tell()

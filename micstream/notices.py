@@ -7,6 +7,11 @@ from collections.abc import Sequence
 from micstream.errors import ConnectionFailed, MicstreamError
 from micstream.events import EVENTS_LOST, Warned
 
+_SOUND_SETTINGS = (
+    "choose the microphone in the system's sound settings (pavucontrol: Recording), or name its "
+    "device by --device"
+)
+
 
 def trouble(error: MicstreamError) -> Warned:
     """An error that ends nothing."""
@@ -128,6 +133,43 @@ def identity_in_use(identity: str) -> ConnectionFailed:
         f"someone else joined as {identity!r} and put us out",
         hint="end the other one, or take another --identity",
         code="identity_in_use",
+    )
+
+
+def other_microphone(before: str, now: str) -> Warned:
+    """Another microphone was found in the place of the one that was lost."""
+    return Warned(
+        code="other_microphone",
+        message=f"another microphone that fits --device is used: {now!r} in place of {before!r}",
+        hint="to have this one and no other, name it whole by --device",
+    )
+
+
+def records_a_monitor(name: str) -> Warned:
+    """The sound server gives us what this machine plays."""
+    return Warned(
+        code="monitor_source",
+        message=f"the sound server gives us {name!r}: what this machine plays, no microphone",
+        hint=_SOUND_SETTINGS,
+    )
+
+
+def source_moved(before: str, now: str, *, is_monitor: bool) -> Warned:
+    """The sound server takes our sound from somewhere else."""
+    what = ": what this machine plays, no microphone" if is_monitor else ""
+    return Warned(
+        code="source_moved",
+        message=f"the sound server has moved us from {before!r} to {now!r}{what}",
+        hint=_SOUND_SETTINGS,
+    )
+
+
+def unwatched_source(error: Exception) -> Warned:
+    """A move by the sound server would not be noticed any more."""
+    return Warned(
+        code="source_unwatched",
+        message=f"what the sound server records for us is no longer watched: {error!r}",
+        hint="nothing else is harmed; please report it",
     )
 
 

@@ -37,9 +37,9 @@ from micstream.speech.whole import Whole
 from micstream.taps import Taps
 from micstream.tasks import run_guarded, task_group
 
-HURRY_S: Final = 2.0
-"""Seconds that leaving may take once a person or a signal ends the program; more only where an
-avatar has answered, and has still to report."""
+HURRY_S: Final = 1.7
+"""Seconds that leaving may take once a person or a signal ends the program, so that it is gone
+within two; more only where an avatar has answered, and has still to report."""
 
 
 class Session:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from micstream import events
 from micstream.events import Event
+from micstream.sources.surroundings import permission_hint
 from micstream.state import State, fold
 from micstream.view.console import printable
 
@@ -176,11 +177,17 @@ def _trouble(event: events.Microphone) -> str:
         "zeros": "5 s of exact zeros: unmute it, or allow this program to use it",
         "clipping": "it clips: turn its gain down, or step back",
         "quiet": f"too quiet{level}: turn its gain up, or come closer",
-    }.get(event.state, event.state)
+    }.get(event.state, event.state) + (_forbidding() if event.state == "zeros" else "")
 
 
 def _attempt(attempt: int) -> str:
     return f", attempt {attempt}" if attempt > 1 else ""
+
+
+def _forbidding() -> str:
+    """Where the system has a switch that forbids the microphone: where it is."""
+    hint = permission_hint()
+    return f"\n           {hint}" if hint else ""
 
 
 def _summary(bye: events.Bye) -> str:

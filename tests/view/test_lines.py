@@ -196,6 +196,21 @@ def test_words(event: Event, said: str) -> None:
     assert words(event) == said
 
 
+@pytest.mark.parametrize(
+    ("system", "said"),
+    [
+        ("darwin", "System Settings > Privacy & Security > Microphone"),
+        ("win32", "Let desktop apps access your microphone"),
+    ],
+)
+def test_silence_names_the_switch_of_the_system(
+    monkeypatch: pytest.MonkeyPatch, system: str, said: str
+) -> None:
+    monkeypatch.setattr("sys.platform", system)
+    assert said in words(events.Microphone(state="zeros", device="USB"))
+    assert said not in words(events.Microphone(state="clipping", device="USB"))
+
+
 def test_every_event_has_words_of_its_own() -> None:
     assert {type(event) for event, _ in SHOWN} == set(events.kinds())
 
