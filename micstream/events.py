@@ -298,6 +298,18 @@ class StageOpen(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RehearsalOpen(Event):
+    """A rehearsal room is there: every command works against it by the settings in `file`."""
+
+    EVENT = "rehearsal_open"
+    url: str
+    room: str
+    avatars: tuple[str, ...]
+    file: str
+    """Private; read without being told where it is the `.env.local` of the folder one is in."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class StagePage(Event):
     """A page asked for a token to join, or to join again, with."""
 

@@ -123,6 +123,9 @@ class Settings(BaseSettings):
     def __init__(self, **values: Any) -> None:
         files = values.pop("_env_file", variables.FILES) or ()
         found = {name: value for name, (value, _) in variables.layered(map(Path, files)).items()}
+        for name in values.pop("_without", ()):
+            for variable in knobs.BY_NAME[name].names:
+                found.pop(variable, None)
         for knob in knobs.KNOBS:
             if knob.was and knob.was in values:
                 values.setdefault(knob.name, values.pop(knob.was))

@@ -54,7 +54,7 @@ _IN_DETAIL = (
     "dropped",
 )
 """Told one by one only where details are asked for: see `sentences` and `losses`."""
-_TOLD_ANYWAY = ("warning", "microphone", "dropped", "stage_open", "bye")
+_TOLD_ANYWAY = ("warning", "microphone", "dropped", "stage_open", "rehearsal_open", "bye")
 _BACKLOG_SHOWN_S = 1.0
 """Less is the avatar's own buffer."""
 
@@ -247,6 +247,9 @@ def words(event: Event) -> str:
             return f"what is said goes to {one}"
         case events.Route() | events.Voice():
             return f"what is said goes to all: {', '.join(event.avatars)}"
+        case events.RehearsalOpen():
+            who = " and ".join(event.avatars)
+            return f"rehearsal room {event.room!r} with {who}: settings in {event.file}"
         case events.StageOpen():
             return f"the stage of the room {event.room!r}: {event.link}"
         case events.StagePage():

@@ -121,6 +121,12 @@ SHOWN: list[tuple[Event, str]] = [
     ),
     (events.Backlog(avatar=ANNA, seconds=1.25), "the avatar has 1.2 s still to play"),
     (
+        events.RehearsalOpen(
+            url="ws://127.0.0.1:7880", room="show", avatars=(ANNA, "avatar-ben"), file=".env.local"
+        ),
+        f"rehearsal room 'show' with {ANNA} and avatar-ben: settings in .env.local",
+    ),
+    (
         events.StageOpen(link="http://127.0.0.1:8420/", room="show"),
         "the stage of the room 'show': http://127.0.0.1:8420/",
     ),
@@ -243,7 +249,8 @@ def test_what_looks_like_markup_is_shown_as_it_is() -> None:
 
 def test_quiet_shows_trouble_and_the_link_alone() -> None:
     loud = {type(event) for event, _ in SHOWN if shown(event, quiet=True)}
-    told = {events.Warned, events.Microphone, events.Dropped, events.StageOpen, events.Bye}
+    told = {events.Warned, events.Microphone, events.Dropped, events.StageOpen}
+    told |= {events.RehearsalOpen, events.Bye}
     assert loud == told
 
 
