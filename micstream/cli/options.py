@@ -23,8 +23,7 @@ from micstream.settings.table import KNOBS
 Flags = dict[str, Any]
 """Settings given as options, by name; None where not given."""
 
-_SENDERS = ("take_over", "stay")
-CONNECTION = tuple(knob for knob in KNOBS if knob.panel == ROOM and knob.name not in _SENDERS)
+CONNECTION = tuple(knob for knob in KNOBS if knob.panel == ROOM and knob.name != "take_over")
 JOINING = tuple(knob for knob in KNOBS if knob.panel == ROOM)
 """What a command needs that joins as the sender."""
 START = tuple(knob for knob in KNOBS if knob.panel == STARTING)
