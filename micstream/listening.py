@@ -64,6 +64,7 @@ class Listening:
         self._server = SourceWatch(bus.emit)
         self._watching: asyncio.Task[None] | None = None
         self._held = False
+        self._told_unheard = False
         self._floor_db: float | None = None
         """Noise floor that was calibrated for the device, in dBFS."""
 
@@ -156,6 +157,13 @@ class Listening:
         assert self._path is not None
         self._health.lost(block)
         self._put(self._path.push(block))
+        self._tell_unheard(self._path.spoken_to_nobody)
+
+    def _tell_unheard(self, spoken: bool) -> None:
+        """Say so where somebody speaks behind a closed gate: once each time that it is closed."""
+        if spoken and not self._told_unheard:
+            self._bus.emit(notices.unheard(muted=self._controls.muted))
+        self._told_unheard = spoken
 
     def _lose(self, lost: Lost) -> None:
         assert self._path is not None

@@ -108,6 +108,16 @@ def silent(identity: str) -> Warned:
     )
 
 
+def dead(identity: str) -> Warned:
+    """The avatar answers and plays nothing."""
+    return Warned(
+        code="avatar_dead",
+        message=f"the avatar {identity!r} answers and plays nothing: what was sent to it was "
+        "neither reported nor heard",
+        hint="start the avatar anew; with --keep-avatar that is done by itself",
+    )
+
+
 def backlog(seconds: float, limit: float) -> Warned:
     """The avatar is too far behind."""
     return Warned(
@@ -130,9 +140,63 @@ def network_gone() -> Warned:
 def identity_in_use(identity: str) -> ConnectionFailed:
     """Somebody joined under our name. We do not come back: each would put the other out in turn."""
     return ConnectionFailed(
-        f"someone else joined as {identity!r} and put us out",
+        f"another sender took our place: it joined as {identity!r}",
         hint="end the other one, or take another --identity",
         code="identity_in_use",
+    )
+
+
+def put_out(identity: str, room: str, *, deleted: bool) -> ConnectionFailed:
+    """Somebody wants us, or the room, gone. We do not come back unasked."""
+    if deleted:
+        message, code = f"the room {room!r} was deleted: we are out of it", "room_deleted"
+    else:
+        message, code = f"{identity!r} was removed from the room {room!r}", "removed"
+    return ConnectionFailed(
+        message,
+        hint="somebody with the server's API key did that: the crew, or LiveKit's dashboard. Once "
+        "they agree, start again; with --stay it comes back by itself",
+        code=code,
+    )
+
+
+def comes_back(error: ConnectionFailed) -> Warned:
+    """The same, where we were told to come back."""
+    return Warned(
+        code=error.code,
+        message=error.message,
+        hint="it joins again by itself, as --stay says; to prevent that: end it, or have another "
+        "key for the server",
+    )
+
+
+def identity_taken(already: str) -> ConnectionFailed:
+    """Somebody is in the room under our name; joining would end it. `already`: who, since when."""
+    return ConnectionFailed(
+        f"{already}; it was not disturbed",
+        hint="end that one, or take another --identity, or its place: --take-over, which ends it",
+        code="identity_in_use",
+    )
+
+
+def left_behind(identity: str) -> Warned:
+    """One that the server still lists under our name answers no more: it has crashed, or hangs."""
+    return Warned(
+        code="left_behind",
+        message=f"an earlier sender {identity!r} is still listed in the room and does not answer: "
+        "taking its place",
+        hint="if it hangs somewhere: end it",
+    )
+
+
+def unheard(*, muted: bool) -> Warned:
+    """Somebody speaks, and the gate is closed."""
+    why = "muted" if muted else "the gate is closed"
+    key, call = ("m", "mute(False)") if muted else ("t", "manual()")
+    return Warned(
+        code="unheard",
+        message=f"you speak, but {why}: you are NOT heard",
+        hint=f"press {key} to be heard, or v: sent while you speak (in a program: {call}, auto())",
     )
 
 

@@ -32,7 +32,8 @@ from micstream.show.player import CuePlayer
 from micstream.show.show_file import Show, load_show
 from micstream.sound_path import make_path
 from micstream.sources import opening
-from micstream.sources.source import Source
+from micstream.sources.live import Reopening
+from micstream.sources.source import Opener, Source
 from micstream.sources.turns import Turns
 from micstream.speech.detectors import make_cutter
 from micstream.speech.events import EndReason
@@ -71,6 +72,8 @@ class Session:
         self.controls = controls
         self.bus = bus
         self.taps = taps
+        self.microphone: Opener | None = None
+        """Opener of what `listen` hears; None: the device that the settings name."""
         self._fan_out = fan_out
         self._sound = sound
         self.warnings: Sequence[Warned] = ()
@@ -273,7 +276,10 @@ class Session:
             UsageError: it is listened to already.
         """
         capture = self._sound.capture
-        live = opening.live(capture.device, channel=capture.channel)
+        if self.microphone is not None:
+            live = Reopening(self.microphone)
+        else:
+            live = opening.live(capture.device, channel=capture.channel)
         listening = Listening(self._fan_out, self.controls, self.bus, self._sound, self.taps)
         async with self._turns.live(listening):
             self._listening = listening

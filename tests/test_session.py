@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from micstream import events
 from micstream import listening as listening_
 from micstream.bus import Bus
 from micstream.controls import Controls
@@ -23,10 +24,11 @@ from micstream.sources import audio_thread, microphone, opening, portaudio
 from micstream.sources.sound_server import SourceWatch
 from micstream.sources.source import Away, Block, LiveSource, Lost, Opened, Source
 from micstream.taps import Taps
+from testbed.speech import HELLO, samples
 from tests.support.fake_room import FakeRoom, PushedSource
 from tests.support.outputs import NotedOutput
 from tests.support.portaudio import FakeDevice, FakePortAudio
-from tests.support.sources import Silent
+from tests.support.sources import Scripted, ScriptedOpener, Silent
 from tests.support.standstill import Standstill
 
 SAID = b"\x00\x20" * 1_600
@@ -483,6 +485,55 @@ async def test_a_microphone_through_a_loss_and_back(device: PushedSource) -> Non
         "no_device",
     ]
     assert stage.bus.state.dropped_s == 0.5
+
+
+@pytest.mark.parametrize(("verb", "why"), [("mute", "muted"), ("manual", "the gate is closed")])
+async def test_speech_behind_a_closed_gate_is_told_once_each_time_it_is_closed(
+    device: PushedSource, verb: str, why: str
+) -> None:
+    stage = Stage()
+    speech = samples(HELLO).tobytes()
+    at = 0.0
+
+    async def speak() -> None:
+        nonlocal at
+        for start in range(0, len(speech), len(LOUD)):
+            at += 0.02
+            device.push(Block(speech[start : start + len(LOUD)], at))
+        await settle(300)
+
+    async with stage.session as session:
+        listening = asyncio.create_task(session.listen())
+        device.push(Opened(cast("Source", Silent())))
+        await speak()
+        assert "warning" not in stage.names
+        for _ in range(2):
+            await session.controls.do(verb, "on" if verb == "mute" else "off")
+            await speak()
+            await speak()
+            session.controls.auto()
+            await speak()
+        listening.cancel()
+        await asyncio.wait([listening])
+    warnings = [event for event in stage.told if isinstance(event, events.Warned)]
+    assert [event.code for event in warnings] == ["unheard", "unheard"]
+    assert {event.message for event in warnings} == {f"you speak, but {why}: you are NOT heard"}
+    assert all("press" in event.hint for event in warnings)
+
+
+async def test_one_that_was_looked_for_before_is_the_one_that_is_heard() -> None:
+    stage = Stage()
+    found, after = Scripted([Block(LOUD, 1.0)], name="found"), ScriptedOpener()
+    stage.session.microphone = opening.Found(after, found)
+    async with stage.session as session:
+        listening = asyncio.create_task(session.listen())
+        await settle(50)
+        assert stage.names[:2] == ["gate", "capturing"]
+        assert stage.bus.state.device == "found"
+        await asyncio.sleep(1.1)  # the pause before a device is opened again
+        assert after.asked == [True], "lost, it is the opener's"
+        listening.cancel()
+        await asyncio.wait([listening])
 
 
 @pytest.mark.parametrize(

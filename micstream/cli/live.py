@@ -9,7 +9,7 @@ import typer
 from micstream.cli.options import (
     CAPTURE,
     CLEAN,
-    CONNECTION,
+    JOINING,
     SEGMENTATION,
     SHOWING,
     START,
@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
     app.command("live")(live)
 
 
-@takes(CONNECTION, START, CAPTURE, CLEAN, TRANSPORT, SHOWING, SEGMENTATION)
+@takes(JOINING, START, CAPTURE, CLEAN, TRANSPORT, SHOWING, SEGMENTATION)
 def live(flags: Flags, output: Output) -> None:
     """Speak through the avatar with your microphone.
 
