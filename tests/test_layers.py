@@ -43,6 +43,7 @@ ORDER = (
     "delivery",
     "bus",
     "state",
+    "state_parts",
     "cue_state",
     "verbs",
     "fan_out",
@@ -67,6 +68,7 @@ PURE = (
     "link/**/*.py",
     "state.py",
     "cue_state.py",
+    "state_parts.py",
     "gating.py",
     "verbs.py",
     "messages.py",
@@ -78,6 +80,7 @@ PURE = (
     "backoff.py",
     "settings/knob.py",
     "settings/table.py",
+    "settings/cutting_table.py",
     "sources/names.py",
 )
 IMPURE = {

@@ -14,7 +14,7 @@ from micstream.errors import UsageError
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from micstream.settings.table import FrameMs
+    from micstream.settings.cutting_table import FrameMs
     from micstream.speech.presets import Tuning, Vad
 
 

@@ -54,7 +54,24 @@ _IN_DETAIL = (
     "dropped",
 )
 """Told one by one only where details are asked for: see `sentences` and `losses`."""
-_TOLD_ANYWAY = ("warning", "microphone", "dropped", "stage_open", "rehearsal_open", "bye")
+_TOLD_ANYWAY = (
+    "warning",
+    "microphone",
+    "dropped",
+    "stage_open",
+    "control_open",
+    "rehearsal_open",
+    "bye",
+)
+_CUE_ENDS = {
+    "end": "ended",
+    "stop": "stopped",
+    "replaced": "gave way to another",
+    "performer": "gave way to you",
+    "interrupt": "cut off",
+    "panic": "cut off",
+    "shutdown": "ended with the show",
+}
 _BACKLOG_SHOWN_S = 1.0
 """Less is the avatar's own buffer."""
 
@@ -243,6 +260,14 @@ def words(event: Event) -> str:
             return "automatic: sent while you speak"
         case events.Interrupted():
             return "interrupted: the avatar is told to fall silent"
+        case events.CueStarted():
+            return f"cue {event.cue!r}: {event.duration_s:.1f} s"
+        case events.CueEnded():
+            return f"cue {event.cue!r} {_CUE_ENDS[event.reason]} after {event.sent_s:.1f} s"
+        case events.Marked():
+            return f"mark: {event.text}"
+        case events.ControlOpen():
+            return f"control the show at {event.link}"
         case events.Route(avatars=[one]) | events.Voice(avatars=[one]):
             return f"what is said goes to {one}"
         case events.Route() | events.Voice():

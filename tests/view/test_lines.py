@@ -55,6 +55,13 @@ SHOWN: list[tuple[Event, str]] = [
     (events.Gate(state="closed"), "gate closed: you are NOT heard"),
     (events.Gate(state="closed", muted=True, by="key"), "muted: you are NOT heard"),
     (events.Interrupted(by="key"), "interrupted: the avatar is told to fall silent"),
+    (events.CueStarted(cue="rain", number=2, duration_s=3.25), "cue 'rain': 3.2 s"),
+    (
+        events.CueEnded(cue="rain", number=2, reason="performer", sent_s=1.5),
+        "cue 'rain' gave way to you after 1.5 s",
+    ),
+    (events.Marked(text="second act"), "mark: second act"),
+    (events.ControlOpen(link="http://x/k/"), "control the show at http://x/k/"),
     (events.Route(avatars=("avatar-a",), number=1), "what is said goes to avatar-a"),
     (events.Route(avatars=("avatar-a", "b*")), "what is said goes to all: avatar-a, b*"),
     (events.Voice(avatars=("avatar-a",)), "what is said goes to avatar-a"),
@@ -250,7 +257,7 @@ def test_what_looks_like_markup_is_shown_as_it_is() -> None:
 def test_quiet_shows_trouble_and_the_link_alone() -> None:
     loud = {type(event) for event, _ in SHOWN if shown(event, quiet=True)}
     told = {events.Warned, events.Microphone, events.Dropped, events.StageOpen}
-    told |= {events.RehearsalOpen, events.Bye}
+    told |= {events.ControlOpen, events.RehearsalOpen, events.Bye}
     assert loud == told
 
 
