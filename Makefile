@@ -48,7 +48,7 @@ chaos: ## Provoke every fault for real: server, network, avatar, microphone, loa
 	@tools/setup chaos
 	@$(bin)/python -m chaos $(ARGS)
 
-page: setup ## Build the stage's page anew, from page/ into micstream/stage/static
+page: setup ## Build the pages anew, from page/ into micstream/stage/static and micstream/show/static
 	@$(bin)/python -m tools.build_page
 
 setup: # what the tests and checks need

@@ -29,9 +29,7 @@ _SHOW: Final = Show((Cue("applause", bytes(64_000), colour="#c04030"),), {"panic
 class Desk:
     """A session's controls, served."""
 
-    def __init__(
-        self, show: Show = _SHOW, avatars: tuple[str, ...] = ("avatar-a", "avatar-b")
-    ) -> None:
+    def __init__(self, show: Show = _SHOW, avatars: Sequence[str] = AVATARS) -> None:
         self.outputs = tuple(NotedOutput(name) for name in avatars)
         self.bus, self.taps = Bus(), Taps()
         fan_out = FanOut(self.outputs)
