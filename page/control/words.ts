@@ -25,7 +25,7 @@ function obstacle(state: State): string | null {
   if (state.connection === "reconnecting" || state.connection === "lost") return "RECONNECTING";
   if (state.connection === "connecting") return "CONNECTING";
   if (state.microphone === "lost") return "NO MICROPHONE";
-  if (state.microphone === "zeros") return "DEAD MICROPHONE";
+  if (state.microphone === "zeros") return "DEAD MIC";
   if (state.ready || state.avatars.some((avatar) => avatar.link === "listening")) return null;
   if (state.avatars.some((avatar) => avatar.link === "silent")) return "SILENT AVATAR";
   if (state.avatars.some((avatar) => avatar.link === "bound")) return "AVATAR TAKEN";
@@ -84,7 +84,7 @@ function two(number: number): string {
 export const LINE: Record<LineTrouble, [title: string, what: string]> = {
   connecting: ["CONNECTING", "micstream has not answered yet."],
   lost: ["NO CONNECTION", "micstream does not answer. Trying again; nothing here works until then."],
-  ended: ["THE SHOW IS OVER", "micstream has ended. This page is back as soon as it is."],
+  ended: ["SHOW IS OVER", "micstream has ended. This page is back as soon as it is."],
   refused: ["WRONG LINK", "This link is another show's. Open the one that micstream live prints."],
   full: ["NO PLACE", "Ten pages and programs are connected already. Close one of them."],
 };

@@ -368,6 +368,27 @@ async def test_two_operators_see_each_others_acts(ours: Desk, chromium: Browser)
         assert one.complaints == other.complaints == []
 
 
+async def test_no_button_moves_whatever_is_written_above_it(ours: Desk, chromium: Browser) -> None:
+    async with operator(chromium, ours.page, size=(300, 600)) as view:
+        names = ("talk", "mute", "panic")
+        before = [await view.middle(f"#{name}") for name in names]
+        await view.page.click("#mute")
+        await view.page.click(".cue:nth-child(3)")
+        ours.bus.emit(started())
+        ours.bus.emit(events.PlaybackStarted(avatar="avatar-a", id="u1", delay_ms=12_420))
+        ours.bus.emit(events.Backlog(avatar="avatar-a", seconds=123.4))
+        ours.bus.emit(events.Warned(code="x", message="long " * 30, hint="longer " * 30))
+        await view.until_says("late", "123.4 s")
+        for happened in (
+            events.Microphone(state="lost", device="desk"),
+            events.Connection(state="reconnecting", attempt=2),
+        ):
+            ours.bus.emit(happened)
+            await view.until_is("#state", "data-tone", "bad")
+        await view.page.evaluate("scrollTo(0, 0)")
+        assert [await view.middle(f"#{name}") for name in names] == before
+
+
 @pytest.mark.parametrize("size", [(300, 600), (300, 900), (768, 1024), (1024, 768), (1920, 1080)])
 async def test_it_fits(ours: Desk, chromium: Browser, size: tuple[int, int]) -> None:
     async with operator(chromium, ours.page, size=size) as view:
