@@ -58,6 +58,8 @@ class Listening:
         """Set with the first block."""
         self._path: SoundPath | None = None
         self._held = False
+        self._device = ""
+        self._cancelling = False  # told: the channels of the device cancel each other
 
     async def run(self, live: LiveSource) -> None:
         """Listen until cancelled; the source is opened again whenever it was lost.
@@ -102,6 +104,7 @@ class Listening:
     # ---- what the source says ------------------------------------------------------------------
 
     def _open(self, source: Source, governed: ExitStack) -> None:
+        self._device = source.name
         preset = self._calibrated(source)
         self._bus.emit(
             events.Capturing(
@@ -131,6 +134,9 @@ class Listening:
         assert self._path is not None
         self._health.lost(block)
         self._put(self._path.push(block))
+        if self._path.took and not self._cancelling:
+            self._cancelling = True
+            self._bus.emit(notices.channels_cancel(self._device, self._path.took))
 
     def _lose(self, lost: Lost) -> None:
         assert self._path is not None

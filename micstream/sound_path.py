@@ -105,6 +105,12 @@ class SoundPath:
         """An utterance is open."""
         return self._cutter.speaking
 
+    @property
+    def took(self) -> int:
+        """The channel taken of the open source, from 1, because mixed they cancel each other; 0:
+        that never was."""
+        return self._resampler.took if self._resampler is not None else 0
+
     # ---- sound -----------------------------------------------------------------------------
 
     def open(self, source: Source) -> list[Timed]:

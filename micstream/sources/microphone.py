@@ -55,7 +55,7 @@ class _Part(NamedTuple):
 
 
 class Microphone:
-    """An input device, opened at 16 kHz mono where it can be, else at what it has.
+    """An input device, opened at 16 kHz where it can be, else at what it has.
 
     `channel`: the one to use, from 1; 0 mixes them all. `channels`: open at least so many, for
     consumers that pick others (see `sources/shared.py`).
@@ -253,14 +253,16 @@ class MicrophoneOpener:
 
 
 def _choose_format(device: portaudio.InputDevice, min_channels: int) -> tuple[AudioFormat, str]:
-    """16 kHz mono where the device does it, else its own rate, all channels needed, int16 first."""
+    """16 kHz where the device does it, else its own rate; all channels needed, int16 first."""
     if min_channels > device.channels:
         raise AudioDeviceError(
             f"{device.name!r} has {device.channels} channels, --channel says {min_channels}",
             hint="0 mixes them all",
             code="no_channel",
         )
-    needed = (max(1, min_channels), max(min_channels, min(2, device.channels)), device.channels)
+    # Two where there are two: a driver that makes one of them mixes them, and where one is the other
+    # upside down that is silence. It would also make channel 1 of them.
+    needed = (max(min_channels, min(2, device.channels)), max(1, min_channels), device.channels)
     counts = [count for count in needed if count <= _MAX_CHANNELS]
     for rate in (SPEECH.rate, device.default_rate, 48_000, 44_100):
         for dtype in ("int16", "float32"):

@@ -30,6 +30,17 @@ _EMPTY_HINT: Final = (
 )
 
 
+_FFMPEG: Final = "ffmpeg -i {} -f s16le -ar 16000 -ac 1 - | micstream pipe"
+_DECODED: Final = {
+    # Its index may stand at its end, which ffmpeg cannot seek for in a pipe.
+    "M4A or MP4": f"write it to a file and decode that: {_FFMPEG.format('sound.m4a')}",
+    "gzip": "unpack it: ... | gunzip | micstream pipe",
+    "ZIP": "unpack it, and name the file in it: micstream play sound.wav",
+    "MIDI": "it holds notes and no sound: make it one with a synthesizer (fluidsynth, timidity)",
+}
+"""How it becomes sound, where `ffmpeg -i -` does not do it."""
+
+
 class StdinSource:
     """Source of what comes in on a file descriptor, as it comes; the writer waits for us.
 
@@ -215,7 +226,7 @@ def _refuse_other_formats(start: bytes) -> None:
     if found is not None:
         raise InputError(
             f"standard input is {found}; expected 16-bit PCM or a WAV",
-            hint="decode it: ... | ffmpeg -i - -f s16le -ar 16000 -ac 1 - | micstream pipe",
+            hint=_DECODED.get(found, f"decode it: ... | {_FFMPEG.format('-')}"),
             code="not_pcm",
         )
 
