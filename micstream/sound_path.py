@@ -77,6 +77,7 @@ class SoundPath:
         self._holds = 0
         self._timeline = Timeline()
         self._source: Source | None = None
+        self._name = ""
         self._used = False  # cutter and cleaner have had an opening before
         self._resampler: Resampler | None = None
         self._rest()
@@ -127,7 +128,7 @@ class SoundPath:
                 self._cleaner.reset()
             self._rest()
         self._used = True
-        self._source = source
+        self._source, self._name = source, source.name
         self._resampler = Resampler(source.format, SPEECH.rate, pick=source.pick)
         return ended
 
@@ -243,6 +244,7 @@ class SoundPath:
                 place = self._timeline.place(event.start)
                 self._shift = place - event.start
                 at = self._timeline.at(place)
+                event = replace(event, source=self._name)
             yield self._placed(event), at
 
     def _placed(self, event: SegmentEvent) -> SegmentEvent:
@@ -256,7 +258,7 @@ class SoundPath:
         decided = event.decided + shift
         if isinstance(event, Onset):
             start, onset = event.start + shift, event.onset + shift
-            return Onset(start=start, onset=onset, decided=decided)
+            return replace(event, start=start, onset=onset, decided=decided)
         end, speech_end = event.end + shift, event.speech_end + shift
         return replace(event, end=end, speech_end=speech_end, decided=decided)
 

@@ -59,7 +59,7 @@ class Lines:
         """Show it."""
         self._state = fold(self._state, event)
         # An error is told on stderr, when the program ends; `voice` is `route` once more.
-        if isinstance(event, events.Failed | events.Voice):
+        if isinstance(event, events.Failed | events.Voice | events.Playing):
             return
         if isinstance(event, events.Backlog) and event.seconds < _BACKLOG_SHOWN_S:
             return
@@ -123,6 +123,8 @@ def words(event: Event) -> str:
             return f"avatar {event.identity} has left"
         case events.AvatarSilent():
             return f"avatar {event.identity} neither reports nor answers any more"
+        case events.Playing():
+            return f"plays {event.file}" + (f", round {event.round}" if event.round > 1 else "")
         case events.Ready():
             return "ready: the next word is heard"
         case events.UtteranceStarted():

@@ -73,6 +73,8 @@ SHOWN: list[tuple[Event, str]] = [
         "avatar avatar-a neither reports nor answers any more",
     ),
     (events.Ready(), "ready: the next word is heard"),
+    (events.Playing(file="one.wav", round=1), "plays one.wav"),
+    (events.Playing(file="one.wav", round=2), "plays one.wav, round 2"),
     (
         events.UtteranceStarted(avatar=ANNA, id="u12", onset_s=61.5, decided_s=61.6, lead_ms=160),
         "  u12  speaks   from 61.50 s, lead 160 ms",
@@ -208,7 +210,11 @@ def shown(event: Event, *, quiet: bool = False) -> str:
 
 @pytest.mark.parametrize(
     ("event", "said"),
-    [pair for pair in SHOWN if not isinstance(pair[0], events.Failed | events.Voice)],
+    [
+        pair
+        for pair in SHOWN
+        if not isinstance(pair[0], events.Failed | events.Voice | events.Playing)
+    ],
 )
 def test_a_line_begins_with_the_time_of_day(event: Event, said: str) -> None:
     line = shown(event)
