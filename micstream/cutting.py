@@ -156,7 +156,7 @@ def cut_file(
     Raises:
         InputError: it cannot be read.
     """
-    source = _opened(path, channel)
+    source = open_file(path, channel)
     traced = _Traced(detector, keep=trace)
     cutter = make_cutter(settings, traced)
     tuning = settings.tuning
@@ -197,7 +197,12 @@ def cut_file(
     )
 
 
-def _opened(path: Path, channel: int) -> FileSource:
+def open_file(path: Path, channel: int) -> FileSource:
+    """The file as a source, read as fast as it can be; `channel` from 1, 0 mixes them.
+
+    Raises:
+        InputError: it cannot be cut.
+    """
     try:
         return FileSource(path, pace="fast", channel=channel)
     except InputError as error:
