@@ -168,6 +168,33 @@ class TestOtherFormats:
         assert "text" in error.message
         assert "voice" not in error.message + error.hint, "nothing of it is repeated"
 
+    @settings(max_examples=300)
+    @given(
+        start=st.sampled_from(
+            [
+                b"",
+                b'{"error": "no such voice", "code": 404}',
+                b"\0\0\0\x20ftypM4A ",
+                b"\xff\xf1\x50\x80\x02\x1f\xfc" + bytes(10) + b"\xff\xf1\x50\x80\x02\x1f\xfc",
+                b"OggS",
+                b"ID3",
+            ]
+        ),
+        rest=st.binary(max_size=80),
+        sizes=st.lists(st.integers(1, 9), max_size=30),
+    )
+    def test_how_the_beginning_is_divided_decides_nothing(
+        self, start: bytes, rest: bytes, sizes: list[int]
+    ) -> None:
+        """A server's error that comes letter by letter is no sound either."""
+        whole, begun = start + rest, b""
+        for size in sizes:
+            if not begun or needs_more(begun):
+                begun += whole[len(begun) :][:size]
+        while needs_more(begun) and len(begun) < len(whole):
+            begun += whole[len(begun) :][:100]
+        assert recognise(begun) == recognise(whole)
+
     @settings(max_examples=200)
     @given(st.binary(max_size=300))
     def test_whatever_begins_a_stream_it_is_decided_in_the_end(self, start: bytes) -> None:
