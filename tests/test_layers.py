@@ -62,6 +62,7 @@ PURE = (
     "state.py",
     "notices.py",
     "backoff.py",
+    "settings/knob.py",
     "settings/table.py",
 )
 IMPURE = {
