@@ -53,12 +53,12 @@ def folds_names(folder: Path) -> bool:
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent
     with suppress(OSError):
-        for name in os.listdir(folder):
-            if name != name.swapcase():
-                return _is_one_file(folder / name, folder / name.swapcase())
+        for place in folder.iterdir():
+            if place.name != place.name.swapcase():
+                return _is_one_file(place, place.with_name(place.name.swapcase()))
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".new-") as fresh:
-            place = Path(fresh.name)
-            return _is_one_file(place, place.with_name(place.name.swapcase()))
+            made = Path(fresh.name)
+            return _is_one_file(made, made.with_name(made.name.swapcase()))
     return sys.platform in ("darwin", "win32")
 
 

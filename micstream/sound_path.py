@@ -244,13 +244,14 @@ class SoundPath:
                 place = self._timeline.place(event.start)
                 self._shift = place - event.start
                 at = self._timeline.at(place)
-                event = replace(event, source=self._name)
             yield self._placed(event), at
 
     def _placed(self, event: SegmentEvent) -> SegmentEvent:
         shift, cleaner = self._shift, self._cleaner
         if isinstance(event, Speech):
             return replace(event, start=event.start + shift) if shift else event
+        if isinstance(event, Onset):
+            event = replace(event, source=self._name)
         if cleaner is not None:
             event = replace(event, decided=cleaner.input_for(event.decided))
         if not shift:

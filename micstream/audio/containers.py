@@ -112,7 +112,11 @@ def _adts_frame_bytes(data: bytes) -> int:
 
 
 def _is_text(start: bytes) -> bool:
-    return len(start) >= _TEXT_BYTES and _may_be_text(start) and len(set(start[:_TEXT_BYTES])) >= _TEXT_SIGNS
+    return (
+        len(start) >= _TEXT_BYTES
+        and _may_be_text(start)
+        and len(set(start[:_TEXT_BYTES])) >= _TEXT_SIGNS
+    )
 
 
 def _may_be_text(start: bytes) -> bool:

@@ -30,9 +30,8 @@ _HEADER_LIMIT: Final = 1 << 20
 """A header longer than this is no header: what comes before `data` is bounded."""
 _BEGINS_BYTES: Final = 12
 """`RIFF`, a length, `WAVE`."""
-_DESCRIPTIONS: Final = frozenset(
-    (b"LIST", b"id3 ", b"ID3 ", b"fact", b"bext", b"cue ", b"JUNK", b"junk", b"PEAK", b"smpl")
-    + (b"inst", b"afsp", b"iXML", b"axml", b"_PMX", b"cart", b"chna", b"PAD ", b"FLLR", b"acid")
+_DESCRIPTIONS: Final = tuple(
+    b"LIST id3 ID3 fact bext cue JUNK junk PEAK smpl inst afsp iXML axml cart PAD FLLR".split()
 )
 """Chunks that describe a sound, before or behind it."""
 _ENCODINGS: Final = {_PCM: "PCM", 2: "ADPCM", _FLOAT: "floats", 6: "A-law", 7: "mu-law", 85: "MP3"}
@@ -80,7 +79,7 @@ def chunk_bytes(data: bytes, *, limit: int = _CHUNK_LIMIT) -> int | None:
 
 def describes(start: bytes) -> bool:
     """Whether a chunk that describes the sound begins here, and not the sound."""
-    return start[:4] in _DESCRIPTIONS
+    return start[:4].rstrip(b" ") in _DESCRIPTIONS
 
 
 def wav_within(data: bytes, *, complete: bool = False) -> tuple[int, bool]:

@@ -218,9 +218,7 @@ class _PlainWav:
         bytes_s = self._header.frame_bytes * self.format.rate
         if size - at < TRIFLE_S * bytes_s:
             return ""
-        what = (
-            f"{size - at} more bytes, {(size - at) / bytes_s:.1f} s as sound: not played"
-        )
+        what = f"{size - at} more bytes, {(size - at) / bytes_s:.1f} s as sound: not played"
         if another:
             pipe = _through_pipe(self._path)
             return f"behind its sound another WAV begins, {what}; to play both, {pipe}"

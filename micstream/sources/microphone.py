@@ -260,8 +260,8 @@ def _choose_format(device: portaudio.InputDevice, min_channels: int) -> tuple[Au
             hint="0 mixes them all",
             code="no_channel",
         )
-    # Two where there are two: a driver that makes one of them mixes them, and where one is the other
-    # upside down that is silence. It would also make channel 1 of them.
+    # Two where there are two: a driver that makes one of them mixes them, also where channel 1 is
+    # asked for; and where one is the other upside down, that is silence.
     needed = (max(min_channels, min(2, device.channels)), max(1, min_channels), device.channels)
     counts = [count for count in needed if count <= _MAX_CHANNELS]
     for rate in (SPEECH.rate, device.default_rate, 48_000, 44_100):

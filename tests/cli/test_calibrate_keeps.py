@@ -76,7 +76,9 @@ def test_a_knock_is_no_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0 <= json.loads(knocked.stdout)["clipped_share"] <= 0.02
 
 
-@pytest.mark.parametrize(("share", "code"), [(0.5, "clipped_calibration"), ("x", "bad_calibration")])
+@pytest.mark.parametrize(
+    ("share", "code"), [(0.5, "clipped_calibration"), ("x", "bad_calibration")]
+)
 def test_one_that_was_kept_before_is_not_used(place: Path, share: object, code: str) -> None:
     kept = calibration.Calibration("studio", 0, -60.0, -20.0, -3.0, 0.0, None, None, "2026-01-01")
     calibration.save("desk", 0, kept)
