@@ -133,10 +133,13 @@ class AvatarJoined(AvatarLinkEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class AvatarReady(AvatarLinkEvent):
-    """The avatar listens; `how` that is known: it answered, it shows itself, or it is there."""
+    """The avatar listens; `how` that is known: it answered, it shows itself, or it is there.
+
+    `heard`: it was told to be silent, and plays again.
+    """
 
     EVENT = "avatar_ready"
-    how: Literal["probe", "video", "active"]
+    how: Literal["probe", "video", "active", "heard"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -305,6 +308,18 @@ class StageOpen(Event):
     EVENT = "stage_open"
     link: str
     room: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RehearsalOpen(Event):
+    """A rehearsal room is there: every command works against it by the settings in `file`."""
+
+    EVENT = "rehearsal_open"
+    url: str
+    room: str
+    avatars: tuple[str, ...]
+    file: str
+    """Private; read without being told where it is the `.env.local` of the folder one is in."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -112,6 +112,12 @@ class SoundPath:
         that never was."""
         return self._resampler.took if self._resampler is not None else 0
 
+    @property
+    def spoken_to_nobody(self) -> bool:
+        """Somebody has spoken since the gate was closed; never while the path is held."""
+        cutter = self._cutter
+        return isinstance(cutter, Cutter) and not self._holds and cutter.spoken_to_nobody
+
     # ---- sound -----------------------------------------------------------------------------
 
     def open(self, source: Source) -> list[Timed]:

@@ -37,6 +37,7 @@ PUBLISHED = {
     "route": {"avatars", "number", "by"},
     "voice": {"avatars"},
     "stage_open": {"link", "room"},
+    "rehearsal_open": {"url", "room", "avatars", "file"},
     "stage_page": {"address"},
     "warning": {"avatar", "code", "message", "hint", "count"},
     "error": {"code", "message", "hint"},
@@ -108,6 +109,9 @@ EXAMPLES: dict[str, Event] = {
         events.Route(avatars=(ANNA, "avatar-ben"), number=0, by="key"),
         events.Voice(avatars=(ANNA, "avatar-ben")),
         events.StageOpen(link="http://127.0.0.1:8420/", room="show"),
+        events.RehearsalOpen(
+            url="ws://127.0.0.1:7880", room="show", avatars=(ANNA,), file="/here/.env.local"
+        ),
         events.StagePage(address="192.168.7.20"),
         events.Warned(avatar=ANNA, code="stdin", message="odd", hint="even", count=3),
         events.Failed(code="no_avatar", message="none came", hint="start one"),

@@ -64,6 +64,7 @@ PURE = (
     "backoff.py",
     "settings/knob.py",
     "settings/table.py",
+    "sources/names.py",
 )
 IMPURE = {
     "asyncio",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from micstream.calibrate import Measured
-    from micstream.sources.microphone import Microphone
+    from micstream.sources.source import Opener
     from micstream.view.meter import MovingMeter, PlainMeter
 
 _NEEDED = tuple(knob for knob in CAPTURE if knob.name in ("device", "channel"))
@@ -61,11 +61,11 @@ def calibrate(
     quiet_libraries(verbose=output.verbose)
 
     from micstream.settings import calibration
-    from micstream.sources.microphone import Microphone
+    from micstream.sources import opening
 
-    microphone = Microphone(settings.device, channel=settings.channel)
+    opener = opening.opener(settings.device, channel=settings.channel)
     with _meter(output) as show:
-        measured = asyncio.run(_until_stopped(microphone, quiet_s, speech_s, show))
+        measured = asyncio.run(_until_stopped(opener, quiet_s, speech_s, show))
     if measured is None:
         return
     place, refused = None, None
@@ -85,7 +85,7 @@ def calibrate(
 
 
 async def _until_stopped(
-    microphone: Microphone, quiet_s: float, speech_s: float, show: MovingMeter | PlainMeter
+    opener: Opener, quiet_s: float, speech_s: float, show: MovingMeter | PlainMeter
 ) -> Measured | None:
     """Result of the measurement; None after Ctrl-C and SIGTERM."""
     import asyncio
@@ -96,8 +96,12 @@ async def _until_stopped(
 
     stop = asyncio.Event()
     with set_on_signals(stop):
-        measuring = measure(microphone, quiet_s=quiet_s, speech_s=speech_s, show=show)
-        return await run_until(measuring, stop)
+
+        async def measuring() -> Measured:
+            microphone = await opener.open()
+            return await measure(microphone, quiet_s=quiet_s, speech_s=speech_s, show=show)
+
+        return await run_until(measuring(), stop)
 
 
 def _meter(output: Output) -> MovingMeter | PlainMeter:

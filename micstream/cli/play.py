@@ -10,7 +10,7 @@ import typer
 
 from micstream.cli.options import (
     CLEAN,
-    CONNECTION,
+    JOINING,
     SEGMENTATION,
     START,
     TRANSPORT,
@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
     app.command("play")(play)
 
 
-@takes(CONNECTION, START, CLEAN, TRANSPORT, SEGMENTATION)
+@takes(JOINING, START, CLEAN, TRANSPORT, SEGMENTATION)
 def play(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="WAV, FLAC, MP3 or OGG.")],
     flags: Flags,

@@ -223,7 +223,7 @@ class Feed:
                 return
             self._told_at = now
             for seconds, code in self._queue.take_dropped():
-                self._outbox.tell(dropped(seconds, code))
+                self._outbox.tell(dropped(seconds, code, listening=self._playback.listening))
         self._tell_now = False
 
     @property

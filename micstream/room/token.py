@@ -32,18 +32,19 @@ def mint(
     kind: Kind = "agent",
     ttl: datetime.timedelta,
     passing: bool = False,
+    calls: bool = False,
 ) -> str:
     """A token that lets `identity` into `room`: hear, and of kind agent also send data.
 
     The least that works: it may publish no track, and an avatar waits for a subscriber before it
-    plays. A watcher needs no data.
+    plays. A watcher needs no data, unless it `calls` somebody.
 
     `passing`: the room takes no notice of it. When somebody of kind standard has been in a room
     and left, the server closes it 20 s later if only agents are left; one with the grant `agent`
     does not count (livekit-server, `pkg/rtc/participant.go`, IsDependent; `room.go`, CloseIfEmpty).
     """
     claims = _claims(api_key, room, identity, kind, ttl)
-    may_send = kind == "agent"
+    may_send = calls or kind == "agent"
     claims["video"] |= {"canPublish": False, "canPublishData": may_send, "canSubscribe": True}
     if passing:
         claims["video"]["agent"] = True
@@ -71,6 +72,18 @@ def mint_avatar(
     claims["video"] |= {"canPublish": True, "canPublishData": True, "canSubscribe": False}
     claims["attributes"] = {wire.ON_BEHALF: sender}
     claims["roomConfig"] = _lasting()
+    return jwt.encode(claims, api_secret, algorithm="HS256")
+
+
+def mint_question(*, api_key: str, api_secret: str, room: str, ttl: datetime.timedelta) -> str:
+    """A token with which the server tells who is in `room`; it lets nobody in."""
+    now = int(time.time())
+    claims = {
+        "iss": api_key,
+        "nbf": now,
+        "exp": now + round(ttl.total_seconds()),
+        "video": {"roomAdmin": True, "room": room},
+    }
     return jwt.encode(claims, api_secret, algorithm="HS256")
 
 

@@ -68,6 +68,13 @@ KNOBS: Final = (
         short="-i",
     ),
     Knob(
+        "take_over",
+        "Take the place of a sender that is in the room under our identity: it ends.",
+        ROOM,
+        False,
+        bool,
+    ),
+    Knob(
         "avatar",
         "The avatar's identity, or a prefix ending in *: the first of those to have joined. May be "
         "given several times, to speak through several avatars.",
@@ -179,8 +186,8 @@ KNOBS: Final = (
     Knob(
         "lead_ms",
         "Least sound in the first write: the avatar's cushion against a jittery network. It grows "
-        "by itself, to 1000 at most, when the avatar stutters. Less than 100 makes stock avatars "
-        "stutter.",
+        "by itself, to 1000 at most, after gaps in the playback. Less than 100 makes gaps with "
+        "stock avatars.",
         SENDING,
         100,
         int,
@@ -219,7 +226,7 @@ KNOBS: Final = (
     ),
     Knob(
         "late",
-        "What becomes of speech that could not be sent in time. drop: it is dropped up to a pause. "
+        "What becomes of speech that had to wait too long. drop: it is dropped up to a pause. "
         "queue: kept, and sent in order. latest: the newest whole utterance is kept.",
         SENDING,
         "drop",
@@ -245,6 +252,13 @@ KNOBS: Final = (
         1,
         600,
         unit="s",
+    ),
+    Knob(
+        "stay",
+        "Come back by itself also where somebody has removed us, or deleted the room.",
+        SENDING,
+        False,
+        bool,
     ),
     Knob(
         "route",

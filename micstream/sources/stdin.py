@@ -26,7 +26,7 @@ from micstream.sources.source import Block
 _READ_BYTES: Final = 8192
 _QUEUED_READS: Final = 32
 _EMPTY_HINT: Final = (
-    "pipe PCM or a WAV into it, for example: sox hello.wav -t raw - | micstream pipe"
+    "pipe PCM or a WAV into it, for example: sox hello.wav -t wav - | micstream pipe"
 )
 
 

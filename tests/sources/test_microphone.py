@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from micstream.audio.format import SPEECH, AudioFormat
 from micstream.audio.resample import Resampler
 from micstream.errors import AudioDeviceError
-from micstream.sources import microphone, portaudio
+from micstream.sources import microphone, portaudio, windows
 from micstream.sources.microphone import Microphone
 from micstream.sources.source import Block
 from tests.support.chunks import chunked
@@ -69,6 +70,13 @@ class TestFormat:
             ),
             # Its own rate cannot be opened, another can.
             (FakeDevice("odd", rate=22_050, rates=(44_100,)), (44_100, 1), "int16"),
+            # macOS accepts any rate, and has ended processes over one that is not the device's own.
+            (
+                FakeDevice("mac", rates=(16_000, 48_000), host_api="Core Audio"),
+                (48_000, 1),
+                "int16",
+            ),
+            (FakeDevice("odd mac", rates=(16_000,), host_api="Core Audio"), (16_000, 1), "int16"),
             # 16 kHz in floats goes before 48 kHz in integers: nothing is to be resampled.
             (FakeDevice("f", rates=(16_000,), dtypes=("float32",)), (16_000, 1), "float32"),
         ],
@@ -92,6 +100,64 @@ class TestFormat:
         assert (stream.samplerate, stream.channels, stream.dtype) == (*format, dtype)
         assert stream.blocksize == AudioFormat(*format).samples(32)
         assert stream.closed
+
+    @pytest.mark.parametrize("fails", ["refused", "not_started"])
+    @pytest.mark.parametrize(
+        ("rates", "failing", "format", "dtype"),
+        [
+            ((16_000, 48_000), (16_000,), (48_000, 1), "int16"),
+            ((16_000, 24_000, 48_000), (16_000,), (24_000, 1), "int16"),
+            ((16_000, 24_000, 44_100, 48_000), (16_000, 24_000, 48_000), (44_100, 1), "int16"),
+        ],
+    )
+    async def test_a_rate_that_is_accepted_and_fails_gives_way_to_the_next(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        fails: str,
+        rates: tuple[int, ...],
+        failing: tuple[int, ...],
+        format: tuple[int, int],
+        dtype: str,
+    ) -> None:
+        """AirPods on macOS: the check knows nothing of what the opening then meets."""
+        device = FakeDevice(
+            "AirPods", rate=24_000, rates=rates, blocks=[b"\1\0" * 480], unplugged=True
+        )
+        setattr(device, fails, failing)
+        fake = installed(monkeypatch, device)
+        mic = Microphone()
+        pcm, _ = await heard(mic)
+        assert (mic.format, pcm) == (AudioFormat(*format), b"\1\0" * 480)
+        assert fake.streams[-1].dtype == dtype
+        assert all(stream.closed for stream in fake.streams)
+
+    @pytest.mark.parametrize("fails", ["refused", "not_started"])
+    async def test_where_all_fail_the_first_reason_is_told_and_nothing_is_left_open(
+        self, monkeypatch: pytest.MonkeyPatch, fails: str
+    ) -> None:
+        rates = (16_000, 44_100, 48_000)
+        device = FakeDevice("ill", 2, rates=rates, counts=(1, 2), dtypes=("int16", "float32"))
+        setattr(device, fails, rates)
+        fake = installed(monkeypatch, device)
+        _, error = await heard(Microphone())
+        assert "Internal PortAudio error" in error.message
+        assert all(stream.closed for stream in fake.streams)
+        assert portaudio.look_again()
+
+    async def test_where_integers_fail_at_its_own_rate_floats_are_tried(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Picky(FakePortAudio):
+            def RawInputStream(self, **given: Any) -> Any:  # noqa: N802
+                if given["dtype"] == "int16":
+                    raise ValueError("no such sample format")
+                return super().RawInputStream(**given)
+
+        device = FakeDevice("m", dtypes=("int16", "float32"), blocks=[bytes(1_920)], unplugged=True)
+        monkeypatch.setattr(portaudio, "load", lambda: Picky([device]))
+        mic = Microphone()
+        pcm, _ = await heard(mic)
+        assert pcm == bytes(960)
 
     def test_a_device_that_opens_at_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         installed(monkeypatch, FakeDevice("busy", rates=()))
@@ -243,6 +309,28 @@ class TestLoss:
         _, error = await heard(Microphone())
         assert error.message == "'held' cannot be opened: Device unavailable"
         assert error.code == "device_busy"
+
+    @pytest.mark.parametrize(
+        ("system", "said"),
+        [("darwin", "System Settings > Privacy"), ("win32", "Let desktop apps access")],
+    )
+    @pytest.mark.parametrize(
+        "device",
+        [
+            FakeDevice("m", cannot_open="Unanticipated host error"),
+            FakeDevice("m", cannot_start="Unanticipated host error"),
+            FakeDevice("m", blocks=[bytes(1_920)], unplugged=True),
+        ],
+        ids=["not opened", "not started", "gone"],
+    )
+    async def test_what_the_system_forbids_by_a_switch_is_named(
+        self, monkeypatch: pytest.MonkeyPatch, system: str, said: str, device: FakeDevice
+    ) -> None:
+        monkeypatch.setattr("sys.platform", system)
+        monkeypatch.setattr(windows, "_initializer", lambda: None)
+        installed(monkeypatch, device)
+        _, error = await heard(Microphone())
+        assert error.hint.count(said) == 1
 
     async def test_a_device_that_does_not_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
         fake = installed(monkeypatch, FakeDevice("ill", cannot_start="Unanticipated host error"))
