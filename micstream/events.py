@@ -161,6 +161,17 @@ class AvatarSilent(AvatarLinkEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Playing(Event):
+    """A file begins; what is told of utterances from here on is about it, until the next one."""
+
+    EVENT = "playing"
+    file: str
+    """As it was named."""
+    round: int
+    """How often it has been played, this time included."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ready(Event):
     """All is there: the next word is heard."""
 
@@ -179,6 +190,8 @@ class UtteranceStarted(AvatarEvent):
     """Seconds of captured sound at which that was decided."""
     lead_ms: int
     """Sound in the first write."""
+    source: str | None = None
+    """What is spoken: a file's name, a device's, `stdin`; None where a program speaks."""
 
 
 @dataclass(frozen=True, kw_only=True)

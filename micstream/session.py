@@ -256,10 +256,14 @@ class Session:
             cutter = make_cutter(self._sound.detection) if cut else Whole()
             path, reason = make_path(cutter, self._sound.path), EndReason.SHUTDOWN
             path.open(source)
+            told = False
             try:
                 async for block in source.blocks():
                     for event, at in path.push(block):
                         await self._fan_out.put_in_turn(event, at, wait_avatar=wait_avatar)
+                    if path.took and not told:
+                        told = True
+                        self.bus.emit(notices.channels_cancel(source.name, path.took))
                 reason = EndReason.SOURCE_ENDED
             finally:
                 for event, at in path.finish(reason):

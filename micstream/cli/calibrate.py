@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from micstream.cli.options import CAPTURE, Flags, Output, takes
+from micstream.errors import MicstreamError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,14 +68,20 @@ def calibrate(
         measured = asyncio.run(_until_stopped(opener, quiet_s, speech_s, show))
     if measured is None:
         return
-    place = None
+    place, refused = None, None
     if not dry_run:
-        place = calibration.save(measured.device, measured.channel, measured.calibration)
+        try:
+            measured.refuse_unusable()
+            place = calibration.save(measured.device, measured.channel, measured.calibration)
+        except MicstreamError as error:
+            refused = error  # its figures are shown all the same: they say what to do
     if output.json:
         said = {**measured.as_dict(), "stored": str(place) if place else None}
         sys.stdout.write(json.dumps(said, ensure_ascii=False) + "\n")
     else:
         _print(measured, place, plain=output.plain)
+    if refused is not None:
+        raise refused
 
 
 async def _until_stopped(

@@ -46,6 +46,7 @@ _STEPS = {
 }
 
 _IN_DETAIL = (
+    "playing",
     "utterance_started",
     "utterance_ended",
     "playback_started",
@@ -230,6 +231,8 @@ def words(event: Event) -> str:
             return f"avatar {event.identity} has left"
         case events.AvatarSilent():
             return f"avatar {event.identity} is silent: it plays nothing any more"
+        case events.Playing():
+            return f"plays {event.file}" + (f", round {event.round}" if event.round > 1 else "")
         case events.Ready():
             return "ready: speak now, the avatar will say it"
         case events.UtteranceStarted():

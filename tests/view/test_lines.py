@@ -81,6 +81,8 @@ SHOWN: list[tuple[Event, str]] = [
         "avatar avatar-a is silent: it plays nothing any more",
     ),
     (events.Ready(), "ready: speak now, the avatar will say it"),
+    (events.Playing(file="one.wav", round=1), "plays one.wav"),
+    (events.Playing(file="one.wav", round=2), "plays one.wav, round 2"),
     (
         events.UtteranceStarted(avatar=ANNA, id="u12", onset_s=61.5, decided_s=61.6, lead_ms=160),
         "  u12  sending (from 61.50 s, 160 ms in the first write)",
@@ -239,7 +241,11 @@ def shown(event: Event, *, quiet: bool = False) -> str:
 
 @pytest.mark.parametrize(
     ("event", "said"),
-    [pair for pair in SHOWN if not isinstance(pair[0], events.Failed | events.Voice)],
+    [
+        pair
+        for pair in SHOWN
+        if not isinstance(pair[0], events.Failed | events.Voice | events.Playing)
+    ],
 )
 def test_a_line_begins_with_the_time_of_day(event: Event, said: str) -> None:
     line = shown(event)
