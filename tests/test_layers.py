@@ -49,6 +49,7 @@ ORDER = (
     "tasks",
     "signals",
     "private_files",
+    "plain_text",
     "backoff",
     "errors",
 )
@@ -62,6 +63,7 @@ PURE = (
     "state.py",
     "notices.py",
     "backoff.py",
+    "plain_text.py",
     "settings/table.py",
 )
 IMPURE = {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from micstream.cli.options import CAPTURE, CLEAN, SEGMENTATION, TRANSPORT, Flags, Output, takes
+from micstream.plain_text import printable
 
 if TYPE_CHECKING:
     from micstream.events import Event
@@ -159,5 +160,5 @@ class _Said:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(f"demo: {line}\n")
+    sys.stderr.write(f"demo: {printable(line)}\n")
     sys.stderr.flush()

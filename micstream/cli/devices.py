@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_
 import sys
 from typing import Annotated
 
@@ -30,9 +29,11 @@ def devices(
 
     found = input_devices()
     if json:
+        from micstream.view.json_lines import write_json
+
         for device in found:
             line = {**device.as_dict(), "rates": supported_rates(device)}
-            sys.stdout.write(json_.dumps(line, ensure_ascii=False) + "\n")
+            write_json(sys.stdout, line)
         return
     from rich.table import Table
     from rich.text import Text
@@ -57,7 +58,7 @@ def devices(
             "*" if device.is_default else "",
             str(device.index),
             printable(device.name),
-            device.host_api,
+            printable(device.host_api),
             str(device.channels),
             rates or "none: it may be in use",
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Annotated
 
@@ -53,6 +52,7 @@ def doctor(
 
         from micstream.doctor import diagnose
         from micstream.view.console import Terminal, printable
+        from micstream.view.json_lines import write_json
 
         console = Terminal(plain=output.plain)
         code = 0
@@ -60,7 +60,7 @@ def doctor(
             if check.state == "failed":
                 code = code or check.exit_code
             if output.json:
-                sys.stdout.write(json.dumps(check.as_dict(), ensure_ascii=False) + "\n")
+                write_json(sys.stdout, check.as_dict())
                 sys.stdout.flush()
                 continue
             if output.quiet and check.state == "ok":
@@ -70,7 +70,7 @@ def doctor(
             if check.state != "ok":
                 console.print(f"  {'expected':<13} {printable(check.expected)}", soft_wrap=True)
                 if check.do:
-                    console.print(f"  {'what to do':<13} {check.do}", soft_wrap=True)
+                    console.print(f"  {'what to do':<13} {printable(check.do)}", soft_wrap=True)
         if not output.json and not output.quiet:
             console.print("ready for the stage" if code == 0 else "not ready yet", style="bold")
         return code

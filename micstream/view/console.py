@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from micstream.plain_text import printable
 
-def printable(text: str) -> str:
-    """The text with whatever would command a terminal written out: names come from others."""
-    return "".join(
-        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
-        for each in text
-    )
+__all__ = ["Terminal", "printable"]
 
 
 class Terminal(Console):
@@ -21,7 +17,8 @@ class Terminal(Console):
     """
 
     def __init__(self, *, plain: bool) -> None:
-        super().__init__(no_color=plain, highlight=False, markup=False)
+        # A name that says :warning: is no picture of one.
+        super().__init__(no_color=plain, highlight=False, markup=False, emoji=False)
 
     def on_broken_pipe(self) -> None:
         """Called while the error is handled: let it go on.
