@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from micstream import events
 from micstream.bus import Bus, ThreadConsumer
 from micstream.cli.options import Flags, Output
+from micstream.cli.streams import STREAMS, reason
 from micstream.errors import MicstreamError
 from micstream.room.redact import Redacting
 from micstream.settings import Settings, load
@@ -129,6 +130,8 @@ async def showing(
     finally:
         if await consumer.aclose(_FLUSH_S):
             await watching
+        else:
+            STREAMS.has_stalled = True
         watching.cancel()
 
 
@@ -142,7 +145,7 @@ async def _watch(consumer: ThreadConsumer, stop: asyncio.Event) -> None:
         return
     # A disk that is full, for example. It must not end the show.
     with contextlib.suppress(OSError):
-        sys.stderr.write(f"micstream: nothing more is written: {error.strerror}\n")
+        sys.stderr.write(f"micstream: nothing more is written: {reason(error)}\n")
 
 
 @asynccontextmanager

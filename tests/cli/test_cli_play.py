@@ -180,4 +180,4 @@ async def test_a_disk_that_is_full_does_not_end_the_show(
             os.close(full)
             assert await ours.ended() == 0
     assert [stream.payload for stream in avatar.streams] == [samples(HELLO).tobytes()]
-    assert ours.stderr == "micstream: nothing more is written: No space left on device\n"
+    assert ours.stderr == "micstream: nothing more is written: no space left on device\n"
