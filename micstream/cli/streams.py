@@ -1,9 +1,9 @@
 """Standard output and standard error of a command: closed, full, slow, or read by nobody.
 
 What cannot be written to standard output raises `OutputError`, which ends a command that was asked
-for data with exit code 1; a show goes on without (`run.showing`). What cannot be written to standard
-error is lost, and ends nothing. What the libraries write to descriptor 2 by themselves can be led
-away.
+for data with exit code 1; a show goes on without (`run.showing`). What cannot be written to
+standard error is lost, and ends nothing. What the libraries write to descriptor 2 by themselves can
+be led away.
 """
 
 from __future__ import annotations
