@@ -48,6 +48,7 @@ ORDER = (
     "audio",
     "tasks",
     "signals",
+    "windows",
     "private_files",
     "plain_text",
     "backoff",

@@ -16,6 +16,7 @@ from micstream.cli.fail import fail
 from micstream.cli.help import LazyGroup
 from micstream.cli.streams import STREAMS, OutputError, tell
 from micstream.errors import MicstreamError
+from micstream.signals import stay_in_background
 
 app = typer.Typer(
     name="micstream",
@@ -54,6 +55,7 @@ def _root(
 def main() -> NoReturn:
     """Run the command line; every error of ours becomes a message and an exit code."""
     STREAMS.prepare()
+    stay_in_background()
     code = _run()
     code = STREAMS.finish(code, patient=code != _INTERRUPTED)
     # The SDK's threads call into Python up to the end, and abort the whole process where they meet
@@ -65,8 +67,9 @@ def _run() -> int:
     def ended(_: int, __: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
-        signal.signal(signal.SIGTERM, ended)
+    for number in (signal.SIGTERM, getattr(signal, "SIGBREAK", signal.SIGTERM)):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, ended)
     try:
         app(standalone_mode=True)
     except MicstreamError as error:

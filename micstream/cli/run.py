@@ -21,7 +21,7 @@ from micstream.cli.streams import STREAMS, reason
 from micstream.errors import MicstreamError
 from micstream.room.redact import Redacting
 from micstream.settings import Settings, load
-from micstream.signals import set_on_signals
+from micstream.signals import hangup_ends, set_on_signals
 from micstream.tasks import run_guarded
 from micstream.view.json_lines import JsonLines
 from micstream.view.lines import Echo, Lines
@@ -140,7 +140,8 @@ async def _watch(consumer: ThreadConsumer, stop: asyncio.Event) -> None:
     if error is None:
         return
     drop_stdout()
-    if error.errno in (errno.EPIPE, errno.EIO):  # EIO: its terminal was closed
+    terminal_closed = error.errno == errno.EIO and hangup_ends()
+    if error.errno == errno.EPIPE or terminal_closed:
         stop.set()
         return
     # A disk that is full, for example. It must not end the show.

@@ -36,7 +36,7 @@ class Desk:
         """One after the other, as fingers do: many at once would be a text that was pasted."""
         for key in keys:
             os.write(self._keyboard, key.encode())
-            await asyncio.sleep(0.01)  # the loop looks at the terminal meanwhile
+            await asyncio.sleep(0.05)  # the loop looks at the terminal meanwhile
 
     async def until(self, *expected: str) -> None:
         """So much was told, and nothing else."""
