@@ -25,8 +25,10 @@ def devices(
 
       micstream devices --json | jq -r 'select(.is_default).name'
     """
+    from micstream.cli.streams import STREAMS
     from micstream.sources.portaudio import input_devices, supported_rates
 
+    STREAMS.lead_libraries_away()
     found = input_devices()
     if json:
         from micstream.view.json_lines import write_json

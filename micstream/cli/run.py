@@ -177,7 +177,12 @@ def drop_stdout() -> None:
 
 
 def quiet_libraries(*, verbose: bool) -> None:
-    """Log of the SDK and asyncio to stderr, only on demand; in a thread, as it may stand still."""
+    """Log of the SDK and asyncio to stderr, only on demand; in a thread, as it may stand still.
+
+    What ALSA, JACK and their like print there by themselves likewise.
+    """
+    if not verbose:
+        STREAMS.lead_libraries_away()
     level = logging.DEBUG if verbose else logging.CRITICAL
     handler: logging.Handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Redacting(logging.BASIC_FORMAT))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import faulthandler
 import io
 import os
 import select
@@ -115,6 +116,8 @@ class Streams:
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, _ERR)
                 os.close(nowhere)
+                if faulthandler.is_enabled():  # Python's own last words stay
+                    faulthandler.enable(sys.stderr)
 
     def finish(self, code: int, *, patient: bool = True) -> int:
         """Write what is still to be written; the exit code.

@@ -173,3 +173,45 @@ def test_libraries_are_led_away_from_our_own_descriptor_alone() -> None:
     before = os.fstat(2)
     Streams().lead_libraries_away()
     assert os.path.samestat(before, os.fstat(2))
+
+
+NOISY = (
+    ONE_DEVICE
+    + """
+import os
+_query = sounddevice.query_devices
+
+def query(*given):
+    os.write(2, b"ALSA lib pcm.c:2664:(snd_pcm_open_noupdate) Unknown PCM cards.pcm.rear\\n")
+    return _query(*given)
+
+def stream(**_):
+    os.write(2, b"jack server is not running or cannot be started\\n")
+    os.write(2, b"Expression 'ret' failed in 'pa_linux_alsa.c', line: 1736\\n")
+    raise sounddevice.PortAudioError("Device unavailable", -9985)
+
+sounddevice.query_devices, sounddevice.RawInputStream = query, stream
+"""
+)
+
+
+@pytest.mark.parametrize("command", [("devices",), ("calibrate", "--dry-run"), ("doctor",)])
+def test_what_alsa_and_jack_print_is_not_over_our_picture(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    env = started_with(NOISY, tmp_path, environment(None))
+    done = shell("", *command, env=env)
+    assert done.returncode == {"devices": 0, "calibrate": 4, "doctor": 4}[command[0]], done
+    said = done.stderr.decode()
+    for word in ("ALSA lib", "jack server", "Expression"):
+        assert word not in said
+    if command[0] == "calibrate":
+        assert said.startswith("micstream: "), "our own words are there"
+
+
+def test_verbose_shows_what_they_print(tmp_path: Path) -> None:
+    env = started_with(NOISY, tmp_path, environment(None))
+    done = shell("", "calibrate", "--dry-run", "--verbose", env=env)
+    assert done.returncode == 4
+    assert b"ALSA lib" in done.stderr
+    assert b"jack server" in done.stderr
