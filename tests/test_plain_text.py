@@ -37,7 +37,7 @@ def strictly(line: str) -> Any:
 
 
 @given(JSON)
-def test_whatever_is_in_it_a_line_is_valid_json_in_utf_8(value: Any) -> None:
+def test_fuzz_json_lines_whatever_is_in_them(value: Any) -> None:
     strictly(as_json({"value": value}))
 
 

@@ -2,8 +2,8 @@
 
 What cannot be written to standard output raises `OutputError`, which ends a command that was asked
 for data with exit code 1; a show goes on without (`run.showing`). What cannot be written to
-standard error is lost, and ends nothing. What the libraries write to descriptor 2 by themselves can
-be led away.
+standard error is lost, and ends nothing (`unhurried`). What the libraries write to descriptor 2 by
+themselves can be led away.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ import sys
 from typing import Any, Final, TextIO
 
 from micstream.cli.fail import write_in_time
+from micstream.cli.unhurried import UnhurriedRaw
 from micstream.errors import reason_of
 
 _OUT, _ERR = 1, 2
 _LATE_S: Final = 0.5
-"""For so long standard error is waited for, where somebody has made it one that does not block."""
+"""For so long standard error is waited for at the end, where whoever reads it has stopped."""
 
 
 class OutputError(OSError):
@@ -30,14 +31,13 @@ class OutputError(OSError):
 
 
 class Guarded(io.RawIOBase):
-    """Raw stream that says whose error it is; `lossy`: one that has none.
+    """Raw stream that says whose error it is.
 
     `windows`: there, a reader that has gone is told as a value that is not valid.
     """
 
-    def __init__(self, raw: Any, *, lossy: bool = False, windows: bool = os.name == "nt") -> None:
+    def __init__(self, raw: Any, *, windows: bool = os.name == "nt") -> None:
         self._raw = raw
-        self._lossy = lossy
         self._windows = windows
 
     def write(self, data: Any) -> int:
@@ -48,10 +48,8 @@ class Guarded(io.RawIOBase):
         """
         try:
             while (count := self._raw.write(data)) is None:  # another program made it non-blocking
-                self._wait()
+                select.select([], [self], [])
         except OSError as error:
-            if self._lossy:
-                return memoryview(data).nbytes
             number = error.errno
             if self._windows and number == errno.EINVAL:
                 number = errno.EPIPE
@@ -70,18 +68,13 @@ class Guarded(io.RawIOBase):
         """It is."""
         return True
 
-    def _wait(self) -> None:
-        ready = select.select([], [self], [], _LATE_S if self._lossy else None)[1]
-        if not ready:
-            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-
 
 class Streams:
     """The two of this process, once `prepare` has put them in the place of Python's own."""
 
     def __init__(self) -> None:
         self._out: TextIO | None = None
-        self._prepared = False
+        self._err: UnhurriedRaw | None = None
         self.has_stalled = False
         """A reader of standard output has stopped: the end does not wait for it."""
 
@@ -103,15 +96,15 @@ class Streams:
             kept = io.FileIO(os.dup(_ERR), "w")
             console = os.name == "nt" and kept.isatty()  # its raw stream knows the code page
             raw = _raw_of(sys.stderr) if console else kept
-            sys.stderr = _text(Guarded(raw, lossy=True), encoding, "backslashreplace", live=True)
-            self._prepared = True
+            self._err = UnhurriedRaw(raw)
+            sys.stderr = _text(self._err, encoding, "backslashreplace", live=True)
 
     def lead_libraries_away(self) -> None:
         """Let nobody see what libraries write to descriptor 2 themselves, as ALSA and JACK do.
 
         Where `prepare` was not called the descriptor is another program's, and stays as it is.
         """
-        if self._prepared:
+        if self._err is not None:
             with contextlib.suppress(OSError):
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, _ERR)
@@ -134,8 +127,10 @@ class Streams:
             code = code or 1
         except OSError as error:
             code = code or tell(error)
-        with contextlib.suppress(OSError):
-            write_in_time(sys.stderr.flush)
+        if self._err is not None:
+            with contextlib.suppress(OSError, KeyboardInterrupt):
+                sys.stderr.flush()
+                self._err.wait_written(_LATE_S)
         return code
 
 
@@ -147,8 +142,7 @@ def tell(error: OSError) -> int:
     if error.errno != errno.EPIPE:  # `| head` has read what it wanted
         said = f"micstream: standard output cannot be written: {reason(error)}\n"
         said += "  what was asked for is not there, or not whole: look where > or | leads it\n"
-        with contextlib.suppress(OSError):
-            write_in_time(lambda: sys.stderr.write(said))
+        sys.stderr.write(said)
     return 1
 
 
@@ -182,7 +176,7 @@ def _raw_of(stream: Any) -> Any:
     return getattr(buffer, "raw", buffer)
 
 
-def _text(raw: Guarded, encoding: str, errors: str, *, live: bool) -> TextIO:
+def _text(raw: io.RawIOBase, encoding: str, errors: str, *, live: bool) -> TextIO:
     return io.TextIOWrapper(
         io.BufferedWriter(raw), encoding=encoding, errors=errors, line_buffering=live
     )

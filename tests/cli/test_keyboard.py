@@ -119,7 +119,7 @@ SIGNS = st.text(
 
 
 @given(st.lists(st.tuples(SIGNS, st.sampled_from([0.0, 0.004, 0.03, 0.2, 2.0, 6.0]))), st.data())
-def test_how_the_reads_divide_it_makes_no_difference(
+def test_fuzz_terminal_input_in_any_splitting(
     reads: list[tuple[str, float]], data: st.DataObject
 ) -> None:
     whole, parts = Keyboard(), Keyboard()
