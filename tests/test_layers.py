@@ -65,6 +65,7 @@ PURE = (
     "notices.py",
     "backoff.py",
     "plain_text.py",
+    "settings/knob.py",
     "settings/table.py",
 )
 IMPURE = {

@@ -9,16 +9,16 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from micstream.settings.table import (
+from micstream.settings.knob import (
     CLEANING,
     CUTTING,
-    KNOBS,
     MICROPHONE,
     ROOM,
     SENDING,
     STARTING,
     Knob,
 )
+from micstream.settings.table import KNOBS
 
 Flags = dict[str, Any]
 """Settings given as options, by name; None where not given."""
