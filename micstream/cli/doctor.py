@@ -10,6 +10,8 @@ import typer
 from micstream.cli.options import CAPTURE, CONNECTION, Flags, Output, takes
 
 _MARKS = {"ok": "✓", "warning": "!", "failed": "✗", "left out": "-"}
+_PLAIN_MARKS = {"ok": "+", "warning": "!", "failed": "x", "left out": "-"}
+"""Where the output has no other signs."""
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "left out": "dim"}
 
 
@@ -55,6 +57,7 @@ def doctor(
         from micstream.view.json_lines import write_json
 
         console = Terminal(plain=output.plain)
+        marks = _MARKS if console.encoding.startswith("utf") else _PLAIN_MARKS
         code = 0
         async for check in diagnose(settings, through=through):
             if check.state == "failed":
@@ -65,7 +68,7 @@ def doctor(
                 continue
             if output.quiet and check.state == "ok":
                 continue
-            mark = Text(f"{_MARKS[check.state]} {check.name:<13}", _STYLES[check.state])
+            mark = Text(f"{marks[check.state]} {check.name:<13}", _STYLES[check.state])
             console.print(mark, printable(check.found), soft_wrap=True)
             if check.state != "ok":
                 console.print(f"  {'expected':<13} {printable(check.expected)}", soft_wrap=True)

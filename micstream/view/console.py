@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from typing import Final
+
 from rich.console import Console
 
 from micstream.plain_text import printable
+
+_LEAST: Final = 72
+"""Columns that a table has, though the terminal has less: it then breaks the lines itself."""
+_BOUNDLESS: Final = 1_000
+"""Columns where no terminal is written to: a program reads a row as a line."""
 
 __all__ = ["Terminal", "printable"]
 
@@ -19,6 +27,10 @@ class Terminal(Console):
     def __init__(self, *, plain: bool) -> None:
         # A name that says :warning: is no picture of one.
         super().__init__(no_color=plain, highlight=False, markup=False, emoji=False)
+        if not (self.is_terminal or os.environ.get("COLUMNS", "").isdecimal()):
+            self.width = _BOUNDLESS
+        elif self.width < _LEAST:  # else rich leaves columns out, down to all of them
+            self.width = _LEAST
 
     def on_broken_pipe(self) -> None:
         """Called while the error is handled: let it go on.

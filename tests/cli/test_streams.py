@@ -211,6 +211,22 @@ def test_libraries_are_led_away_from_our_own_descriptor_alone() -> None:
     assert os.path.samestat(before, os.fstat(2))
 
 
+@pytest.mark.parametrize("columns", ["0", "1", "10", "", None])
+def test_no_width_of_a_terminal_makes_data_vanish(tmp_path: Path, columns: str | None) -> None:
+    env = started_with(ONE_DEVICE, tmp_path, environment(None))
+    del env["COLUMNS"]
+    if columns is not None:
+        env["COLUMNS"] = columns
+    done = shell("", "devices", "--plain", env=env)
+    assert done.returncode == 0, done
+    whole = "".join(done.stdout.decode().split())
+    assert "J\xfcrgen\N{MICROPHONE}\\xff" in whole
+    assert "48000" in whole
+    if not columns:
+        assert "J\xfcrgen\N{MICROPHONE}\\xff\\n*1other" in whole
+        assert done.stdout.count(b"\n") == 3, "a row is a line to a program"
+
+
 NOISY = (
     ONE_DEVICE
     + """
