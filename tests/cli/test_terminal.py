@@ -55,10 +55,9 @@ os.execvp(sys.argv[1], sys.argv[1:])
 class Shell:
     """An interactive shell in a terminal, and a program in it that notes what it reads there."""
 
-    def __init__(self, keyboard: int, folder: Path, running: subprocess.Popen[bytes]) -> None:
+    def __init__(self, keyboard: int, folder: Path) -> None:
         self._keyboard = keyboard
         self._folder = folder
-        self._running = running
         self.screen = ""
         (folder / "reader.py").write_text(READER)
 
@@ -110,27 +109,34 @@ class Shell:
         return f"{sys.executable} {self._folder}/reader.py {self._folder}/noted"
 
 
-@pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
+@contextmanager
+def a_shell(folder: Path, **more: str) -> Iterator[Shell]:
     keyboard, terminal = os.openpty()
     os.set_blocking(keyboard, False)
-    env = {"PS1": "done>", "PATH": os.environ["PATH"], "TERM": "dumb", "HOME": str(tmp_path)}
+    env = {"PS1": "done>", "PATH": os.environ["PATH"], "TERM": "dumb", "HOME": str(folder)}
     env["PYTHONPATH"] = os.pathsep.join(sys.path)
     running = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", _TAKE_TERMINAL, "bash", "--norc", "--noediting", "-i"],
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
-        env=env,
+        env=env | more,
+        cwd=folder,
         start_new_session=True,
     )
     os.close(terminal)
     with closing(os.fdopen(keyboard, "rb", closefd=True)):
-        shell = Shell(keyboard, tmp_path, running)
+        shell = Shell(keyboard, folder)
         shell.until(lambda: "done>" in shell.screen)
         yield shell
     running.kill()
     running.wait(10)
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    with a_shell(tmp_path) as shell:
+        yield shell
 
 
 def test_ctrl_z_then_fg(shell: Shell) -> None:
