@@ -58,7 +58,7 @@ _OUTPUT = (
     ("json", "One JSON object a line on stdout, nothing else there."),
     ("plain", "No colours."),
     ("quiet", "Only trouble, and the summary."),
-    ("verbose", "Also what the libraries log, on stderr."),
+    ("verbose", "Also what the libraries log and print, on stderr."),
 )
 
 
