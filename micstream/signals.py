@@ -59,16 +59,6 @@ def _handlers() -> Iterator[None]:
                 signal.signal(number, handler)
 
 
-def stay_in_background() -> None:
-    """Let no terminal stop this process: one in the background goes on, whatever it writes.
-
-    Reading there is an error then, and no stop. For a process of our own: its children have it too.
-    """
-    for name in ("SIGTTIN", "SIGTTOU"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-
-
 def hangup_ends() -> bool:
     """Whether a terminal that is closed is to end us: not under `nohup`, and `trap '' HUP`."""
     number = getattr(signal, "SIGHUP", None)

@@ -14,9 +14,8 @@ import typer
 
 from micstream.cli.fail import fail
 from micstream.cli.help import LazyGroup
-from micstream.cli.streams import STREAMS, OutputError, tell
+from micstream.cli.streams import STREAMS, OutputError, stay_in_background, tell
 from micstream.errors import MicstreamError
-from micstream.signals import stay_in_background
 
 app = typer.Typer(
     name="micstream",

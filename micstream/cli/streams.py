@@ -14,6 +14,7 @@ import faulthandler
 import io
 import os
 import select
+import signal
 import sys
 from typing import Any, Final, TextIO
 
@@ -135,6 +136,16 @@ class Streams:
 
 
 STREAMS: Final = Streams()
+
+
+def stay_in_background() -> None:
+    """Let no terminal stop this process: one in the background goes on, whatever it writes.
+
+    Reading there is an error then, and no stop. For a process of our own: its children have it too.
+    """
+    for name in ("SIGTTIN", "SIGTTOU"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def tell(error: OSError) -> int:

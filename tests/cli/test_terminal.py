@@ -22,7 +22,8 @@ from micstream.windows import NO_KEY, WindowsConsole, told_of_closing
 READER = """
 import asyncio, sys, time
 from micstream.cli.terminal import TerminalReader
-from micstream.signals import set_on_signals, stay_in_background
+from micstream.cli.streams import stay_in_background
+from micstream.signals import set_on_signals
 
 class noted:
     file = open(sys.argv[1], "wb", buffering=0)
