@@ -9,9 +9,10 @@ from typing import Final
 
 import aiohttp
 
-from micstream.doctor.check import Check, State
-from micstream.errors import ConnectionFailed
-from micstream.room import address
+from micstream.doctor.check import Check, State, failed
+from micstream.errors import ConnectionFailed, UsageError
+from micstream.room import address, web
+from micstream.room.proxy import way_to
 from micstream.settings.pieces import ConnectionSettings
 
 _HTTP_S: Final = 5.0
@@ -35,24 +36,40 @@ def judge_way(connection: ConnectionSettings, url: str) -> list[Check]:
     return checks
 
 
+def judge_proxy(url: str) -> list[Check]:
+    """Check through which proxy the server is spoken to; nothing where the environment has none."""
+    expected = "http://host:port"
+    try:
+        way = way_to(url)
+    except UsageError as error:
+        return [failed("proxy", error, expected)]
+    if way.proxy is not None:
+        found = (
+            f"the server is spoken to through {way.shown} ({way.variable}); sound goes beside it"
+        )
+        return [Check("proxy", "ok", found)]
+    if way.because:
+        return [Check("proxy", "ok", f"straight, past {way.variable}: {way.because}")]
+    return []
+
+
 async def check_server(url: str) -> list[Check]:
     """Check that it answers, and what time it says it is."""
     page = "http" + url.removeprefix("ws") if url.startswith("ws") else url
     try:
         begun = time.time()
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_HTTP_S)) as session,
+            web.session(url, aiohttp.ClientTimeout(total=_HTTP_S)) as session,
             session.get(page) as answer,
         ):
             date = answer.headers.get("Date")
             took = time.time() - begun
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        what = "no answer" if isinstance(error, TimeoutError) else str(error) or "no answer"
+    except web.ODD as error:
         return [
             Check(
                 "server",
                 "failed",
-                f"{address.shown(url)}: {what}",
+                f"{address.shown(url)}: {web.why(error, url)}",
                 "a LiveKit server that answers",
                 "check LIVEKIT_URL, the network and the firewall",
                 ConnectionFailed.exit_code,

@@ -16,7 +16,6 @@ from google.protobuf.message import DecodeError
 from livekit import api
 
 from micstream.delivery import wire
-from micstream.errors import reason_of
 from micstream.room import presence, web
 from micstream.room.address import server_url
 from micstream.room.connect import explain
@@ -25,7 +24,6 @@ from micstream.settings.pieces import ConnectionSettings
 _ANSWER: Final = aiohttp.ClientTimeout(total=5)
 _CALLS: Final = "/twirp/"
 _PROTOBUF: Final = "application/protobuf"
-_NO_LIVEKIT: Final = "what answers is no LiveKit server"
 _STATES: Final = {
     api.ParticipantInfo.JOINING: "joining",
     api.ParticipantInfo.JOINED: "joined",
@@ -109,7 +107,7 @@ async def _service(connection: ConnectionSettings) -> AsyncIterator[Any]:
     api_key, api_secret = connection.keys()
     try:
         async with (
-            web.session(_ANSWER, _judge) as session,
+            web.session(url, _ANSWER, _judge) as session,
             api.LiveKitAPI(url, api_key, api_secret, session=session) as client,
         ):
             yield client.room
@@ -118,34 +116,20 @@ async def _service(connection: ConnectionSettings) -> AsyncIterator[Any]:
             raise _Gone from None
         raise explain(url, f"{error.status} {_word(error.code)}".rstrip()) from None
     except (DecodeError, *web.ODD) as error:
-        raise explain(url, _why(error)) from None
+        raise explain(url, web.why(error, url)) from None
 
 
 async def _judge(answer: aiohttp.ClientResponse) -> None:
     """Raise for what LiveKit's server would not answer; its errors are judged by its client."""
     if answer.history:
-        raise web.OddAnswer(f"it sends us elsewhere ({answer.history[0].status})")
+        raise web.OddAnswer(f"what answers there sends us elsewhere ({answer.history[0].status})")
     if answer.status == 200 and _CALLS in answer.url.path and answer.content_type != _PROTOBUF:
-        raise web.OddAnswer(_NO_LIVEKIT)
+        raise web.OddAnswer("what answers there is no LiveKit server")
 
 
 def _word(code: object) -> str:
     """The server's word for its error, if it is one."""
     return code if isinstance(code, str) and re.fullmatch(r"[a-z_]{1,40}", code) else ""
-
-
-def _why(error: Exception) -> str:
-    match error:
-        case TimeoutError():
-            return "no answer"
-        case web.OddAnswer():
-            return str(error)
-        case aiohttp.ClientConnectorError() | OSError():
-            return reason_of(error) if error.errno else str(error) or "no answer"
-        case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():
-            return "it hung up"
-        case _:
-            return _NO_LIVEKIT
 
 
 def _is_meant(participant: api.ParticipantInfo, patterns: Sequence[str]) -> bool:

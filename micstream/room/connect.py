@@ -8,12 +8,14 @@ import re
 import secrets
 import time
 from typing import Final
+from urllib.parse import urlsplit
 
 from livekit import rtc
 
 from micstream.errors import ConnectionFailed
 from micstream.room import joining, token
 from micstream.room.address import server_url, shown
+from micstream.room.proxy import way_to
 from micstream.room.redact import guard_sdk_log, redact
 from micstream.settings import given_token
 from micstream.settings.pieces import ConnectionSettings
@@ -122,9 +124,12 @@ def explain(url: str, said: str, *, given: str | None = None) -> ConnectionFaile
             "and this machine's clock",
             code="token_refused",
         )
+    by = way_to(url)
+    through = f" through the proxy {by.shown} ({by.variable})" if by.proxy else ""
+    proxied = f", and that proxy; NO_PROXY={urlsplit(url).hostname} goes past it" if through else ""
     return ConnectionFailed(
-        f"{shown(url)} was not reached: {_first_words(said)}",
-        hint="check LIVEKIT_URL and the network; micstream doctor looks closer",
+        f"{shown(url)} was not reached{through}: {_first_words(said)}",
+        hint=f"check LIVEKIT_URL and the network{proxied}; micstream doctor looks closer",
         code="server_unreachable",
     )
 

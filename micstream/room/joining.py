@@ -14,6 +14,8 @@ from weakref import WeakKeyDictionary
 
 from livekit import rtc
 
+from micstream.room.proxy import steer_sdk
+
 _connecting: Final[WeakKeyDictionary[rtc.Room, asyncio.Future[None]]] = WeakKeyDictionary()
 _leaving: Final[dict[asyncio.Task[None], str]] = {}
 """Rooms that are being left, and as whom: held here, for whoever joined them may be gone."""
@@ -23,8 +25,10 @@ async def join(room: rtc.Room, url: str, token: str, options: rtc.RoomOptions) -
     """Connect `room`. One whose caller is cancelled goes on until `leave` has seen to it.
 
     Raises:
+        UsageError: the proxy that the environment names is of no use.
         rtc.ConnectError: it fails.
     """
+    steer_sdk(url)
     connecting = asyncio.ensure_future(room.connect(url, token, options))
     _connecting[room] = connecting
     await asyncio.wait({connecting})
