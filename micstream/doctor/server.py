@@ -65,21 +65,34 @@ async def check_server(url: str) -> list[Check]:
             date = answer.headers.get("Date")
             took = time.time() - begun
     except web.ODD as error:
-        return [
-            Check(
-                "server",
-                "failed",
-                f"{address.shown(url)}: {web.why(error, url)}",
-                "a LiveKit server that answers",
-                "check LIVEKIT_URL, the network and the firewall",
-                ConnectionFailed.exit_code,
-            )
-        ]
+        return [_unreachable(url, web.why(error, url))]
+    if refused := _refusal(url, answer.status):
+        return [_unreachable(url, refused)]
     checks = [Check("server", "ok", f"{address.shown(url)} answers in {took * 1000:.0f} ms")]
     with contextlib.suppress(ValueError, OverflowError):  # some servers write "0" there
         theirs = email.utils.parsedate_to_datetime(date or "").timestamp()
         checks.append(_judge_skew(begun + took / 2 - theirs - 0.5))  # a Date is whole seconds
     return checks
+
+
+def _refusal(url: str, status: int) -> str:
+    """Why an answer is not the server's own, or says that it is not there; empty: it is."""
+    proxy = way_to(url).shown
+    if proxy and status in (403, 407):
+        return web.refused_by_proxy(proxy, status)
+    where = f"the proxy {proxy}, or what" if proxy else "what"
+    return f"{where} stands before the server answers {status}" if status >= 500 else ""
+
+
+def _unreachable(url: str, why: str) -> Check:
+    return Check(
+        "server",
+        "failed",
+        f"{address.shown(url)}: {why}",
+        "a LiveKit server that answers",
+        "check LIVEKIT_URL, the network and the firewall",
+        ConnectionFailed.exit_code,
+    )
 
 
 def _judge_skew(skew_s: float) -> Check:

@@ -29,8 +29,8 @@ _ALL: Final = ("all_proxy", "ALL_PROXY")
 _NONE: Final = ("no_proxy", "NO_PROXY")
 
 _put_for_sdk: Final = os.putenv
-_steered: Final[dict[str, str]] = {}
-"""What the SDK finds in variables in which the environment of this process says another thing."""
+_steered: Final[set[str]] = set()
+"""Variables in which the SDK finds something else than `os.environ` says, or has once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +94,11 @@ def steer_sdk(url: str) -> Way:
     """
     way = way_to(url)
     name = "HTTPS_PROXY" if urlsplit(url).scheme in _SECURE else "HTTP_PROXY"
-    finds = _steered.get(name, os.environ.get(name, os.environ.get(name.lower(), "")))
-    wanted = way.proxy or ""
-    if finds != wanted:
-        _put_for_sdk(name, wanted)  # empty: straight
-        _steered[name] = wanted
+    finds = os.environ.get(name, os.environ.get(name.lower(), ""))
+    wanted = way.proxy or ""  # empty: straight
+    if finds != wanted or name in _steered:
+        _put_for_sdk(name, wanted)
+        _steered.add(name)
     return way
 
 

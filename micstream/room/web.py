@@ -86,8 +86,7 @@ def why(error: Exception, url: str) -> str:
         case aiohttp.ClientProxyConnectionError():
             return f"the proxy {way_to(url).shown} does not answer"
         case aiohttp.ClientHttpProxyError(status=status):
-            refused = "wants a user and a password" if status == 407 else "refuses"
-            return f"the proxy {way_to(url).shown} {refused} ({status})"
+            return refused_by_proxy(way_to(url).shown, status)
         case aiohttp.ClientConnectorError() if (error.os_error.errno or 0) > 0:
             return os.strerror(error.os_error.errno).lower()
         case aiohttp.ClientConnectorError() | socket.gaierror() | UnicodeError():
@@ -102,3 +101,9 @@ def why(error: Exception, url: str) -> str:
             return "this is no address of a server"
         case _:
             return "what answers there is another kind of server"
+
+
+def refused_by_proxy(proxy: str, status: int) -> str:
+    """What a proxy means by this status."""
+    what = "wants a user and a password" if status == 407 else "refuses"
+    return f"the proxy {proxy} {what} ({status})"

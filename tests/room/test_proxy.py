@@ -190,7 +190,7 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name in tuple(os.environ):
         if name.upper() in NAMES:
             monkeypatch.delenv(name)
-    monkeypatch.setattr(proxy, "_steered", {})
+    monkeypatch.setattr(proxy, "_steered", set())
     return monkeypatch
 
 
