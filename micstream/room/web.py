@@ -88,7 +88,7 @@ def why(error: Exception, url: str) -> str:
         case aiohttp.ClientHttpProxyError(status=status):
             return refused_by_proxy(way_to(url).shown, status)
         case aiohttp.ClientConnectorError() if (error.os_error.errno or 0) > 0:
-            return os.strerror(error.os_error.errno).lower()
+            return os.strerror(error.os_error.errno or 0).lower()
         case aiohttp.ClientConnectorError() | socket.gaierror() | UnicodeError():
             return "there is no such name"
         case TimeoutError():
