@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from micstream import events
 from micstream.bus import Bus, ThreadConsumer
 from micstream.cli.options import Flags, Output
-from micstream.errors import MicstreamError
 from micstream.room.redact import Redacting
 from micstream.settings import Settings, load
 from micstream.signals import set_on_signals
@@ -55,9 +54,11 @@ async def run_session(
         try:
             with set_on_signals(stop):
                 await _run(work, settings, output, bus, stop, live=live)
-        except MicstreamError as error:
-            bus.emit(events.Failed(code=error.code, message=error.message, hint=error.hint))
-            error.told = True
+        except Exception as error:
+            from micstream.session import untold
+
+            if (failed := untold(error)) is not None:
+                bus.emit(failed)
             raise
         finally:
             bus.emit_summary()
@@ -133,7 +134,12 @@ async def showing(
 
 
 async def _watch(consumer: ThreadConsumer, stop: asyncio.Event) -> None:
-    error = await consumer.wait_ended()
+    try:
+        error = await consumer.wait_ended()
+    except Exception as mistake:  # ours: told now, and raised at the end
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"micstream: nothing more is shown: {mistake!r}; the show goes on\n")
+        raise
     if error is None:
         return
     drop_stdout()

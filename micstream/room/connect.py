@@ -65,9 +65,9 @@ async def connect(room: rtc.Room, connection: ConnectionSettings) -> None:
     options = rtc.RoomOptions(auto_subscribe=False, connect_timeout=_ATTEMPT_S)
     try:
         await joining.join(room, url, pass_, options)
-    except rtc.ConnectError as error:
+    except joining.FAILURES as error:
         given = pass_ if connection.token is not None else None
-        raise explain(url, error.message, given=given) from None
+        raise explain(url, joining.said(error), given=given) from None
 
 
 async def visit(room: rtc.Room, connection: ConnectionSettings, name: str) -> None:
@@ -96,9 +96,8 @@ async def visit(room: rtc.Room, connection: ConnectionSettings, name: str) -> No
         async with asyncio.timeout(_CONNECT_S):
             await joining.join(room, url, pass_, rtc.RoomOptions(auto_subscribe=False))
         joined = True
-    except (rtc.ConnectError, TimeoutError) as error:
-        said = error.message if isinstance(error, rtc.ConnectError) else "no answer"
-        raise explain(url, said) from None
+    except joining.FAILURES as error:
+        raise explain(url, joining.said(error)) from None
     finally:
         if not joined:
             joining.leave(room, name)
