@@ -13,6 +13,7 @@ import json
 import sys
 import tempfile
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -50,11 +51,12 @@ def tokens(data: bytes) -> None:
     said = given.ConsumeBytes(sys.maxsize)
     part = urlsafe_b64encode(said).rstrip(b"=").decode()
     text = _text(said) if whole else f"eyJhbGciOiJIUzI1NiJ9.{part}.c2ln"
-    for check in (
+    checks: tuple[Callable[[], object], ...] = (
         lambda: given_token.check_sender(text, room="show", identity="me"),
         lambda: given_token.check_watcher(text, room="show"),
         lambda: token.expired_at(text),
-    ):
+    )
+    for check in checks:
         with contextlib.suppress(UsageError):
             check()
     for name in given_token.names(text).values():

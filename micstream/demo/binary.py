@@ -100,6 +100,8 @@ async def find_server(*, allow_install: bool = True, progress: Progress) -> Path
             except _NotThisWayError as reason:
                 tried.append(str(reason))
                 progress(f"not this way: {reason}")
+            except OSError as error:  # a full disk, for example
+                tried.append(f"{place.parent} cannot be written ({reason_of(error)})")
     raise _no_server(tried)
 
 

@@ -6,6 +6,7 @@ import contextlib
 import email.utils
 import time
 from typing import Final
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -55,7 +56,8 @@ def judge_proxy(url: str) -> list[Check]:
 
 async def check_server(url: str) -> list[Check]:
     """Check that it answers, and what time it says it is."""
-    page = "http" + url.removeprefix("ws") if url.startswith("ws") else url
+    parts = urlsplit(url)
+    page = parts._replace(scheme="https" if parts.scheme in ("wss", "https") else "http").geturl()
     try:
         begun = time.time()
         async with (

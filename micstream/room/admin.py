@@ -19,6 +19,7 @@ from micstream.delivery import wire
 from micstream.room import presence, web
 from micstream.room.address import server_url
 from micstream.room.connect import explain
+from micstream.room.token import mint_admin
 from micstream.settings.pieces import ConnectionSettings
 
 _ANSWER: Final = aiohttp.ClientTimeout(total=5)
@@ -105,10 +106,11 @@ class _Gone(Exception):
 async def _service(connection: ConnectionSettings) -> AsyncIterator[Any]:
     url = server_url(connection)
     api_key, api_secret = connection.keys()
+    token = mint_admin(api_key=api_key, api_secret=api_secret, room=connection.room)
     try:
         async with (
             web.session(url, _ANSWER, _judge) as session,
-            api.LiveKitAPI(url, api_key, api_secret, session=session) as client,
+            api.LiveKitAPI(url, token=token, session=session) as client,
         ):
             yield client.room
     except api.TwirpError as error:

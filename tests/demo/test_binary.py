@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import io
 import os
@@ -253,3 +254,15 @@ async def test_a_go_that_is_too_old_is_told(
     program(empty_machine / "go", b"#!/bin/sh\necho go version go1.19.8 linux/amd64\n")
     with pytest.raises(MicstreamError, match=r"too old \(go1\.19, not 1\.21\)"):
         await find_server(progress=nothing)
+
+
+async def test_a_full_disk_is_told(
+    empty_machine: Path, release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(MicstreamError, match="no space left on device") as caught:
+        await find_server(progress=nothing)
+    assert caught.value.code == "no_server"
