@@ -14,7 +14,7 @@ help: ## Show this list
 
 demo: ## Everything on this machine: a server, an avatar, your microphone or bundled speech
 	@tools/setup demo
-	@$(bin)/micstream demo $(ARGS)
+	@$(bin)/python -m tools.in_front $(bin)/micstream demo $(ARGS)
 
 test: setup ## Run the tests, on a real livekit-server and a virtual microphone
 	@$(bin)/python -m tests $(ARGS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos.faults import avatar, ending, load, microphone, network, senders, server
+from chaos.faults import avatar, ending, load, microphone, network, reader, senders, server
 from chaos.row import Row
 
 ROWS: tuple[Row, ...] = (
@@ -12,6 +12,7 @@ ROWS: tuple[Row, ...] = (
     *senders.ROWS,
     *microphone.ROWS,
     *load.ROWS,
+    *reader.ROWS,
     *ending.ROWS,
 )
 BY_NAME = {row.name: row for row in ROWS}

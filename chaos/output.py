@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
+import mmap
 import os
 import time
 from collections.abc import Mapping
@@ -51,7 +53,7 @@ class Output:
         for line in whole.decode(errors="replace").splitlines():
             if line.startswith("{"):
                 fields = json.loads(line)
-                self.told.append(Told(fields["event"], now, fields))
+                self.told.append(Told(fields.get("event", ""), now, fields))
             elif line:
                 self.said.append(line)
         self.changes.tell()
@@ -74,13 +76,14 @@ class Reader:
         self._descriptor = descriptor
         self._output = output
         self._open = True
+        self._stalled = False
         os.set_blocking(descriptor, False)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(descriptor, self.look)
 
     def look(self) -> None:
         """Read what is there now, without waiting for more."""
-        while self._open:
+        while self._open and not self._stalled:
             try:
                 said = os.read(self._descriptor, _PIECE)
             except BlockingIOError:
@@ -91,6 +94,27 @@ class Reader:
                 self._loop.remove_reader(self._descriptor)
                 return
             self._output.feed(said)
+
+    def stall(self) -> None:
+        """Read nothing until `go_on`, and leave no place for anything more: it must be a pipe."""
+        self.look()
+        self._stalled = True
+        self._loop.remove_reader(self._descriptor)
+        fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, mmap.PAGESIZE)
+        filling = os.open(f"/proc/self/fd/{self._descriptor}", os.O_WRONLY | os.O_NONBLOCK)
+        try:
+            while True:
+                os.write(filling, b"\n")  # an empty line is nothing
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(filling)
+
+    def go_on(self) -> None:
+        """Read again."""
+        self._stalled = False
+        self._loop.add_reader(self._descriptor, self.look)
+        self.look()
 
     def close(self) -> None:
         """Read no more; a terminal is hung up by it."""

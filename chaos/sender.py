@@ -96,6 +96,16 @@ class Sender:
         """Read what has been printed since."""
         self._source.look()
 
+    def stall(self) -> None:
+        """Read nothing of what it prints, as one whose reader has stopped; until `read_on`."""
+        assert isinstance(self._source, Reader), "it prints into a terminal"
+        self._source.stall()
+
+    def read_on(self) -> None:
+        """Read again."""
+        assert isinstance(self._source, Reader)
+        self._source.go_on()
+
     def close(self) -> None:
         """Read no more."""
         self._ended()

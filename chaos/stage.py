@@ -145,7 +145,9 @@ class Stage:
         ours = environment(self.server)
         settings = {name: ours[name] for name in ours if name.startswith("LIVEKIT_")}
         options = ["--room", self.room, "--avatar", "avatar-*", "--json"]
-        if words[0] == "live" and "--device" not in words:
+        if words[0] in ("devices", "calibrate"):
+            options = ["--json"]
+        if words[0] in ("live", "calibrate") and "--device" not in words:
             options += ["--device", VirtualMicrophone.DEVICE]
         started, terminal = await self.enter(
             sender(

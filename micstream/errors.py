@@ -33,6 +33,8 @@ class MicstreamError(Exception):
         self.code = code
         self.told = False
         """Whether it has been reported as an event already."""
+        self.said = False
+        """Whether people have been told in words already."""
 
 
 class UsageError(MicstreamError):

@@ -133,10 +133,13 @@ class AvatarJoined(AvatarLinkEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class AvatarReady(AvatarLinkEvent):
-    """The avatar listens; `how` that is known: it answered, it shows itself, or it is there."""
+    """The avatar listens; `how` that is known: it answered, it shows itself, or it is there.
+
+    `heard`: it was told to be silent, and plays again.
+    """
 
     EVENT = "avatar_ready"
-    how: Literal["probe", "video", "active"]
+    how: Literal["probe", "video", "active", "heard"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +154,17 @@ class AvatarSilent(AvatarLinkEvent):
     """The avatar is in the room, has reported before, and neither reports nor answers any more."""
 
     EVENT = "avatar_silent"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Playing(Event):
+    """A file begins; what is told of utterances from here on is about it, until the next one."""
+
+    EVENT = "playing"
+    file: str
+    """As it was named."""
+    round: int
+    """How often it has been played, this time included."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +186,8 @@ class UtteranceStarted(AvatarEvent):
     """Seconds of captured sound at which that was decided."""
     lead_ms: int
     """Sound in the first write."""
+    source: str | None = None
+    """What is spoken: a file's name, a device's, `stdin`; None where a program speaks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -292,6 +308,18 @@ class StageOpen(Event):
     EVENT = "stage_open"
     link: str
     room: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RehearsalOpen(Event):
+    """A rehearsal room is there: every command works against it by the settings in `file`."""
+
+    EVENT = "rehearsal_open"
+    url: str
+    room: str
+    avatars: tuple[str, ...]
+    file: str
+    """Private; read without being told where it is the `.env.local` of the folder one is in."""
 
 
 @dataclass(frozen=True, kw_only=True)

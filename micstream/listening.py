@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from micstream import events, notices
 from micstream.audio.advice import Preset
+from micstream.audio.device_name import is_same
 from micstream.bus import Bus
 from micstream.controls import Controls
 from micstream.errors import MicstreamError
@@ -17,10 +18,12 @@ from micstream.settings import calibration
 from micstream.settings.pieces import CaptureSettings, DetectionSettings, SoundPathSettings
 from micstream.sound_path import SoundPath, make_path
 from micstream.sources.health import HealthReporter
-from micstream.sources.source import Block, LiveSource, Lost, Opened, Source
+from micstream.sources.sound_server import SourceWatch, is_behind
+from micstream.sources.source import Away, Block, LiveSource, Lost, Opened, Source
 from micstream.speech.detectors import make_cutter
 from micstream.speech.events import EndReason, Timed
 from micstream.taps import Listener
+from micstream.tasks import task_group
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,14 @@ class Listening:
         self.capturing = asyncio.Event()
         """Set with the first block."""
         self._path: SoundPath | None = None
+        self._device = ""
+        self._server = SourceWatch(bus.emit)
+        self._watching: asyncio.Task[None] | None = None
         self._held = False
+        self._cancelling = False  # told: the channels of the device cancel each other
+        self._told_unheard = False
+        self._floor_db: float | None = None
+        """Noise floor that was calibrated for the device, in dBFS."""
 
     async def run(self, live: LiveSource) -> None:
         """Listen until cancelled; the source is opened again whenever it was lost.
@@ -67,6 +77,13 @@ class Listening:
             UsageError: the detector's package is not installed.
         """
         self._controls.tell_gate()
+        async with task_group() as tasks:
+            try:
+                await self._listen(live, tasks)
+            finally:
+                self._unwatch()
+
+    async def _listen(self, live: LiveSource, tasks: asyncio.TaskGroup) -> None:
         with ExitStack() as governed:
             try:
                 async with aclosing(live.items()) as items:
@@ -74,13 +91,17 @@ class Listening:
                         match item:
                             case Opened(source=source, again=False):
                                 self._open(source, governed)
+                                self._watch(source, tasks)
                                 self.capturing.set()
                             case Opened(source=source):
                                 self._reopen(source)
+                                self._watch(source, tasks)
                             case Block():
                                 self._push(item)
                             case Lost():
                                 self._lose(item)
+                            case Away():
+                                self._bus.emit(notices.trouble(item.error))
             finally:
                 if self._path is not None:
                     self._put(self._path.finish(EndReason.SHUTDOWN))
@@ -102,7 +123,9 @@ class Listening:
     # ---- what the source says ------------------------------------------------------------------
 
     def _open(self, source: Source, governed: ExitStack) -> None:
-        preset = self._calibrated(source)
+        self._device = source.name
+        known = self._calibrated(source)
+        preset = known.preset if known is not None and self._settings.calibrated else None
         self._bus.emit(
             events.Capturing(
                 device=source.name,
@@ -118,36 +141,65 @@ class Listening:
             path.hold()
         self._path = path
         governed.enter_context(self._controls.governing(path))
-        self._health.opened(source.name)
+        self._floor_db = known.floor_db if known is not None else None
+        self._health.opened(source.name, floor_db=self._floor_db)
         self._put(path.open(source))
 
     def _reopen(self, source: Source) -> None:
         assert self._path is not None
         self._bus.emit(events.Microphone(state="back", device=source.name))
-        self._health.opened(source.name)
+        if not is_same(self._device, source.name):
+            self._bus.emit(notices.other_microphone(self._device, source.name))
+        self._device = source.name
+        self._health.opened(source.name, floor_db=self._floor_db)
         self._put(self._path.open(source))
 
     def _push(self, block: Block) -> None:
         assert self._path is not None
         self._health.lost(block)
         self._put(self._path.push(block))
+        if self._path.took and not self._cancelling:
+            self._cancelling = True
+            self._bus.emit(notices.channels_cancel(self._device, self._path.took))
+        self._tell_unheard(self._path.spoken_to_nobody)
+
+    def _tell_unheard(self, spoken: bool) -> None:
+        """Say so where somebody speaks behind a closed gate: once each time that it is closed."""
+        if spoken and not self._told_unheard:
+            self._bus.emit(notices.unheard(muted=self._controls.muted))
+        self._told_unheard = spoken
 
     def _lose(self, lost: Lost) -> None:
         assert self._path is not None
+        self._unwatch()
         self._put(self._path.finish(EndReason.DEVICE))
         self._bus.emit(events.Microphone(state="lost", device=lost.source.name))
         self._bus.emit(notices.trouble(lost.error))
 
-    def _calibrated(self, source: Source) -> Preset | None:
-        """Preset that was calibrated for this device, where none is given."""
-        if not self._settings.calibrated:
-            return None
+    def _watch(self, source: Source, tasks: asyncio.TaskGroup) -> None:
+        """Watch what a sound server records for us, where one may stand behind the device."""
+        self._unwatch()
+        if is_behind(source.name):
+            self._watching = tasks.create_task(self._watch_server())
+
+    async def _watch_server(self) -> None:
         try:
-            known = calibration.load(source.name, source.pick)
+            await self._server.run()
+        except Exception as error:  # no reason to end a show
+            self._bus.emit(notices.unwatched_source(error))
+
+    def _unwatch(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+
+    def _calibrated(self, source: Source) -> calibration.Calibration | None:
+        """What was calibrated for this device; a file that cannot be used is told of."""
+        try:
+            return calibration.load(source.name, source.pick)
         except MicstreamError as error:
-            self._bus.emit(notices.trouble(error))
+            if self._settings.calibrated:  # else its preset would not be used either
+                self._bus.emit(notices.trouble(error))
             return None
-        return known.preset if known is not None else None
 
     def _put(self, happened: Iterable[Timed]) -> None:
         for event, at in happened:

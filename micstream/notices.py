@@ -7,6 +7,11 @@ from collections.abc import Sequence
 from micstream.errors import ConnectionFailed, MicstreamError
 from micstream.events import EVENTS_LOST, Warned
 
+_SOUND_SETTINGS = (
+    "choose the microphone in the system's sound settings (pavucontrol: Recording), or name its "
+    "device by --device"
+)
+
 
 def trouble(error: MicstreamError) -> Warned:
     """An error that ends nothing."""
@@ -103,6 +108,16 @@ def silent(identity: str) -> Warned:
     )
 
 
+def dead(identity: str) -> Warned:
+    """The avatar answers and plays nothing."""
+    return Warned(
+        code="avatar_dead",
+        message=f"the avatar {identity!r} answers and plays nothing: what was sent to it was "
+        "neither reported nor heard",
+        hint="start the avatar anew; with --keep-avatar that is done by itself",
+    )
+
+
 def backlog(seconds: float, limit: float) -> Warned:
     """The avatar is too far behind."""
     return Warned(
@@ -125,9 +140,100 @@ def network_gone() -> Warned:
 def identity_in_use(identity: str) -> ConnectionFailed:
     """Somebody joined under our name. We do not come back: each would put the other out in turn."""
     return ConnectionFailed(
-        f"someone else joined as {identity!r} and put us out",
+        f"another sender took our place: it joined as {identity!r}",
         hint="end the other one, or take another --identity",
         code="identity_in_use",
+    )
+
+
+def put_out(identity: str, room: str, *, deleted: bool) -> ConnectionFailed:
+    """Somebody wants us, or the room, gone. We do not come back unasked."""
+    if deleted:
+        message, code = f"the room {room!r} was deleted: we are out of it", "room_deleted"
+    else:
+        message, code = f"{identity!r} was removed from the room {room!r}", "removed"
+    return ConnectionFailed(
+        message,
+        hint="somebody with the server's API key did that: the crew, or LiveKit's dashboard. Once "
+        "they agree, start again; with --stay it comes back by itself",
+        code=code,
+    )
+
+
+def comes_back(error: ConnectionFailed) -> Warned:
+    """The same, where we were told to come back."""
+    return Warned(
+        code=error.code,
+        message=error.message,
+        hint="it joins again by itself, as --stay says; to prevent that: end it, or have another "
+        "key for the server",
+    )
+
+
+def identity_taken(already: str) -> ConnectionFailed:
+    """Somebody is in the room under our name; joining would end it. `already`: who, since when."""
+    return ConnectionFailed(
+        f"{already}; it was not disturbed",
+        hint="end that one, or take another --identity, or its place: --take-over, which ends it",
+        code="identity_in_use",
+    )
+
+
+def left_behind(identity: str) -> Warned:
+    """One that the server still lists under our name answers no more: it has crashed, or hangs."""
+    return Warned(
+        code="left_behind",
+        message=f"an earlier sender {identity!r} is still listed in the room and does not answer: "
+        "taking its place",
+        hint="if it hangs somewhere: end it",
+    )
+
+
+def unheard(*, muted: bool) -> Warned:
+    """Somebody speaks, and the gate is closed."""
+    why = "muted" if muted else "the gate is closed"
+    key, call = ("m", "mute(False)") if muted else ("t", "manual()")
+    return Warned(
+        code="unheard",
+        message=f"you speak, but {why}: you are NOT heard",
+        hint=f"press {key} to be heard, or v: sent while you speak (in a program: {call}, auto())",
+    )
+
+
+def other_microphone(before: str, now: str) -> Warned:
+    """Another microphone was found in the place of the one that was lost."""
+    return Warned(
+        code="other_microphone",
+        message=f"another microphone that fits --device is used: {now!r} in place of {before!r}",
+        hint="to have this one and no other, name it whole by --device",
+    )
+
+
+def records_a_monitor(name: str) -> Warned:
+    """The sound server gives us what this machine plays."""
+    return Warned(
+        code="monitor_source",
+        message=f"the sound server gives us {name!r}: what this machine plays, no microphone",
+        hint=_SOUND_SETTINGS,
+    )
+
+
+def source_moved(before: str, now: str, *, is_monitor: bool) -> Warned:
+    """The sound server takes our sound from somewhere else."""
+    what = ": what this machine plays, no microphone" if is_monitor else ""
+    return Warned(
+        code="source_moved",
+        message=f"the sound server has moved us from {before!r} to {now!r}{what}",
+        hint=_SOUND_SETTINGS,
+    )
+
+
+def unwatched_source(error: Exception) -> Warned:
+    """A move by the sound server would not be noticed any more."""
+    return Warned(
+        code="source_unwatched",
+        message=f"what the sound server records for us is no longer watched: {error!r}",
+        hint="nothing else is harmed; please report it",
     )
 
 
@@ -137,6 +243,17 @@ def overflow() -> Warned:
         code="overflow",
         message="PortAudio lost sound: this machine is too slow",
         hint="end other programs",
+    )
+
+
+def channels_cancel(source: str, taken: int) -> Warned:
+    """Warning: mixed, the channels of a source are silence; one of them is used."""
+    return Warned(
+        code="channels_cancel",
+        message=f"{source!r}: its channels cancel each other when mixed (one is another upside "
+        f"down): channel {taken}, the loudest, is used",
+        hint="look at the cable and at the settings of the input; --channel chooses one from the "
+        "beginning",
     )
 
 

@@ -31,7 +31,8 @@ from micstream.settings import Settings
 from micstream.settings.loading import mixed_origins
 from micstream.sound_path import make_path
 from micstream.sources import opening
-from micstream.sources.source import Source
+from micstream.sources.live import Reopening
+from micstream.sources.source import Opener, Source
 from micstream.sources.turns import Turns
 from micstream.speech.detectors import make_cutter
 from micstream.speech.events import EndReason
@@ -39,9 +40,9 @@ from micstream.speech.whole import Whole
 from micstream.taps import Taps
 from micstream.tasks import run_guarded, task_group
 
-HURRY_S: Final = 2.0
-"""Seconds that leaving may take once a person or a signal ends the program; more only where an
-avatar has answered, and has still to report."""
+HURRY_S: Final = 1.7
+"""Seconds that leaving may take once a person or a signal ends the program, so that it is gone
+within two; more only where an avatar has answered, and has still to report."""
 
 
 class Session:
@@ -70,6 +71,8 @@ class Session:
         self.controls = controls
         self.bus = bus
         self.taps = taps
+        self.microphone: Opener | None = None
+        """Opener of what `listen` hears; None: the device that the settings name."""
         self._fan_out = fan_out
         self._sound = sound
         self._warnings = warnings
@@ -251,10 +254,14 @@ class Session:
             cutter = make_cutter(self._sound.detection) if cut else Whole()
             path, reason = make_path(cutter, self._sound.path), EndReason.SHUTDOWN
             path.open(source)
+            told = False
             try:
                 async for block in source.blocks():
                     for event, at in path.push(block):
                         await self._fan_out.put_in_turn(event, at, wait_avatar=wait_avatar)
+                    if path.took and not told:
+                        told = True
+                        self.bus.emit(notices.channels_cancel(source.name, path.took))
                 reason = EndReason.SOURCE_ENDED
             finally:
                 for event, at in path.finish(reason):
@@ -271,7 +278,10 @@ class Session:
             UsageError: it is listened to already.
         """
         capture = self._sound.capture
-        live = opening.live(capture.device, channel=capture.channel)
+        if self.microphone is not None:
+            live = Reopening(self.microphone)
+        else:
+            live = opening.live(capture.device, channel=capture.channel)
         listening = Listening(self._fan_out, self.controls, self.bus, self._sound, self.taps)
         async with self._turns.live(listening):
             self._listening = listening

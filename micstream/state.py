@@ -23,6 +23,8 @@ from micstream import events
 from micstream.events import Bye, Event
 
 Link = Literal["absent", "joined", "listening", "silent", "bound"]
+Obstacle = Literal["microphone", "connection", "muted", "gate", "avatar"]
+"""What stands between the next word and its being heard."""
 
 _DELAYS_KEPT: Final = 10_000
 """Delays kept for the summary: some hours of utterances."""
@@ -107,6 +109,24 @@ class State:
         return self.route is not None
 
     @property
+    def obstacle(self) -> Obstacle | None:
+        """Why nobody would hear the next word, the first thing to mend; None: one is heard."""
+        if self.microphone in ("lost", "zeros"):
+            return "microphone"
+        if self.connection not in ("none", "connected"):
+            return "connection"
+        if self.muted:
+            return "muted"
+        if self.gate == "closed":
+            return "gate"
+        return None if self.ready else "avatar"
+
+    @property
+    def heard(self) -> bool:
+        """Whoever speaks now is heard: all is there, and the gate lets it through."""
+        return self.obstacle is None
+
+    @property
     def speaking(self) -> bool:
         """An utterance is being sent."""
         return any(avatar.utterance is not None for avatar in self.avatars)
@@ -156,6 +176,7 @@ class State:
             "connection": self.connection,
             "attempt": self.attempt,
             "ready": self.ready,
+            "heard": self.heard,
             "device": self.device and _cut(self.device),
             "microphone": self.microphone,
             "speaking": self.speaking,

@@ -49,6 +49,7 @@ class VirtualMicrophone:
         self.log = folder / "pulseaudio.log"
         self._socket = folder / "native"
         self._server: subprocess.Popen[bytes] | None = None
+        self._replaced: list[subprocess.Popen[bytes]] = []
         self._sink = (
             "module-null-sink",
             f"sink_name={SINK}",
@@ -74,6 +75,7 @@ class VirtualMicrophone:
         """Start the sound server (again); returns when it has its sink."""
         command = [
             *("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--disable-shm=yes"),
+            "--use-pid-file=no",
             *("-L", f"module-native-protocol-unix auth-anonymous=1 socket={self._socket}"),
             *("-L", " ".join(self._sink)),
         ]
@@ -89,6 +91,15 @@ class VirtualMicrophone:
         """End the sound server, as when it crashes under a running program."""
         if self._server is not None:
             await process.end(self._server)
+        while self._replaced:
+            await process.end(self._replaced.pop(), grace_s=0.0)
+
+    async def replace(self) -> None:
+        """Start another sound server in place of one that stands still, and goes on doing so."""
+        assert self._server is not None
+        self._replaced.append(self._server)
+        await asyncio.to_thread(self._socket.unlink)
+        await self.start()
 
     def signal(self, number: signal.Signals) -> None:
         """Send the sound server a signal: killed, or stopped and continued."""

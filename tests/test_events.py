@@ -24,7 +24,8 @@ PUBLISHED = {
     "avatar_left": {"identity"},
     "avatar_silent": {"identity"},
     "ready": set(),
-    "utterance_started": {"avatar", "id", "onset_s", "decided_s", "lead_ms"},
+    "utterance_started": {"avatar", "id", "onset_s", "decided_s", "lead_ms", "source"},
+    "playing": {"file", "round"},
     "utterance_ended": {"avatar", "id", "duration_s", "bytes", "reason"},
     "playback_started": {"avatar", "id", "delay_ms"},
     "playback_finished": {"avatar", "id", "position_s", "interrupted", "stutter_ms"},
@@ -36,6 +37,7 @@ PUBLISHED = {
     "route": {"avatars", "number", "by"},
     "voice": {"avatars"},
     "stage_open": {"link", "room"},
+    "rehearsal_open": {"url", "room", "avatars", "file"},
     "stage_page": {"address"},
     "warning": {"avatar", "code", "message", "hint", "count"},
     "error": {"code", "message", "hint"},
@@ -88,7 +90,10 @@ EXAMPLES: dict[str, Event] = {
         events.AvatarLeft(identity="avatar-a"),
         events.AvatarSilent(identity="avatar-a"),
         events.Ready(),
-        events.UtteranceStarted(avatar=ANNA, id="u1", onset_s=1.23456, decided_s=1.3, lead_ms=160),
+        events.Playing(file="scenes/one.wav", round=2),
+        events.UtteranceStarted(
+            avatar=ANNA, id="u1", onset_s=1.23456, decided_s=1.3, lead_ms=160, source="one.wav"
+        ),
         events.UtteranceEnded(
             avatar=ANNA, id="u1", duration_s=2.5, bytes=80_000, reason=EndReason.SILENCE
         ),
@@ -104,6 +109,9 @@ EXAMPLES: dict[str, Event] = {
         events.Route(avatars=(ANNA, "avatar-ben"), number=0, by="key"),
         events.Voice(avatars=(ANNA, "avatar-ben")),
         events.StageOpen(link="http://127.0.0.1:8420/", room="show"),
+        events.RehearsalOpen(
+            url="ws://127.0.0.1:7880", room="show", avatars=(ANNA,), file="/here/.env.local"
+        ),
         events.StagePage(address="192.168.7.20"),
         events.Warned(avatar=ANNA, code="stdin", message="odd", hint="even", count=3),
         events.Failed(code="no_avatar", message="none came", hint="start one"),

@@ -62,7 +62,9 @@ PURE = (
     "state.py",
     "notices.py",
     "backoff.py",
+    "settings/knob.py",
     "settings/table.py",
+    "sources/names.py",
 )
 IMPURE = {
     "asyncio",

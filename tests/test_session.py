@@ -6,24 +6,33 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, cast
 
+import numpy as np
 import pytest
 
+from micstream import events
+from micstream import listening as listening_
 from micstream.bus import Bus
 from micstream.controls import Controls
 from micstream.errors import AudioDeviceError, ConnectionFailed, UsageError
-from micstream.events import Failed
+from micstream.events import Failed, Warned
 from micstream.fan_out import FanOut
 from micstream.listening import SoundSettings
 from micstream.room.room import Room
 from micstream.session import HURRY_S, Session, untold
 from micstream.settings import Settings
 from micstream.settings.pieces import ControlSettings
-from micstream.sources import opening
-from micstream.sources.source import Block, LiveSource, Lost, Opened, Source
+from micstream.sources import audio_thread, microphone, opening, portaudio
+from micstream.sources.sound_server import SourceWatch
+from micstream.sources.source import Away, Block, LiveSource, Lost, Opened, Source
+from micstream.speech.events import Speech
 from micstream.taps import Taps
+from testbed.speech import HELLO, samples
 from tests.support.fake_room import FakeRoom, PushedSource
 from tests.support.outputs import NotedOutput
-from tests.support.sources import Silent
+from tests.support.portaudio import FakeDevice, FakePortAudio
+from tests.support.sources import Scripted, ScriptedOpener, Silent
+from tests.support.standstill import Standstill
+from tests.support.tones import tone
 
 SAID = b"\x00\x20" * 1_600
 
@@ -479,6 +488,8 @@ async def test_a_microphone_through_a_loss_and_back(device: PushedSource) -> Non
         device.push(Lost(source, AudioDeviceError("it is gone", code="device_lost")))
         await settle()
         assert output.ends == ["device"]
+        device.push(Away(source, AudioDeviceError("no input device 'USB'", code="no_device")))
+        await settle()
         device.push(Opened(source, again=True), Block(LOUD, 9.0, 7.96, "device"))
         await settle()
         device.push(Block(LOUD, 9.02, 0.5, "slow"))
@@ -492,10 +503,114 @@ async def test_a_microphone_through_a_loss_and_back(device: PushedSource) -> Non
         ("capturing", None),
         ("microphone", "lost"),
         ("warning", None),
+        ("warning", None),
         ("microphone", "back"),
         ("dropped", None),
     ]
+    assert [each.code for each in stage.told if isinstance(each, Warned)] == [
+        "device_lost",
+        "no_device",
+    ]
     assert stage.bus.state.dropped_s == 0.5
+
+
+@pytest.mark.parametrize(("verb", "why"), [("mute", "muted"), ("manual", "the gate is closed")])
+async def test_speech_behind_a_closed_gate_is_told_once_each_time_it_is_closed(
+    device: PushedSource, verb: str, why: str
+) -> None:
+    stage = Stage()
+    speech = samples(HELLO).tobytes()
+    at = 0.0
+
+    async def speak() -> None:
+        nonlocal at
+        for start in range(0, len(speech), len(LOUD)):
+            at += 0.02
+            device.push(Block(speech[start : start + len(LOUD)], at))
+        await settle(300)
+
+    async with stage.session as session:
+        listening = asyncio.create_task(session.listen())
+        device.push(Opened(cast("Source", Silent())))
+        await speak()
+        assert "warning" not in stage.names
+        for _ in range(2):
+            await session.controls.do(verb, "on" if verb == "mute" else "off")
+            await speak()
+            await speak()
+            session.controls.auto()
+            await speak()
+        listening.cancel()
+        await asyncio.wait([listening])
+    warnings = [event for event in stage.told if isinstance(event, events.Warned)]
+    assert [event.code for event in warnings] == ["unheard", "unheard"]
+    assert {event.message for event in warnings} == {f"you speak, but {why}: you are NOT heard"}
+    assert all("press" in event.hint for event in warnings)
+
+
+async def test_one_that_was_looked_for_before_is_the_one_that_is_heard() -> None:
+    stage = Stage()
+    found, after = Scripted([Block(LOUD, 1.0)], name="found"), ScriptedOpener()
+    stage.session.microphone = opening.Found(after, found)
+    async with stage.session as session:
+        listening = asyncio.create_task(session.listen())
+        await settle(50)
+        assert stage.names[:2] == ["gate", "capturing"]
+        assert stage.bus.state.device == "found"
+        await asyncio.sleep(1.1)  # the pause before a device is opened again
+        assert after.asked == [True], "lost, it is the opener's"
+        listening.cancel()
+        await asyncio.wait([listening])
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("USB: - (hw:2,0)", []), ("Yeti", ["'Yeti' in place of 'USB: - (hw:1,0)'"])],
+)
+async def test_another_microphone_in_its_place_is_told_and_another_number_of_it_is_not(
+    device: PushedSource, name: str, told: list[str]
+) -> None:
+    stage = Stage()
+    before, now = Silent(), Silent()
+    before.name, now.name = "USB: - (hw:1,0)", name
+    async with stage.session as session:
+        listening = asyncio.create_task(session.listen())
+        device.push(Opened(cast("Source", before)), Block(LOUD, 1.0))
+        device.push(Opened(cast("Source", now), again=True), Block(LOUD, 9.0))
+        await settle()
+        listening.cancel()
+        await asyncio.wait([listening])
+    words = [each.message for each in stage.told if isinstance(each, Warned)]
+    assert [each.partition("is used: ")[2] for each in words] == told
+
+
+async def test_a_watch_of_the_sound_server_that_fails_is_told_and_ends_no_show(
+    device: PushedSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+
+    async def fails(_: SourceWatch) -> None:
+        begun.append("watch")
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(listening_, "is_behind", lambda name: name == "default")
+    monkeypatch.setattr(SourceWatch, "run", fails)
+    stage, silent = Stage(), Silent()
+    silent.name = "default"
+    source = cast("Source", silent)
+    async with stage.session as session:
+        listening = asyncio.create_task(session.listen())
+        device.push(Opened(source), Block(LOUD, 1.0))
+        await settle()
+        device.push(Lost(source, AudioDeviceError("gone")), Opened(source, again=True))
+        device.push(Block(LOUD, 9.0))
+        await settle()
+        assert not listening.done()
+        listening.cancel()
+        await asyncio.wait([listening])
+    assert begun == ["watch", "watch"]
+    codes = [each.code for each in stage.told if isinstance(each, Warned)]
+    assert codes.count("source_unwatched") == 2
 
 
 async def test_one_that_cannot_be_opened_is_an_error(device: PushedSource) -> None:
@@ -521,3 +636,57 @@ async def test_a_mute_before_the_microphone_is_there_counts(device: PushedSource
         assert output.kinds.startswith("(-")
         listening.cancel()
         await asyncio.wait([listening])
+
+
+@pytest.mark.parametrize("call", ["query_devices", "check_input_settings", "RawInputStream"])
+async def test_one_that_never_answers_is_an_error_within_the_deadline(
+    monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Also for a program of one's own: it is this that `Sender.listen` does."""
+    fake, still = FakePortAudio([FakeDevice("USB")]), Standstill(monkeypatch)
+    monkeypatch.setattr(portaudio, "load", lambda: fake)
+    monkeypatch.setattr(audio_thread, "DEADLINE_S", 0.05)
+    monkeypatch.setattr(microphone, "_BEGIN_S", 0.05)
+    still.of(fake, call)
+    stage = Stage()
+    try:
+        with pytest.raises(AudioDeviceError, match="the sound system does not answer"):
+            async with stage.session as session:
+                await session.listen()
+    finally:
+        still.let_go()
+    assert stage.room.log[-1] == "closed"
+
+
+# ---- channels that cancel each other -------------------------------------------------------------
+
+VOICE = tone(300, 16_000)
+OPPOSITE = np.stack([VOICE, -VOICE], axis=1).tobytes()
+
+
+async def test_of_a_stream_whose_channels_cancel_each_other_one_is_heard_and_it_is_told() -> None:
+    stage = Stage()
+    source = Scripted([Block(OPPOSITE, 1.0)] * 2, None, channels=2, name="stdin")
+    await stage.run(stage.session.speak(source, cut=False))
+    (output,) = stage.room.avatars
+    heard = b"".join(event.pcm for event in output.got if isinstance(event, Speech))
+    assert heard == bytes(1_024) + VOICE.tobytes()[1_024:] + VOICE.tobytes(), "one window is gone"
+    told = [event for event in stage.told if isinstance(event, Warned)]
+    assert [event.code for event in told] == ["channels_cancel"]
+    assert "channel 1" in told[0].message
+
+
+async def test_of_such_a_microphone_it_is_told_once(device: PushedSource) -> None:
+    stage = Stage()
+    source = cast("Source", Silent(channels=2, name="line in"))
+    async with stage.session as session:
+        listening = asyncio.create_task(session.listen())
+        device.push(Opened(source), *[Block(OPPOSITE, 1.0)] * 2)
+        device.push(Lost(source, AudioDeviceError("gone")), Opened(source, again=True))
+        device.push(*[Block(OPPOSITE, 9.0)] * 2)
+        await settle()
+        listening.cancel()
+        await asyncio.wait([listening])
+    told = [event for event in stage.told if isinstance(event, Warned)]
+    (cancelling,) = [event for event in told if event.code == "channels_cancel"]
+    assert "line in" in cancelling.message

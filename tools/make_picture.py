@@ -73,7 +73,7 @@ def draw_run() -> None:
         console = Console(record=True, width=WIDTH, file=nowhere, force_terminal=True)
         console.print(Text("$ micstream demo", "bold"))
         for line in shown:
-            style = "bold" if "heard" in line else "cyan" if "speaks" in line else ""
+            style = "bold" if "behind you" in line else ""
             console.print(Text(line, style or ("dim" if line.startswith("demo:") else "")))
         drawn = console.export_svg(title="micstream")
         # Fonts from elsewhere are not fetched for a picture: every machine has one of its own.

@@ -84,11 +84,15 @@ async def _frozen(stage: Stage) -> Times:
     return Times(noticed, await stage.recovers(fault, _BACK_S))
 
 
-async def open_with_wire_avatar(stage: Stage, *, plays: bool) -> WireAvatar:
+async def open_with_wire_avatar(
+    stage: Stage, *, plays: bool, publishes: bool = False
+) -> WireAvatar:
     """In place of the stock avatar one that can be made to fall silent."""
     await stage.server.start()
     await asyncio.gather(stage.plug_in(), stage.watch("avatar-wire"))
-    avatar = await stage.enter(wire_avatar(stage.server, stage.room, plays=plays))
+    avatar = await stage.enter(
+        wire_avatar(stage.server, stage.room, plays=plays, publish_tracks=publishes)
+    )
     await stage.start()
     await stage.under_way()
     return avatar
@@ -121,6 +125,23 @@ async def _silent(stage: Stage) -> Times:
     whole = time.time()
     played = await stage.sender.until("playback_finished", since=whole, timeout=_BACK_S + 5)
     return Times(noticed, played.at - whole)
+
+
+async def _dead(stage: Stage, *, publishes: bool) -> Times:
+    avatar = await open_with_wire_avatar(stage, plays=True, publishes=publishes)
+    await stage.sender.until("playback_finished")
+    fault = time.time()
+    avatar.plays = False
+    noticed = await stage.noticed(fault, "avatar_silent", timeout=_EVIDENCE_S)
+    told = await stage.sender.until(
+        "warning", since=fault, where=lambda each: each["code"] == "avatar_dead"
+    )
+    assert "--keep-avatar" in told["hint"], told
+    avatar.plays = True
+    whole = time.time()
+    ready = await stage.sender.until("avatar_ready", since=whole, timeout=_BACK_S + 5)
+    assert ready["how"] == "heard", ready
+    return Times(noticed, ready.at - whole)
 
 
 async def _never_reports(stage: Stage) -> Times:
@@ -186,6 +207,21 @@ ROWS = (
         provokes="an avatar that has reported reports and answers nothing any more, and then does",
         must="avatar_silent and what to do; played again afterwards",
         provoke=_silent,
+        notice_s=_EVIDENCE_S,
+    ),
+    Row(
+        name="avatar-dead",
+        provokes="an avatar that has reported plays nothing any more, answers every call, then "
+        "plays again",
+        must="avatar_silent and what to do; avatar_ready (heard) afterwards",
+        provoke=lambda stage: _dead(stage, publishes=True),
+        notice_s=_EVIDENCE_S,
+    ),
+    Row(
+        name="avatar-dead-trackless",
+        provokes="the same of one that publishes no sound",
+        must="avatar_silent and what to do; avatar_ready (heard) afterwards",
+        provoke=lambda stage: _dead(stage, publishes=False),
         notice_s=_EVIDENCE_S,
     ),
     Row(

@@ -43,11 +43,11 @@ async def _ends(
         await stays(
             lambda: stage.avatar.alive, _AFTERMATH_S, "the avatar ended some time after the sender"
         )
-    await _next_is_heard(stage)
+    await next_is_heard(stage)
     return Times(recovered=took)
 
 
-async def _next_is_heard(stage: Stage) -> None:
+async def next_is_heard(stage: Stage) -> None:
     """The same avatar speaks for a next sender."""
     assert stage.avatar.alive, f"the avatar ended with the sender: {stage.avatar.reason}"
     before = time.time()
@@ -133,7 +133,7 @@ async def _playing_out(stage: Stage) -> Times:
     assert await ours.ended(15) == 0, ours.story()
     took = time.time() - fault
     assert ours.told[-1].name == "bye", "it did not say good-bye"
-    await _next_is_heard(stage)
+    await next_is_heard(stage)
     return Times(recovered=took)
 
 

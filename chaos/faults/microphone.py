@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from chaos.row import Row, Times
@@ -15,6 +16,12 @@ from testbed.waiting import stays
 
 _BACK_S = 5.0
 _ZEROS_S = 12.0
+_STUCK_S = 12.0
+"""A call may take six seconds; a program has to be started before."""
+_ELSEWHERE_S = 9.0
+"""Six seconds until it is given up here, and a process that is started."""
+_LONG_S = 12.0
+_LOOKING = (("live",), ("devices",), ("calibrate",), ("doctor",))
 Step = Callable[[Stage], Awaitable[None]]
 
 
@@ -106,6 +113,59 @@ def _rewrite(path: Path, text: str) -> None:
     path.write_text(text)
 
 
+async def _replaced(stage: Stage) -> Times:
+    """The one that stands still never answers again; paplay hangs there too, so another speaks."""
+
+    async def give(stage: Stage) -> None:
+        await stage.microphone.replace()
+        stage.speak()
+
+    return await _on_open_stage(stage, _freeze, give)
+
+
+async def _frozen_long(stage: Stage) -> Times:
+    async def give(stage: Stage) -> None:
+        await asyncio.sleep(_LONG_S)
+        await _thaw(stage)
+
+    return await _on_open_stage(stage, _freeze, give)
+
+
+async def _frozen_at_start(stage: Stage) -> Times:
+    """Every command that looks at a microphone, while the sound server stands still."""
+    await stage.server.start()
+    await stage.plug_in()
+    took = 0.0
+    for words in _LOOKING:
+        with _standing_still(stage):
+            fault = time.time()
+            stage.sender = await stage.another(*words)
+            code = await stage.sender.ended(_STUCK_S * stage.stretch)
+            took = max(took, time.time() - fault)
+        assert code == 4, f"{words[0]} ended with {code}"
+        said = " ".join([*stage.sender.said, *map(str, stage.sender.told)])
+        assert "does not answer" in said, f"{words[0]} says nothing of it: {said}"
+    with _standing_still(stage):
+        await stage.start()
+        await stage.sender.until("connection")
+        await asyncio.sleep(1.0)
+        fault = time.time()
+        stage.sender.send(signal.SIGINT)
+        assert await stage.sender.ended(2 * stage.stretch) == 0, "Ctrl-C did not end it"
+    return Times(took, time.time() - fault)
+
+
+@contextmanager
+def _standing_still(stage: Stage) -> Iterator[None]:
+    # It goes on between them: so many only may wait to be taken.
+    stage.microphone.signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        stage.microphone.signal(signal.SIGCONT)
+        time.sleep(0.2)
+
+
 async def _zeros(stage: Stage) -> Times:
     await stage.open()
     await stage.mid_utterance()
@@ -144,6 +204,28 @@ ROWS = (
         must="segment ended (device), reopened by name, heard again",
         provoke=lambda stage: _on_open_stage(stage, _freeze, _thaw),
         recover_s=_BACK_S,
+    ),
+    Row(
+        name="sound-server-replaced",
+        provokes="the sound server stands still for good, closing never returns; another one comes",
+        must="segment ended (device), reopened by name in a process of its own, heard again",
+        provoke=_replaced,
+        recover_s=_ELSEWHERE_S,
+    ),
+    Row(
+        name="sound-server-frozen-long",
+        provokes="it stands still for 15 s: closing, looking for devices and opening do not return",
+        must="segment ended (device), looked for again all the time, heard again",
+        provoke=_frozen_long,
+        recover_s=_ELSEWHERE_S,
+    ),
+    Row(
+        name="sound-server-frozen-at-start",
+        provokes="it stands still before live, devices, calibrate and doctor look at the devices",
+        must="each ends with 4 and says so; Ctrl-C ends live in time",
+        provoke=_frozen_at_start,
+        notice_s=_STUCK_S,
+        recover_s=2.0,
     ),
     Row(
         name="mic-other-index",

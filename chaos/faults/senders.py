@@ -27,7 +27,7 @@ async def _identity_taken(stage: Stage) -> Times:
     await stage.open()
     await stage.mid_utterance()
     first = stage.sender
-    await stage.start()
+    await stage.start("--take-over")
     second = stage.sender
     joined_at = (
         await second.until("connection", where=lambda told: told["state"] == "connected")
@@ -48,6 +48,20 @@ async def _identity_taken(stage: Stage) -> Times:
     return Times(noticed, recovered)
 
 
+async def _identity_in_use(stage: Stage) -> Times:
+    await stage.open()
+    await stage.mid_utterance()
+    first, fault = stage.sender, time.time()
+    second = await stage.another("live")
+    refused = await second.until("error")
+    assert refused["code"] == "identity_in_use" and "already, since" in refused["message"], refused
+    code = await second.ended(8 * stage.stretch)
+    assert code == 5, f"it ended with {code}"
+    assert first.alive and not first.named("connection", "error", since=fault)
+    await stage.heard(time.time())
+    return Times(noticed=refused.at - fault)
+
+
 ROWS = (
     Row(
         name="second-sender",
@@ -56,8 +70,15 @@ ROWS = (
         provoke=_second_sender,
     ),
     Row(
+        name="identity-in-use",
+        provokes="a second micstream is started under the same identity",
+        must="it is refused, says since when one is there, ends with 5; the first is undisturbed",
+        provoke=_identity_in_use,
+        notice_s=5.0,  # the second one's start is part of it
+    ),
+    Row(
         name="identity-taken",
-        provokes="a second micstream joins under the same identity",
+        provokes="a second micstream joins under the same identity, with --take-over",
         must="the first says so and ends with 5, the second is heard, and neither comes back",
         provoke=_identity_taken,
         recover_s=30.0,

@@ -163,6 +163,10 @@ class Meter:
         """Count of the newest pieces that were clipped."""
         return int(self._newest(self._clipped, count).sum())
 
+    def newest_silent(self, count: int) -> int:
+        """Count of the newest pieces that were nothing but zeros."""
+        return int(self._newest(self._silent, count).sum())
+
     def floor_db(self) -> float | None:
         """The noise floor alone."""
         known = min(self._pieces, len(self._levels))

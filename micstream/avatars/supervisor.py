@@ -168,7 +168,8 @@ class Supervisor:
     async def _remove_silent(self) -> None:
         if self._watch.silent:
             await self._servers.remove()
-            await self._wait(lambda: not self._watch.silent, LEAVE_S)
+            watch = self._watch
+            await self._wait(lambda: not (watch.silent and watch.present), LEAVE_S)
 
     async def _start(self) -> None:
         """Ask for it, and wait until it has joined and listens; a warning tells if it has not."""

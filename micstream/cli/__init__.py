@@ -26,9 +26,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Speak through a talking avatar, live.\n\n"
-    "Try it on this machine alone: micstream demo. On stage: set LIVEKIT_URL, "
-    "LIVEKIT_API_KEY and LIVEKIT_API_SECRET (environment or .env.local), ask "
-    "micstream doctor, then micstream live.",
+    "Try it on this machine alone: micstream demo; every other command: micstream demo "
+    "--serve. On stage: set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET (environment or "
+    ".env.local), ask micstream doctor, then micstream live.",
 )
 
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from micstream.cli.options import CAPTURE, Flags, Output, takes
+from micstream.errors import MicstreamError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from micstream.calibrate import Measured
-    from micstream.sources.microphone import Microphone
+    from micstream.sources.source import Opener
     from micstream.view.meter import MovingMeter, PlainMeter
 
 _NEEDED = tuple(knob for knob in CAPTURE if knob.name in ("device", "channel"))
@@ -60,25 +61,31 @@ def calibrate(
     quiet_libraries(verbose=output.verbose)
 
     from micstream.settings import calibration
-    from micstream.sources.microphone import Microphone
+    from micstream.sources import opening
 
-    microphone = Microphone(settings.device, channel=settings.channel)
+    opener = opening.opener(settings.device, channel=settings.channel)
     with _meter(output) as show:
-        measured = asyncio.run(_until_stopped(microphone, quiet_s, speech_s, show))
+        measured = asyncio.run(_until_stopped(opener, quiet_s, speech_s, show))
     if measured is None:
         return
-    place = None
+    place, refused = None, None
     if not dry_run:
-        place = calibration.save(measured.device, measured.channel, measured.calibration)
+        try:
+            measured.refuse_unusable()
+            place = calibration.save(measured.device, measured.channel, measured.calibration)
+        except MicstreamError as error:
+            refused = error  # its figures are shown all the same: they say what to do
     if output.json:
         said = {**measured.as_dict(), "stored": str(place) if place else None}
         sys.stdout.write(json.dumps(said, ensure_ascii=False) + "\n")
     else:
         _print(measured, place, plain=output.plain)
+    if refused is not None:
+        raise refused
 
 
 async def _until_stopped(
-    microphone: Microphone, quiet_s: float, speech_s: float, show: MovingMeter | PlainMeter
+    opener: Opener, quiet_s: float, speech_s: float, show: MovingMeter | PlainMeter
 ) -> Measured | None:
     """Result of the measurement; None after Ctrl-C and SIGTERM."""
     import asyncio
@@ -89,8 +96,12 @@ async def _until_stopped(
 
     stop = asyncio.Event()
     with set_on_signals(stop):
-        measuring = measure(microphone, quiet_s=quiet_s, speech_s=speech_s, show=show)
-        return await run_until(measuring, stop)
+
+        async def measuring() -> Measured:
+            microphone = await opener.open()
+            return await measure(microphone, quiet_s=quiet_s, speech_s=speech_s, show=show)
+
+        return await run_until(measuring(), stop)
 
 
 def _meter(output: Output) -> MovingMeter | PlainMeter:

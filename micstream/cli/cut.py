@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -66,7 +67,14 @@ def cut(
       micstream cut *.wav --json | jq '.utterances | length'
     """
     from micstream.cut_places import CutPlaces
-    from micstream.cutting import Discard, UtteranceFiles, cut_file, read_labels, write_labels
+    from micstream.cutting import (
+        Discard,
+        UtteranceFiles,
+        cut_file,
+        open_file,
+        read_labels,
+        write_labels,
+    )
     from micstream.settings import load
     from micstream.speech.detectors import make_detector
 
@@ -79,6 +87,10 @@ def cut(
         )
     places = CutPlaces(files, labels=labels, out=out, plot=plot, reference=reference)
     places.check()
+    for path in files:  # what cannot be used is told before anything is written
+        open_file(path, channel or 1)
+        if labelled := places.reference_of(path):
+            read_labels(labelled, math.inf)
     for path in files:
         done = cut_file(
             path,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json as json_
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from micstream.sources.listing import Listed
 
 
 def register(app: typer.Typer) -> None:
@@ -26,32 +29,43 @@ def devices(
 
       micstream devices --json | jq -r 'select(.is_default).name'
     """
-    from micstream.sources.portaudio import input_devices, supported_rates
+    import asyncio
 
-    found = input_devices()
+    from micstream.sources.listing import list_devices
+
+    found, error = asyncio.run(list_devices())
     if json:
-        for device in found:
-            line = {**device.as_dict(), "rates": supported_rates(device)}
+        for device, rates in found:
+            line = {**device.as_dict(), "rates": rates or []}
             sys.stdout.write(json_.dumps(line, ensure_ascii=False) + "\n")
-        return
+    else:
+        _print(found, plain=plain)
+    if error is not None:
+        sys.stdout.flush()  # before the error
+        raise error
+
+
+def _print(found: Listed, *, plain: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from micstream.sources.surroundings import reach_hint
     from micstream.view.console import Terminal, printable
 
     console = Terminal(plain=plain)
     if not found:
         console.print("no device with an input")
+        if hint := reach_hint():
+            console.print(f"  {hint}", soft_wrap=True, markup=False)
         return
     table = Table(box=None)
     for heading, justify in (("", "right"), ("#", "right"), ("name", "left"), ("by", "left")):
         table.add_column(heading, justify="right" if justify == "right" else "left")
     table.add_column("channels", justify="right")
     table.add_column("rates (Hz)")
-    for device in found:
-        rates = Text(", ").join(
-            Text(f"{rate}", "bold" if rate == device.default_rate else "")
-            for rate in supported_rates(device)
+    for device, rates in found:
+        shown = Text(", ").join(
+            Text(f"{rate}", "bold" if rate == device.default_rate else "") for rate in rates or ()
         )
         table.add_row(
             "*" if device.is_default else "",
@@ -59,7 +73,7 @@ def devices(
             printable(device.name),
             device.host_api,
             str(device.channels),
-            rates or "none: it may be in use",
+            shown or ("not known" if rates is None else "none: it may be in use"),
         )
     console.print(table)
     console.print("* the default; in bold each device's own rate", style="dim")

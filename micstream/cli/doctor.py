@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from micstream.cli.options import CAPTURE, CONNECTION, Flags, Output, takes
+from micstream.cli.options import CAPTURE, JOINING, Flags, Output, takes
 
 _MARKS = {"ok": "✓", "warning": "!", "failed": "✗", "left out": "-"}
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "left out": "dim"}
@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
     app.command("doctor")(doctor)
 
 
-@takes(CONNECTION, tuple(knob for knob in CAPTURE if knob.name != "talk"))
+@takes(JOINING, tuple(knob for knob in CAPTURE if knob.name != "talk"))
 def doctor(
     flags: Flags,
     output: Output,
@@ -28,7 +28,7 @@ def doctor(
         typer.Option(
             "--through",
             help="Also ask the avatar, as the sender: it stops what it plays and hums for a "
-            "moment, and a sender of the same identity is thrown out.",
+            "moment. Not beside a running sender of the same identity, unless --take-over.",
         ),
     ] = False,
 ) -> None:

@@ -21,11 +21,11 @@ def fail(error: MicstreamError, *, json: bool) -> int:
 
         failed = Failed(code=error.code, message=error.message, hint=error.hint)
         write_in_time(lambda: print_line(sys.stdout, failed.as_json()))
-    from micstream.view.console import printable
+    if error.said:
+        return error.exit_code
+    from micstream.view.console import error_words
 
-    said = f"micstream: {printable(error.message)}"
-    if error.hint:
-        said += f"\n  {printable(error.hint)}"
+    said = error_words(error.message, error.hint)
     with contextlib.suppress(OSError):  # its terminal may be closed
         write_in_time(lambda: print_line(sys.stderr, said))
     return error.exit_code

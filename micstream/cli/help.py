@@ -1,7 +1,11 @@
-"""`--help` as plain text, by panel. Without rich: that takes longer to load than all the rest."""
+"""`--help` as plain text, by panel: what people use; `--help-all` tells the rest.
+
+Without rich: that takes longer to load than all the rest.
+"""
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 from importlib import import_module
@@ -18,13 +22,25 @@ COMMANDS: Final = {
     "cut": "Show how files would be cut into utterances, without a room.",
     "calibrate": "Measure the microphone, and keep the preset that fits the room and your voice.",
     "devices": "List the microphones; the default one is marked.",
-    "token": "Print a token, for a machine that shall not have the API secret.",
+    "token": "Print a token, for a machine that must not know the API secret.",
     "doctor": "Check everything from the microphone to the avatar; exit 0 when one can go on "
     "stage.",
     "stage": "Show the avatar on a page: for a projector, a tablet, OBS or vMix.",
     "demo": "Everything on this machine: a LiveKit server, an avatar, and you.",
 }
 """Every command, and the first sentence of what it says of itself."""
+
+USUAL: Final = frozenset(
+    (
+        *("room", "avatar", "avatar_id", "start_avatar", "keep_avatar", "device", "talk"),
+        *("mode", "lead_ms", "preset"),
+    )
+)
+"""Settings that people give on the command line; `--help` tells no others."""
+_WHERE: Final = (
+    "The server's address and credentials come from LIVEKIT_URL, LIVEKIT_API_KEY and "
+    "LIVEKIT_API_SECRET, in the environment or in .env.local."
+)
 
 _RANGE: Final = re.compile(r"  \[[\d.]+<=x<=[\d.]+\]$")
 """Range as typer tells it; the words before tell it too."""
@@ -33,9 +49,21 @@ _RANGE: Final = re.compile(r"  \[[\d.]+<=x<=[\d.]+\]$")
 class PlainCommand(TyperCommand):
     """A command whose options are told panel by panel."""
 
+    _every: Any = None
+    """Its `--help-all`, once it is asked for."""
+
     def get_help_option(self, ctx: Any) -> Any:
         """`--help`, given or not given: else typer loads pydantic to find out what None means."""
         return _defaulting(super().get_help_option(ctx))
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Its parameters, and `--help-all` where `--help` does not tell them all."""
+        parameters = super().get_params(ctx)
+        flag = self.get_help_option(ctx)
+        if flag is None or not any(is_rare(parameter) for parameter in parameters):
+            return parameters
+        self._every = self._every or _help_all(flag)  # one: the parser compares objects
+        return [*parameters, self._every]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help page."""
@@ -43,8 +71,17 @@ class PlainCommand(TyperCommand):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write a section for each panel, in the order of their first options."""
+        parameters = self.get_params(ctx)
+        told = [each for each in parameters if ctx.meta.get(_ALL) or not is_rare(each)]
+        self._write_panels(ctx, formatter, told)
+        if len(told) < len(parameters):
+            more = f"{len(parameters) - len(told)} more options: {ctx.command_path} --help-all"
+            formatter.write_paragraph()
+            formatter.write_text(f"{_WHERE} {more}")
+
+    def _write_panels(self, ctx: Any, formatter: Any, told: list[Any]) -> None:
         panels: dict[str, list[tuple[str, str]]] = {}
-        for parameter in self.get_params(ctx):
+        for parameter in told:
             record = parameter.get_help_record(ctx)
             if record is None:
                 continue
@@ -100,6 +137,33 @@ class LazyGroup(PlainGroup):
     def summary(self, _: Any, name: str) -> str:
         """The first sentence of a command, without importing it."""
         return COMMANDS[name]
+
+
+def is_rare(parameter: Any) -> bool:
+    """Whether it is a setting that `--help-all` alone tells."""
+    from micstream.settings.table import BY_NAME
+
+    setting = BY_NAME.get(parameter.name or "")
+    panel = getattr(parameter, "rich_help_panel", None)
+    return setting is not None and setting.panel == panel and setting.name not in USUAL
+
+
+_ALL: Final = "micstream.cli.help.all"
+
+
+def _help_all(flag: Any) -> Any:
+    """`--help-all`, made after `--help`: how typer makes an option is its own affair."""
+
+    def show(ctx: Any, _: Any, wanted: bool) -> None:
+        if wanted and not ctx.resilient_parsing:
+            ctx.meta[_ALL] = True
+            typer.echo(ctx.get_help(), color=ctx.color)
+            ctx.exit()
+
+    every = copy.copy(flag)
+    every.name, every.opts, every.secondary_opts = "help_all", ["--help-all"], []
+    every.callback, every.help = show, "Show every option and exit."
+    return every
 
 
 def _defaulting(flag: Any) -> Any:

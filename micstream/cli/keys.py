@@ -29,7 +29,7 @@ QUIT: Final = "q"
 class Keys:
     """Reads keys as they are pressed; puts the terminal back as it was on every path."""
 
-    HELP = "keys: m mute   t talk (open the gate)   v by voice   i interrupt   q quit"
+    HELP = "keys: m mute   t talk (open the gate)   v automatic   i interrupt   q quit"
 
     @classmethod
     def help(cls, avatars: int) -> str:

@@ -9,7 +9,7 @@ import typer
 from micstream.cli.options import (
     CAPTURE,
     CLEAN,
-    CONNECTION,
+    JOINING,
     SEGMENTATION,
     START,
     TRANSPORT,
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
     app.command("live")(live)
 
 
-@takes(CONNECTION, START, CAPTURE, CLEAN, TRANSPORT, SEGMENTATION)
+@takes(JOINING, START, CAPTURE, CLEAN, TRANSPORT, SEGMENTATION)
 def live(flags: Flags, output: Output) -> None:
     """Speak through the avatar with your microphone.
 

@@ -9,21 +9,23 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from micstream.settings.table import (
+from micstream.settings.knob import (
     CLEANING,
     CUTTING,
-    KNOBS,
     MICROPHONE,
     ROOM,
     SENDING,
     STARTING,
     Knob,
 )
+from micstream.settings.table import KNOBS
 
 Flags = dict[str, Any]
 """Settings given as options, by name; None where not given."""
 
-CONNECTION = tuple(knob for knob in KNOBS if knob.panel == ROOM)
+CONNECTION = tuple(knob for knob in KNOBS if knob.panel == ROOM and knob.name != "take_over")
+JOINING = tuple(knob for knob in KNOBS if knob.panel == ROOM)
+"""What a command needs that joins as the sender."""
 START = tuple(knob for knob in KNOBS if knob.panel == STARTING)
 CAPTURE = tuple(knob for knob in KNOBS if knob.panel == MICROPHONE)
 CLEAN = tuple(knob for knob in KNOBS if knob.panel == CLEANING)
@@ -58,7 +60,7 @@ _OUTPUT = (
     ("json", "One JSON object a line on stdout, nothing else there."),
     ("plain", "No colours."),
     ("quiet", "Only trouble, and the summary."),
-    ("verbose", "Also what the libraries log, on stderr."),
+    ("verbose", "A line for each event, and what the libraries log, on stderr."),
 )
 
 

@@ -8,7 +8,7 @@ import typer
 
 from micstream.cli.options import (
     CLEAN,
-    CONNECTION,
+    JOINING,
     SEGMENTATION,
     TRANSPORT,
     FileChannel,
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command("pipe")(pipe)
 
 
-@takes(CONNECTION, CLEAN, TRANSPORT, SEGMENTATION)
+@takes(JOINING, CLEAN, TRANSPORT, SEGMENTATION)
 def pipe(
     flags: Flags,
     output: Output,

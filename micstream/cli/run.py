@@ -12,26 +12,29 @@ import queue
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias
 
 from micstream import events
 from micstream.bus import Bus, ThreadConsumer
 from micstream.cli.options import Flags, Output
+from micstream.errors import MicstreamError
 from micstream.room.redact import Redacting
 from micstream.settings import Settings, load
 from micstream.signals import set_on_signals
-from micstream.tasks import run_guarded
+from micstream.tasks import run_guarded, run_until, task_group
 from micstream.view.json_lines import JsonLines
 from micstream.view.lines import Echo, Lines
 
 if TYPE_CHECKING:
     from micstream.session import Session
+    from micstream.taps import Taps
 
 Work: TypeAlias = "Callable[[Session, Settings], Coroutine[Any, Any, None]]"
 
 _WAIT_AVATAR_S: Final = 30.0
 _FLUSH_S: Final = 1.0
 """How long whoever reads us may take for the last events: one who reads no more takes for ever."""
+_LEVEL_EVERY_S: Final = 0.2
 _LOGGED: Final = 10_000
 """Lines of the log that wait to be written."""
 
@@ -50,42 +53,71 @@ async def run_session(
     """Run inside a loop that runs already: see `run`."""
     quiet_libraries(verbose=output.verbose)
     bus, stop = Bus(), asyncio.Event()
-    async with showing(bus, make_view(output), stop):
-        try:
-            with set_on_signals(stop):
-                await _run(work, settings, output, bus, stop, live=live)
-        except Exception as error:
-            from micstream.session import untold
+    keyed = live and sys.stdin is not None and sys.stdin.isatty()
+    view = make_view(output, errors=sys.stderr, keys=len(settings.avatar) if keyed else 0)
+    try:
+        async with showing(bus, view, stop) as consumer:
+            try:
+                with set_on_signals(stop):
+                    session = await run_until(_open(settings, bus, live=live), stop)
+                    if session is None:
+                        return
+                    working = work(session, settings)
+                    if has_status(view):
+                        working = run_guarded(working, draw_levels(session.taps, consumer))
+                    if keyed:
+                        working = run_guarded(working, _keys(session, output, view, stop))
+                    await session.run(working, stop=stop)
+            except Exception as error:
+                from micstream.session import untold
 
-            if (failed := untold(error)) is not None:
-                bus.emit(failed)
-            raise
-        finally:
-            bus.emit_summary()
+                if (failed := untold(error)) is not None:
+                    bus.emit(failed)
+                raise
+            finally:
+                bus.emit_summary()
+    except MicstreamError as error:
+        error.said = error.said or (isinstance(view, Lines) and view.told_error.is_set())
+        raise
 
 
-async def _run(
-    work: Work, settings: Settings, output: Output, bus: Bus, stop: asyncio.Event, *, live: bool
+async def _open(settings: Settings, bus: Bus, *, live: bool) -> Session:
+    """The session, once all that can be looked at beforehand was found good.
+
+    Nothing is said, and no room is joined, for a microphone that is not there.
+    """
+    from micstream.sources import opening
+
+    async with task_group() as tasks:
+        looking = None
+        if live:
+            finding = opening.find(settings.device, channel=settings.channel)
+            looking = tasks.create_task(finding)
+        await asyncio.sleep(0)  # it is looked for in a thread, while the SDK is loaded here
+        if live and settings.vad != "webrtc":
+            from micstream.speech import silero
+
+            silero.load_early()
+        from micstream.room.connect import credentials
+        from micstream.session import open_session
+
+        credentials(settings.connection())
+        session = open_session(settings, bus)
+        if looking is not None:
+            session.microphone = await looking
+    return session
+
+
+async def _keys(
+    session: Session, output: Output, view: Lines | JsonLines, stop: asyncio.Event
 ) -> None:
-    if live and settings.vad != "webrtc":
-        from micstream.speech import silero
+    """Keys, with what they are and do told where no status tells it."""
+    from micstream.cli.keys import Keys
 
-        silero.load_early()
-    from micstream.room.connect import credentials
-    from micstream.session import open_session
-
-    credentials(settings.connection())  # what cannot be used is refused before anything is opened
-    session = open_session(settings, bus)
-    working = work(session, settings)
-    if live and sys.stdin is not None and sys.stdin.isatty():
-        from micstream.cli.keys import Keys
-
-        if not output.json:
-            sys.stderr.write(f"{Keys.help(len(session.room.avatars))}\n")
-        async with echoing(bus, output):
-            await session.run(run_guarded(working, Keys(session.controls, stop).run()), stop=stop)
-    else:
-        await session.run(working, stop=stop)
+    if not output.json and not has_status(view):
+        sys.stderr.write(f"{Keys.help(len(session.room.avatars))}\n")
+    async with echoing(session.bus, output):
+        await Keys(session.controls, stop).run()
 
 
 async def with_avatar(
@@ -117,7 +149,7 @@ def wait_avatar(settings: Settings) -> float:
 @asynccontextmanager
 async def showing(
     bus: Bus, view: Callable[[events.Event], None], stop: asyncio.Event
-) -> AsyncIterator[None]:
+) -> AsyncIterator[ThreadConsumer]:
     """Have a view show what happens on standard output; a reader that stalls holds up nothing.
 
     One that goes away (`| head`, a closed terminal) sets `stop`. One that cannot be written for
@@ -126,7 +158,7 @@ async def showing(
     consumer = ThreadConsumer(bus, "standard output", view)
     watching = asyncio.create_task(_watch(consumer, stop))
     try:
-        yield
+        yield consumer
     finally:
         if await consumer.aclose(_FLUSH_S):
             await watching
@@ -164,13 +196,46 @@ async def echoing(bus: Bus, output: Output) -> AsyncIterator[None]:
         await consumer.aclose(_FLUSH_S)
 
 
-def make_view(output: Output) -> Lines | JsonLines:
-    """Lines for people, or JSON."""
+def make_view(output: Output, *, errors: TextIO | None = None, keys: int = 0) -> Lines | JsonLines:
+    """Lines for people, or JSON.
+
+    `errors`: where the error that ends the program is told, in its turn. `keys`: there is a
+    keyboard, and so many avatars that keys lead to: below the lines is the status.
+    """
     if output.json:
         return JsonLines(sys.stdout)
     from micstream.view.console import Terminal
+    from micstream.view.status_line import StatusLine, can_draw
 
-    return Lines(Terminal(plain=output.plain), quiet=output.quiet)
+    console = Terminal(plain=output.plain)
+    status = None
+    if keys and not (output.quiet or output.verbose) and can_draw(console):
+        status = StatusLine(console, avatars=keys)
+    return Lines(console, quiet=output.quiet, verbose=output.verbose, status=status, errors=errors)
+
+
+def has_status(view: Lines | JsonLines) -> bool:
+    """Whether it shows a status."""
+    return isinstance(view, Lines) and view.has_status
+
+
+async def draw_levels(taps: Taps, consumer: ThreadConsumer) -> None:
+    """Have the status show the microphone's level, while it delivers any.
+
+    Where the terminal takes nothing more, nothing is drawn: an event is worth more than a level.
+    """
+    from micstream.audio.levels import FLOOR_DB, rms_db
+    from micstream.view.status import Tick
+
+    loudest_db, due = FLOOR_DB, 0.0
+    with taps.tap(sent=False, capacity_s=1.0) as tap:
+        async for sound in tap:
+            loudest_db = max(loudest_db, rms_db(sound.pcm))
+            if sound.at >= due:
+                due = sound.at + _LEVEL_EVERY_S
+                if not consumer.subscription.events:
+                    consumer.subscription.offer(Tick(level_db=round(loudest_db)))
+                loudest_db = FLOOR_DB
 
 
 def drop_stdout() -> None:

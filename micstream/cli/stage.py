@@ -267,7 +267,7 @@ async def demo_page(settings: Settings, say: Callable[[str], None]) -> AsyncIter
         except MicstreamError as error:
             say(f"without the stage page: {error.message}")
         else:
-            say(f"the avatar is to be seen at {address}")
+            say(f"watch the avatar at {address}")
             if has_display():
                 await asyncio.to_thread(open_browser, address)
         yield

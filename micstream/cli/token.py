@@ -33,7 +33,7 @@ def token(
         float, typer.Option(min=0.01, max=8_760, metavar="h", help="Hours that it is good for.")
     ] = 6.0,
 ) -> None:
-    """Print a token, for a machine that shall not have the API secret.
+    """Print a token, for a machine that must not know the API secret.
 
     It may join the one room; of kind agent it may send data there and publish nothing.
 

@@ -8,7 +8,10 @@
 | `Abandon` | no longer waits for what is under way; closes the stream when it can | nothing |
 | `Call` | calls the avatar, for `timeout_s` at most | `answered(call, answer)` |
 | `Tell` | emits the event | |
-| `Silent`, `Absent` | tells the link, tells people | |
+| `Silent`, `Dead`, `Alive` | tells the link | |
+| `Absent` | tells people | |
+| `Listen` | subscribes to the avatar's sound, reads its meter | `heard(number, meter)` |
+| `Unlisten` | unsubscribes | |
 | `Granted` ... `Ended` | wakes the owner of a direct utterance | |
 | `Taken`, `Idle`, `Cleared`, `Left` | wakes whoever waits for it | |
 
@@ -98,6 +101,38 @@ class Silent:
 
 
 @dataclass(frozen=True, slots=True)
+class Meter:
+    """Meter of the avatar's sound, as it was read."""
+
+    track: str = ""
+    """Sid of the track; empty: it publishes no sound."""
+    energy: float | None = 0.0
+    """Energy since the track began, in squares of the full scale times seconds; None: not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Listen to the avatar: subscribe to its sound, where we are not, and read its meter."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unlisten:
+    """Listen no more: receiving its sound costs more than sending ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """Proof that the avatar plays nothing, whatever it answers; it is still sent what is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """Proof that one that was dead plays again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Absent:
     """Warning due: we are connected, and for `waited_s` seconds no avatar has listened.
 
@@ -176,6 +211,10 @@ Action = (
     | Call
     | Tell
     | Silent
+    | Listen
+    | Unlisten
+    | Dead
+    | Alive
     | Absent
     | Granted
     | Refused

@@ -23,6 +23,7 @@ After each input every part goes on as far as it can (`_advance`), in this order
 |---|---|
 | `playback` | what is outstanding, what has arrived, how much more may be sent, the prebuffer |
 | `watch` | whether what is sent arrives; whether the avatar is silent |
+| `evidence` | whether it plays what it gets |
 | `sending` | when to open, write how much, reopen and close; who has the turn |
 | `feed` | what waits, what is late; when the avatar is too far behind |
 | `clearing` | when the avatar has dropped what it was told to drop |
@@ -37,8 +38,9 @@ from collections.abc import Iterator
 
 from micstream.audio.format import AudioFormat
 from micstream.delivery import clearing
-from micstream.delivery.actions import Action, Answer, Capacity, Ended, Idle, Silent, Taken
+from micstream.delivery.actions import Action, Answer, Capacity, Ended, Idle, Meter, Silent, Taken
 from micstream.delivery.clearing import Clearing
+from micstream.delivery.evidence import Evidence
 from micstream.delivery.feed import Feed
 from micstream.delivery.leaving import Leaving, Parts, Phase
 from micstream.delivery.options import DeliveryOptions
@@ -66,6 +68,7 @@ class Delivery:
             capacity_s=options.capacity_s, prebuffer_ms=options.prebuffer_ms, outbox=self._outbox
         )
         self._watch = Watch(self._outbox, self._playback)
+        self._evidence = Evidence(self._outbox, self._playback)
         self._sending = Sending(options, ids, self._outbox, self._playback)
         self._feed = Feed(options, self._outbox, self._playback, self._sending)
         self._clearing = Clearing(options.dialect, self._outbox, self._playback)
@@ -208,17 +211,20 @@ class Delivery:
 
     # ---- the avatar ----------------------------------------------------------------------------
 
-    def listening(self, identity: str, now: float, *, proven: bool) -> None:
+    def listening(self, identity: str, now: float, *, proven: bool, dead: bool = False) -> None:
         """Note that an avatar listens; `proven`: it has answered a call.
 
-        One that listened before is lost, unless it is the same.
+        One that listened before is lost, unless it is the same. `dead`: it was proved to play
+        nothing, and there is nobody better.
         """
         if self._playback.listening_to not in (None, identity):
             self._lose(now)
         if not self._playback.listening:
             self._outbox.name = identity
             self._states.renew()
-        self._playback.listen(identity, proven=proven)
+        self._playback.listen(identity, now, proven=proven)
+        if dead:
+            self._evidence.presume_dead()
         self._advance(now)
 
     def lost(self, now: float) -> None:
@@ -268,6 +274,11 @@ class Delivery:
         self._answer(call, answer, now)
         self._advance(now)
 
+    def heard(self, number: int, meter: Meter, now: float) -> None:
+        """Take the result of `Listen`."""
+        self._evidence.heard(number, meter, now)
+        self._advance(now)
+
     # ---- leaving -------------------------------------------------------------------------------
 
     def leave(self, deadline: float | None, now: float) -> None:
@@ -310,6 +321,7 @@ class Delivery:
     def _step(self, now: float) -> bool:
         self._playback.advance(now)
         self._watch.advance(now)
+        self._evidence.advance(now)
         if self._watch.is_silent:
             self._outbox.put(Silent())
             self._lose(now)
@@ -331,6 +343,7 @@ class Delivery:
         if self._playback.listening:
             self._playback.forget()
             self._watch.reset()
+            self._evidence.reset()
             self._sending.lost(now)
             self._clearing.lost()
 
@@ -361,6 +374,7 @@ class Delivery:
             self._outbox.next_timer(),
             self._playback.next_timer(now),
             self._watch.next_timer(now),
+            self._evidence.next_timer(now),
             self._sending.next_timer(),
             self._feed.next_timer(now),
             self._clearing.next_timer(),

@@ -151,6 +151,7 @@ class Feed:
                         captured_at=captured_at,
                         onset_s=event.onset / SPEECH.rate,
                         decided_s=event.decided / SPEECH.rate,
+                        source=event.source,
                     )
                 )
             case Speech():
@@ -222,7 +223,7 @@ class Feed:
                 return
             self._told_at = now
             for seconds, code in self._queue.take_dropped():
-                self._outbox.tell(dropped(seconds, code))
+                self._outbox.tell(dropped(seconds, code, listening=self._playback.listening))
         self._tell_now = False
 
     @property

@@ -3,16 +3,34 @@
 An avatar plays segments one after the other, in order, so a report belongs to the oldest segment
 it can belong to. Reports may be missing or late, and after `lk.clear_buffer` a stray
 `lk.playback_started` may follow; nothing here waits for a report.
+
+Some avatars report an end at each pause inside of a segment, and a start after it. Which of the two
+an end is, the segment and the time tell:
+
+    the segment | the position reported          | the time                 | it is
+    ------------|--------------------------------|--------------------------|--------------------------
+    still open  | any                            | any                      | a pause
+    closed      | all of it, or all that was     | any; a sum of parts not  | its end
+                | left after the parts before    | before they can be over  |
+    closed      | less                           | before it can be over    | a pause
+    closed      | less                           | later                    | its end; or that of a
+                |                                |                          | later one that it fits
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
 from micstream.delivery.wire import Finished
 
+_SLACK_S: Final = 0.25
+_SLACK_SHARE: Final = 0.05
+"""A position, or a moment, is as expected if it is no farther off than the greater of the two."""
+PROBE_REPORT_S: Final = 3.0
+"""How long after an avatar was found to listen it may report what the asking has cleared."""
 _KEPT: Final = 256
 """Segments kept for an avatar that never reports; the oldest are forgotten first."""
 
@@ -34,6 +52,67 @@ class Segment:
     started_at: float | None = None
     due_at: float | None = None
     """When its end should be played, once it is closed; None where that is not awaited."""
+    ends_at: float = math.inf
+    """The same, awaited or not; infinite while it is open."""
+    played_s: float = 0.0
+    """Sound of it that was reported as played."""
+    part_at: float | None = None
+    """When the part that plays began; None where that was not reported, or none plays."""
+    loud: bool = False
+    """There is something in it that can be heard."""
+    paused: bool = False
+    """A pause was reported, and no start after it."""
+    stutter_s: float = 0.0
+    """Time that its parts took beyond their sound."""
+
+    @property
+    def slack_s(self) -> float:
+        """How far off a position, or a moment, may be."""
+        return max(_SLACK_S, _SLACK_SHARE * self.sent_s)
+
+    @property
+    def stutter_ms(self) -> int | None:
+        """The same in milliseconds; None where no start was reported."""
+        return round(self.stutter_s * 1000) if self.started_at is not None else None
+
+    def is_due(self, now: float) -> bool:
+        """Whether it is closed, and can be played to its end by now."""
+        ends_at = self.ends_at
+        if self.started_at is not None:
+            ends_at = max(ends_at, self.started_at + self.sent_s)
+        return self.closed and now >= ends_at - self.slack_s
+
+    def completed_by(self, position_s: float, now: float) -> bool:
+        """Whether this position is all of it, or all that was left after the parts before."""
+        if not self.closed:
+            return False
+        if abs(position_s - self.sent_s) <= self.slack_s:
+            return True
+        begun = self.started_at if self.started_at is not None else self.first_written_at
+        total_s = self.played_s + position_s
+        in_time = begun is not None and now - begun >= total_s - self.slack_s
+        return self.played_s > 0 and in_time and abs(total_s - self.sent_s) <= self.slack_s
+
+    def is_too_young(self, position_s: float, now: float) -> bool:
+        """Whether less time than this has passed since it was begun to be sent."""
+        begun = self.first_written_at
+        return begun is None or now - begun < position_s - self.slack_s
+
+    def part(self, position_s: float, now: float) -> None:
+        """Count a part that was played; some report each part, some all since the beginning."""
+        if self.closed and self.played_s > position_s >= self.sent_s - self.slack_s:
+            self.played_s = 0.0  # what was counted before belongs to another
+        since = self.started_at if self.started_at is not None else self.first_written_at
+        passed = now - since if since is not None else math.inf
+        whole = self.played_s <= position_s and (
+            abs(position_s - self.sent_s) <= self.slack_s
+            or self.played_s + position_s > passed + self.slack_s
+        )
+        part_s = position_s - self.played_s if whole else position_s
+        if self.part_at is not None:
+            self.stutter_s += max(0.0, now - self.part_at - part_s)
+        self.played_s += part_s
+        self.paused, self.part_at = True, None
 
 
 class Ledger:
@@ -43,8 +122,11 @@ class Ledger:
         self._segments: deque[Segment] = deque(maxlen=_KEPT)
         self._played_until = 0.0
         self._reported_at: float | None = None
+        self._listens_since = -math.inf
         self.sent_s = 0.0
         """Seconds of sound sent to this avatar."""
+        self.loud_s = 0.0
+        """Those of them in which there is something to be heard."""
 
     @property
     def outstanding(self) -> int:
@@ -60,6 +142,24 @@ class Ledger:
     def has_reported(self) -> bool:
         """Whether this avatar ever reported anything."""
         return self._reported_at is not None
+
+    @property
+    def reported_at(self) -> float | None:
+        """Monotonic second at which it reported anything last."""
+        return self._reported_at
+
+    def unreported(self, since: float, shortest_s: float) -> list[Segment]:
+        """Closed segments that should end after `since` and were not reported, in order.
+
+        Without those that are shorter, or were cleared.
+        """
+        found: list[Segment] = []
+        for segment in reversed(self._segments):
+            if segment.ends_at < since:
+                break
+            if segment.closed and not segment.cleared and segment.sent_s >= shortest_s:
+                found.append(segment)
+        return found[::-1]
 
     def overdue(self, now: float, grace_s: float) -> int:
         """Closed segments whose report is more than `grace_s` seconds late, as is any other.
@@ -91,6 +191,10 @@ class Ledger:
         """Estimated seconds of sound that were sent and not yet played."""
         return max(0.0, self._played_until - now)
 
+    def listens(self, now: float) -> None:
+        """The avatar listens from now on."""
+        self._listens_since = now
+
     def opened(self, id: str, captured_at: float) -> Segment:
         """A segment begins; hand it back to `sent` and `closed`."""
         segment = Segment(id, captured_at)
@@ -102,18 +206,22 @@ class Ledger:
         if segment.first_written_at is None:
             segment.first_written_at = now
 
-    def sent(self, segment: Segment, seconds: float, now: float) -> None:
-        """`seconds` of sound were written into it."""
+    def sent(self, segment: Segment, seconds: float, now: float, *, loud: bool = False) -> None:
+        """`seconds` of sound were written into it; `loud`: there is something to be heard."""
         self.sending(segment, now)
         if segment.sent_s == 0:
             segment.lead_s = seconds
         segment.sent_s += seconds
         self.sent_s += seconds
+        if loud:
+            segment.loud = True
+            self.loud_s += seconds
         self._played_until = max(self._played_until, now) + seconds
 
     def closed(self, segment: Segment) -> None:
         """Its stream was closed; an avatar never reports an empty one."""
-        segment.closed, segment.due_at = True, self._played_until
+        segment.closed = True
+        segment.due_at = segment.ends_at = self._played_until
         if segment.sent_s == 0 and segment in self._segments:
             self._segments.remove(segment)
 
@@ -121,22 +229,28 @@ class Ledger:
         """The avatar was told to drop everything it has."""
         for segment in self._segments:
             segment.cleared, segment.due_at = True, None
+        self.loud_s = max(0.0, self.loud_s - self.backlog(now))  # the rest is never heard
         self._played_until = now
 
     def started(self, now: float) -> Segment | None:
-        """A report that playback started: the segment it belongs to."""
+        """A report that playback started: its segment; None: it goes on after a pause, or none."""
         self._reported_at = now
-        for segment in self._segments:
-            waits = segment.started_at is None and segment.first_written_at is not None
-            if waits and not segment.cleared:
-                segment.started_at = now
-                return segment
-        return None
+        here = [s for s in self._segments if not s.cleared and s.first_written_at is not None]
+        new = next((s for s in here if s.started_at is None and not s.paused), None)
+        begun = here[0] if here and here[0] is not new else None
+        if begun is not None and (new is None or not begun.is_due(now)):
+            if begun.paused or begun.part_at is None:
+                begun.paused, begun.part_at = False, now
+            return None  # it cannot be over yet: it goes on
+        if new is not None:
+            new.started_at = new.part_at = now
+        return new
 
     def finished(self, report: Finished, now: float) -> tuple[Segment, int | None] | None:
-        """A report that a segment ended: the segment, and its stutter in milliseconds.
+        """A report of an end: the segment that has ended, and its stutter in milliseconds.
 
-        One report answers for all that a clearing dropped.
+        None where it was a pause, or belongs to nothing. One report answers for all that a clearing
+        dropped.
         """
         self._reported_at = now
         if report.interrupted and any(segment.cleared for segment in self._segments):
@@ -147,17 +261,53 @@ class Ledger:
             played = [s for s in self._segments if s.sent_s > 0]
             if not played:
                 return None
-            segment = next((s for s in played if not s.cleared), played[0])
-            self._segments.remove(segment)
+            awaited = [s for s in played if not s.cleared] or played
+            ended = self._ended_by(report, awaited, now)
+            if ended is None:
+                if not report.interrupted and not awaited[0].is_too_young(report.position_s, now):
+                    awaited[0].part(report.position_s, now)
+                return None
+            for before in awaited[: awaited.index(ended) + 1]:
+                self._segments.remove(before)  # of those before it the report is missing
+            segment = ended
+        segment.part(report.position_s, now)
         if not self._segments:
             self._played_until = now
-        if segment.started_at is None:
-            return segment, None
-        stutter = now - segment.started_at - report.position_s
-        return segment, max(0, round(stutter * 1000))
+        return segment, segment.stutter_ms
+
+    def _ended_by(self, report: Finished, awaited: list[Segment], now: float) -> Segment | None:
+        """Segment whose end this reports; None: a pause of the oldest, or of none.
+
+        What an avatar held when it was asked whether it listens was cleared by that: it reports an
+        interruption, and that may come when the next one has begun.
+        """
+        oldest = awaited[0]
+        if report.interrupted and not oldest.cleared:
+            new = oldest.started_at is None and now < self._listens_since + PROBE_REPORT_S
+            return None if new else oldest
+        if oldest.cleared:
+            return oldest
+        for segment in awaited:
+            if segment.completed_by(report.position_s, now):
+                return segment
+            if not segment.is_due(now):
+                break
+        return oldest if oldest.is_due(now) else None
+
+    def played_out(self) -> Segment | None:
+        """Segment that had been played to its end when it was closed: no other report is due.
+
+        As where an avatar runs empty, reports that, and learns only then that nothing follows.
+        """
+        for segment in self._segments:
+            all_of_it = segment.paused and segment.played_s >= segment.sent_s - segment.slack_s
+            if segment.closed and all_of_it and not segment.cleared:
+                self._segments.remove(segment)
+                return segment
+        return None
 
     def forget(self) -> None:
         """The avatar is gone: nothing is outstanding any more."""
         self._segments.clear()
-        self._played_until = self.sent_s = 0.0
+        self._played_until = self.sent_s = self.loud_s = 0.0
         self._reported_at = None

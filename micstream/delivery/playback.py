@@ -7,7 +7,7 @@ and the prebuffer, which grows by the stutters that are reported.
 from __future__ import annotations
 
 from micstream.delivery.estimate import DeliveryEstimate
-from micstream.delivery.ledger import Ledger
+from micstream.delivery.ledger import Ledger, Segment
 from micstream.delivery.outbox import GRAIN_S, Outbox
 from micstream.delivery.prebuffer import Prebuffer
 from micstream.delivery.wire import Finished
@@ -31,8 +31,10 @@ class Playback:
         """Whether an avatar listens: what is written now is played."""
         return self.listening_to is not None
 
-    def listen(self, identity: str, *, proven: bool) -> None:
+    def listen(self, identity: str, now: float, *, proven: bool) -> None:
         """Note that this one listens; `proven`: it has answered a call."""
+        if not self.listening:
+            self.ledger.listens(now)
         self.listening_to = identity
         if proven:
             self.estimate.does_answer()
@@ -46,6 +48,8 @@ class Playback:
     def advance(self, now: float) -> None:
         """Note what time alone has changed."""
         self.estimate.advance(self.ledger.sent_s, now)
+        while (segment := self.ledger.played_out()) is not None:
+            self._tell_finished(segment, segment.stutter_ms, interrupted=False)
 
     # ---- how much more -------------------------------------------------------------------------
 
@@ -66,6 +70,10 @@ class Playback:
     def is_stalled(self, now: float) -> bool:
         """Whether nothing gets through to the avatar just now."""
         return self._way_s(now) <= 0
+
+    def is_late(self, now: float) -> bool:
+        """Whether sound that was sent is late on its way to the avatar."""
+        return self.is_stalled(now) or self.estimate.in_flight_s(self.ledger.sent_s, now) > 0
 
     def backlog_at(self, seconds: float, now: float) -> float | None:
         """Monotonic second at which playing alone has brought the backlog down to `seconds`.
@@ -104,14 +112,19 @@ class Playback:
         if matched is None:
             return
         segment, stutter_ms = matched
-        if stutter_ms is not None and not report.interrupted:
+        self._tell_finished(segment, stutter_ms, interrupted=report.interrupted)
+
+    def _tell_finished(
+        self, segment: Segment, stutter_ms: int | None, *, interrupted: bool
+    ) -> None:
+        if stutter_ms is not None and not interrupted:
             self.prebuffer.played(round(segment.lead_s * 1000), stutter_ms)
         self._outbox.tell(
             PlaybackFinished(
                 avatar=self._outbox.name,
                 id=segment.id,
-                position_s=report.position_s,
-                interrupted=report.interrupted,
+                position_s=segment.played_s,
+                interrupted=interrupted,
                 stutter_ms=stutter_ms,
             )
         )

@@ -27,6 +27,8 @@ from collections.abc import Iterator
 from enum import Enum, auto
 from typing import Final
 
+import numpy as np
+
 from micstream.delivery import wire
 from micstream.delivery.actions import (
     Abandon,
@@ -54,6 +56,8 @@ STALL_S: Final = wire.RECEIVER_IDLE_S - 1.0
 """After so long without a write the receiver is about to give the stream up: open another."""
 ARRIVED_S: Final = 0.5
 """Longest wait for a segment to have arrived; on a slower way the receiver is late anyway."""
+_LOUD: Final = 300
+"""Sample value above which something can be heard: -41 dBFS."""
 READ_S: Final = 0.02
 """And for the receiver to have read it: without, 9 bursts of 84 were damaged, with 20 ms none."""
 
@@ -83,6 +87,8 @@ class Sending:
         """When the operation under way is given up."""
         self._rest_until = math.inf
         """When the rest of the utterance is given up, once it ends."""
+        self._loud = False
+        """Whether there is something to be heard in what is being written."""
         self._written_at = 0.0
         self._reading: int | None = None
         """The call whose answer says that the last segment has arrived."""
@@ -204,7 +210,8 @@ class Sending:
         size = current.wrote()
         self._written_at = now
         if not current.lost:
-            self._playback.ledger.sent(current.segment, current.seconds(size), now)
+            seconds = current.seconds(size)
+            self._playback.ledger.sent(current.segment, seconds, now, loud=self._loud)
         if first:
             started = UtteranceStarted(
                 avatar=current.name,
@@ -212,6 +219,7 @@ class Sending:
                 onset_s=current.request.onset_s,
                 decided_s=current.request.decided_s,
                 lead_ms=round(current.seconds(size) * 1000),
+                source=current.request.source or None,
             )
             self._outbox.tell(started, current.name)
 
@@ -320,7 +328,9 @@ class Sending:
             # It may be reported before the write returns.
             ledger.sending(current.segment, now)
             self._begin(_Operation.WRITING, self._rest_until)
-            self._outbox.put(Write(self._stream, current.take_due(), current.id))
+            pcm = current.take_due()
+            self._loud = _is_loud(pcm)
+            self._outbox.put(Write(self._stream, pcm, current.id))
 
     def _begin(self, operation: _Operation, bound: float) -> None:
         self._under_way, self._bound = operation, bound
@@ -358,3 +368,8 @@ class Sending:
             self._outbox.tell(dropped(current.lost_s, code), current.name)
         if current.request.claim is not None:
             self._outbox.put(Ended(current.request.claim, reason, current.sent_s))
+
+
+def _is_loud(pcm: bytes) -> bool:
+    """Whether there is something in it that can be heard."""
+    return int(np.abs(np.frombuffer(pcm, dtype=np.int16).astype(np.int32)).max(initial=0)) > _LOUD

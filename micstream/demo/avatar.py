@@ -33,6 +33,8 @@ LOAD_TIMEOUT_S = 60.0
 READY_TIMEOUT_S = 20.0
 IDENTITY = "avatar-demo"
 REASON = "ended: "  # marks the worker's own last word: the libraries below it print lines too
+ROOM_GONE = "the room is gone"
+"""Why it ends when it was taken out of the room, too."""
 
 _LIFE = datetime.timedelta(hours=6)
 

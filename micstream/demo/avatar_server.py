@@ -18,7 +18,7 @@ import hmac
 import os
 import secrets
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -61,12 +61,20 @@ class AvatarServer:
     """Takes orders and keeps the avatars' processes, one of them spare where `keeps_spare`.
 
     `stock`: livekit-agents' own, in place of the demo's, whose picture is there before its sender.
+    `ended`: told of each avatar that has ended by itself, by its id, with the reason.
     """
 
     def __init__(
-        self, key: str, avatars: Sequence[str], *, keeps_spare: bool, stock: bool = False
+        self,
+        key: str,
+        avatars: Sequence[str],
+        *,
+        keeps_spare: bool,
+        stock: bool = False,
+        ended: Callable[[str, str], None] | None = None,
     ) -> None:
         self._stock = stock
+        self._on_end = ended
         self._key = key.encode()
         self._avatars = frozenset(avatars)
         self._keeps_spare = keeps_spare
@@ -176,6 +184,7 @@ class AvatarServer:
                     with suppress(MicstreamError):  # whoever asks next is told
                         await self.prepare()
                 await avatar.ended()
+                self._tell_end(asked.avatar_id, place, avatar)
         except Exception as error:
             if joined.done():
                 raise
@@ -185,6 +194,11 @@ class AvatarServer:
             if avatar_here is not None and self._places.get(place) is avatar_here:
                 del self._places[place]
             joined.cancel()
+
+    def _tell_end(self, avatar_id: str, place: tuple[str, str, str], avatar: AvatarProcess) -> None:
+        """Tell of an avatar that nobody has ended, and that no other one has taken over from."""
+        if self._on_end is not None and avatar.exit_code and self._places.get(place) is avatar:
+            self._on_end(avatar_id, avatar.reason or f"its process ended with {avatar.exit_code}")
 
 
 def _strings(body: Any) -> dict[str, str]:
@@ -225,14 +239,15 @@ async def avatar_server(
     port: int = 0,
     keeps_spare: bool = False,
     stock: bool = False,
+    ended: Callable[[str, str], None] | None = None,
 ) -> AsyncIterator[tuple[AvatarServer, str]]:
     """A running server and its address; all its avatars end with the context.
 
-    `port` 0 is a free one. A first avatar gets ready at once.
+    `port` 0 is a free one. A first avatar gets ready at once. `stock`, `ended`: see `AvatarServer`.
 
     Raises MicstreamError: code "extra_missing", or "port_taken".
     """
-    server = AvatarServer(key, avatars, keeps_spare=keeps_spare, stock=stock)
+    server = AvatarServer(key, avatars, keeps_spare=keeps_spare, stock=stock, ended=ended)
     runner = web.AppRunner(
         server.app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5
     )

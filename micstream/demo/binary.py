@@ -250,7 +250,10 @@ def _no_server(tried: list[str]) -> MicstreamError:
         ways.insert(0, "brew install livekit")
     elif Path("/etc/debian_version").exists():
         ways.append(_go_hint())
-    ways.append("or set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET of a server you have")
+    ways.append(
+        "or use a server you have: set LIVEKIT_API_KEY and LIVEKIT_API_SECRET, and "
+        'micstream demo --url "$LIVEKIT_URL"'
+    )
     return MicstreamError(
         "no livekit-server for this machine: " + "; ".join(tried),
         hint="; ".join(ways),

@@ -11,10 +11,10 @@ import errno
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+
+from micstream.demo.lifeline import lifeline
 
 POLL_S = 0.02
 
@@ -29,8 +29,8 @@ def start(
     """Start `command`; what it prints on stdout and stderr is appended to `log`.
 
     It gets a session of its own, so that Ctrl-C in the terminal reaches only us and we end it in
-    order. On Linux the kernel ends it should we be killed without a chance to; it does so too when
-    the thread ends that called this.
+    order. Where we are killed it ends too: see `lifeline`. On Linux it does so too when the thread
+    ends that called this.
 
     Raises:
         OSError: there is no such program.
@@ -38,15 +38,18 @@ def start(
     words = [str(part) for part in command]
     if shutil.which(words[0], path=environment.get("PATH")) is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), words[0])
+    with_us = lifeline(words[0], environment.get("PATH"))
     with open(log, "ab", opener=_private) as output:
-        return subprocess.Popen(
-            [*_dies_with_us(), *words],
+        child = subprocess.Popen(
+            with_us.command(words),
             stdin=stdin,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=dict(environment),
-            start_new_session=os.name == "posix",
+            **with_us.options,
         )
+    with_us.adopt(child)
+    return child
 
 
 async def end(process: subprocess.Popen[bytes], *, grace_s: float = 3.0) -> None:
@@ -80,29 +83,3 @@ def tail(log: Path, *, characters: int = 2000) -> str:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _dies_with_us() -> list[str]:
-    """The begin of a command that asks the kernel for that, and then becomes the rest of it.
-
-    Not a `preexec_fn`: that runs in a copy of this process in which the SDK's threads are missing
-    with what they held, and now and then waits for that for ever, and we for it.
-    """
-    if sys.platform != "linux":
-        return []
-    return [sys.executable, "-I", "-S", "-c", _ASK_KERNEL, str(os.getpid())]
-
-
-_ASK_KERNEL: Final = """
-import ctypes, os, signal, sys
-try:
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-except OSError:  # a static Python: then without
-    pass
-if os.getppid() != int(sys.argv[1]):  # it went before the kernel was asked
-    os._exit(1)
-try:
-    os.execvp(sys.argv[2], sys.argv[2:])
-except OSError as error:
-    sys.exit(f"{sys.argv[2]}: {error.strerror}")
-"""

@@ -122,6 +122,18 @@ class LocalServer:
             self._process.kill()
             await process.ended(self._process)
 
+    def signal(self, number: int) -> None:
+        """Send it a signal, if it runs."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    async def ended(self) -> MicstreamError:
+        """Wait until it has ended; what it said last, as an error."""
+        if self._process is not None:
+            await process.ended(self._process)
+        said = process.tail(self.log_path).rpartition("\n")[2] or "it printed nothing"
+        return MicstreamError(f"livekit-server has ended: {said}", code="server_failed")
+
     async def restart(self) -> None:
         """Stop, then start on the same ports."""
         await self.stop()

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 from livekit import rtc
 from livekit.agents.voice.avatar import AvatarOptions, AvatarRunner, DataStreamAudioReceiver
 
+from micstream.demo.avatar import ROOM_GONE
 from micstream.demo.face import HEIGHT, WIDTH, Face, character
 from micstream.demo.face.pen import Colour
 from micstream.demo.motion import Performer
@@ -177,7 +178,7 @@ async def _first_end(
         if stop.is_set():
             return None
         if gone.is_set() or not room.isconnected():  # the runner may have noticed first
-            return "the room is gone"
+            return ROOM_GONE
         try:
             await ends[0]
         except Exception as error:

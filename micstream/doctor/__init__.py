@@ -23,8 +23,8 @@ __all__ = ["Check", "State", "diagnose"]
 async def diagnose(settings: Settings, *, through: bool) -> AsyncIterator[Check]:
     """Every check as it is done. `through`: also ask the avatar, under the sender's own identity.
 
-    That ends what the avatar plays, has it hum for a moment, and throws a sender out that is in the
-    room under the same identity.
+    That ends what the avatar plays, and has it hum for a moment. Beside a sender of the same
+    identity it is not done, unless `take_over`: that ends the other one.
     """
     async for check in check_microphone(settings):
         yield check

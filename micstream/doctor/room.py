@@ -6,7 +6,7 @@ from livekit import rtc
 
 from micstream.doctor.check import Check, failed
 from micstream.errors import AvatarUnavailable, ConnectionFailed
-from micstream.room import presence
+from micstream.room import occupied, presence
 from micstream.settings import Settings
 from micstream.viewer.viewer import viewing
 
@@ -24,14 +24,16 @@ async def check_room(settings: Settings) -> list[Check]:
 def _judge_room(settings: Settings, room: rtc.Room) -> list[Check]:
     here = list(room.remote_participants.values())
     checks = []
-    if any(participant.identity == settings.identity for participant in here):
+    ours = next((each for each in here if each.identity == settings.identity), None)
+    if ours is not None:
+        since = ours.joined_at.timestamp() if ours.joined_at is not None else 0.0
         checks.append(
             Check(
                 "identity",
                 "warning",
-                f"{settings.identity!r} is in the room already",
-                "free: whoever joins under it throws the other one out",
-                "end the other sender, or take another --identity",
+                occupied.already(settings.identity, settings.room, since),
+                "free: beside it live, play and pipe do not join",
+                "end the other sender, or take another --identity, or its place: --take-over",
             )
         )
     else:

@@ -8,7 +8,7 @@ from typing import Literal
 from micstream.errors import MicstreamError
 from micstream.events import Event
 
-How = Literal["probe", "video", "active"]
+How = Literal["probe", "video", "active", "heard"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,11 @@ plays.
 
 From all of them: LOST by connection(False), ABSENT where nobody is left.
 
-Whom to ask, where several fit: each gets its turn, agents first, then in the order of joining. A
+One that answers and was proved to play nothing (`dead`) is told to be silent. It gives way to any
+other that listens; where there is none it is still spoken through: that costs nothing, and the
+proof may be wrong. `alive` takes it back.
+
+Whom to ask, where several fit: each gets its turn, those first that say that they speak for us. A
 turn ends, in favour of the next, when it answers that it is bound, when it has not answered for the
 ready timeout, or when it was proved silent; one that is not active has none (the first ones are
 waited for a second). Once all have had their turn, they are asked one after the other until one
@@ -83,6 +87,8 @@ class _Candidate:
     bound: bool = False
     silent: bool = False
     bound_told: bool = False
+    dead: bool = False
+    """It answers, and was proved to play nothing."""
 
     def begin_anew(self) -> None:
         """Forget how it answered: it gets its turn again."""
@@ -227,6 +233,29 @@ class Link:
         self._warn(notices.silent(identity))
         self._go_on(now)
 
+    def dead(self, now: float) -> None:
+        """Take note that the one that listens is proved to play nothing, whatever it answers."""
+        focus = self._focus
+        if focus is None or not self._listens:
+            return
+        focus.dead = True
+        self._silent[focus.person.identity] = focus.person.sid
+        self._do(Tell(events.AvatarSilent(identity=focus.person.identity)))
+        self._warn(notices.dead(focus.person.identity))
+        if any(each.person.active and not each.dead for each in self._candidates):
+            self._lose()
+            focus.asked_since, focus.due_at = now, now
+            self._go_on(now)
+
+    def alive(self) -> None:
+        """Take note that the one that was dead plays again."""
+        focus = self._focus
+        if focus is None or not (self._listens and focus.dead):
+            return
+        focus.dead = False
+        self._silent.pop(focus.person.identity, None)
+        self._do(Tell(events.AvatarReady(identity=focus.person.identity, how="heard")))
+
     def handle_timer(self, now: float) -> None:
         """Ask again, or another."""
         for each in self._candidates:
@@ -258,7 +287,7 @@ class Link:
         return min(active, key=lambda each: each.due_at, default=None)
 
     def _had_turn(self, each: _Candidate, now: float) -> bool:
-        return each.bound or each.silent or each.waited_s(now) >= self._timeout_s
+        return each.bound or each.silent or each.dead or each.waited_s(now) >= self._timeout_s
 
     def _acceptable(self, now: float) -> tuple[_Candidate, How] | None:
         """Candidate to take although it does not answer, once all had their turn."""
@@ -293,12 +322,15 @@ class Link:
         candidate.begin_anew()
         self._focus, self._listens = candidate, True
         identity = candidate.person.identity
-        self._silent.pop(identity, None)
+        if not candidate.dead:
+            self._silent.pop(identity, None)
         if how == "probe":
             self._answered_once.add(identity)
         else:
             self._warn(notices.unproven(identity, how))
         self._do(Tell(events.AvatarReady(identity=identity, how=how)))
+        if candidate.dead:  # there is nobody better
+            self._do(Tell(events.AvatarSilent(identity=identity)))
         self._do(Listening(identity, how))
 
     def _lose(self) -> None:
@@ -320,6 +352,8 @@ class Link:
             why = "is bound to another sender"
         elif not first.person.active:
             why = "has not become active"
+        elif first.dead:
+            why = "plays nothing"
         elif first.silent or first.asked_since is not None:
             why = "does not answer"
         else:

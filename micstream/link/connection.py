@@ -9,7 +9,7 @@ nothing: one that was given up and succeeds later is left again.
     CONNECTING   | CONNECTED, Up | first: CLOSED   | -            | -           | kept: LOST once
                  |               | later: LOST     |              |             | it has joined
     CONNECTED    | Discard it    | -               | RECONNECTING | -           | LOST, or CLOSED
-                 |               |                 | Down         |             | (identity in use)
+                 |               |                 | Down         |             | (see `Cause`)
     RECONNECTING | Discard it    | -               | -            | CONNECTED   | LOST, or CLOSED
                  |               |                 |              | Up          |
     LOST         | Discard it    | -               | -            | -           | -
@@ -19,8 +19,9 @@ From LOST each pause of the backoff leads to CONNECTING, once no attempt that wa
 back any more (that is waited for, within bounds); `close` leads to CLOSED from everywhere.
 
 An attempt of ours that was given up may join late and put the adopted one out. So while there is
-one, `DUPLICATE_IDENTITY` is a loss like any other. Otherwise it is the end: two that both come
-back would put each other out in turn, for ever.
+one, `Cause.TAKEN` is a loss like any other. Otherwise it is the end: two that both come back would
+put each other out in turn, for ever. What a person has done on purpose is the end too: who was
+removed, or whose room was deleted, does not come back unasked (`stay`).
 """
 
 from __future__ import annotations
@@ -47,6 +48,19 @@ STRAY_SAID_S: Final = 10.0
 Action = Join | Discard | Up | Down | Failed | Tell
 
 
+class Cause(Enum):
+    """Why the SDK's room has ended."""
+
+    LOST = auto()
+    """The network, the server, or nothing that is told."""
+    TAKEN = auto()
+    """Somebody joined under our identity."""
+    REMOVED = auto()
+    """Somebody with the server's API key put us out."""
+    DELETED = auto()
+    """Somebody with the server's API key deleted the room."""
+
+
 class State(Enum):
     """Where the connection is."""
 
@@ -63,14 +77,18 @@ class State(Enum):
 class Connection:
     """Our place in one room. Input with the time, `actions` out, `next_timer` told."""
 
-    def __init__(self, identity: str, server: str) -> None:
-        """Start in LOST, idle until `start`; identity and server (as shown) are for messages."""
-        self._identity, self._server = identity, server
+    def __init__(self, identity: str, server: str, room: str = "", *, stay: bool = False) -> None:
+        """Start in LOST, idle until `start`; identity, server (as shown), room are for messages.
+
+        `stay`: come back also where we were removed, or the room was deleted.
+        """
+        self._identity, self._server, self._room = identity, server, room
+        self._stay = stay
         self._state = State.LOST
         self._attempt = 0
         self._number = 1  # as it is told: from 1 again after each loss
         self._was_in = False
-        self._ended_early: bool | None = None
+        self._ended_early: Cause | None = None
         self._backoff = Backoff(*RETRY_S)
         self._retry_at = math.inf
         self._give_up_at = math.inf
@@ -128,7 +146,7 @@ class Connection:
         self._tell("connected", self._number)
         self._do(Up(attempt))
         if self._ended_early is not None:  # it was over before we knew that it had begun
-            self.disconnected(attempt, duplicate=self._ended_early, now=now)
+            self.disconnected(attempt, self._ended_early, now=now)
 
     def join_failed(self, attempt: int, error: MicstreamError, now: float) -> None:
         """Try again later, but for the first one, which ends it."""
@@ -157,16 +175,22 @@ class Connection:
             self._tell("connected", 1)
             self._do(Up(attempt))
 
-    def disconnected(self, attempt: int, *, duplicate: bool, now: float) -> None:
-        """Take note that the room is left; `duplicate`: somebody joined under our identity."""
+    def disconnected(self, attempt: int, cause: Cause, *, now: float) -> None:
+        """Take note that the room is left, and why."""
         if attempt == self._attempt and self._state is State.CONNECTING:
-            self._ended_early = duplicate
+            self._ended_early = cause
         if attempt != self.adopted:
             return
         self._go_down()
-        if duplicate and not self._may_be_our_own(now):
+        if cause is Cause.TAKEN and not self._may_be_our_own(now):
             self._fail(notices.identity_in_use(self._identity))
             return
+        if cause in (Cause.REMOVED, Cause.DELETED):
+            error = notices.put_out(self._identity, self._room, deleted=cause is Cause.DELETED)
+            if not self._stay:
+                self._fail(error)
+                return
+            self._do(Tell(notices.comes_back(error)))
         self._state = State.LOST
         self._number = 0
         self._tell("lost", 0)

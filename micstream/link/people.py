@@ -23,6 +23,8 @@ class Person:
     """Of kind agent, as avatars are. A viewer is of kind standard."""
     for_another: bool = False
     """Carries the attribute `lk.publish_on_behalf`: only avatars do."""
+    for_us: bool | None = None
+    """Whether that names us; None where it is not told."""
 
     @property
     def is_second_sender(self) -> bool:
@@ -42,11 +44,18 @@ def matches(patterns: Iterable[str], identity: str) -> bool:
 def candidates(people: Iterable[Person], patterns: Iterable[str]) -> list[Person]:
     """Participants that can be the avatar: of kind agent, the first to have joined first.
 
-    Anybody may take an avatar's name. What the performer says goes to no viewer.
+    One that says that it speaks for us comes before all others, one that says so of another after
+    them: two performers each have their own. Anybody may take an avatar's name. What the performer
+    says goes to no viewer.
     """
     wanted = tuple(patterns)
     fit = (p for p in people if p.is_agent and matches(wanted, p.identity))
-    return sorted(fit, key=lambda p: (p.joined_at is None, p.joined_at or 0.0, p.identity))
+    return sorted(fit, key=_rank)
+
+
+def _rank(person: Person) -> tuple[int, bool, float, str]:
+    whose = {True: 0, None: 1, False: 2}[person.for_us]
+    return whose, person.joined_at is None, person.joined_at or 0.0, person.identity
 
 
 def is_namesake(person: Person, patterns: Iterable[str]) -> bool:

@@ -89,7 +89,7 @@ def server_url(connection: ConnectionSettings) -> str:
         raise UsageError(
             "no server: LIVEKIT_URL is not set",
             hint="set it in the environment, in .env.local or by --url; "
-            "without a server of your own: micstream demo",
+            "without a server of your own: micstream demo --serve",
             code="no_url",
         )
     refuse_insecure(

@@ -5,6 +5,7 @@ Source: LiveKit's RoomService (livekit-api).
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -19,10 +20,11 @@ from micstream.delivery import wire
 from micstream.room import presence, web
 from micstream.room.address import server_url
 from micstream.room.connect import explain
-from micstream.room.token import mint_admin
+from micstream.room.token import mint_question
 from micstream.settings.pieces import ConnectionSettings
 
 _ANSWER: Final = aiohttp.ClientTimeout(total=5)
+_QUESTION_LIFE: Final = datetime.timedelta(minutes=1)
 _CALLS: Final = "/twirp/"
 _PROTOBUF: Final = "application/protobuf"
 _STATES: Final = {
@@ -106,7 +108,9 @@ class _Gone(Exception):
 async def _service(connection: ConnectionSettings) -> AsyncIterator[Any]:
     url = server_url(connection)
     api_key, api_secret = connection.keys()
-    token = mint_admin(api_key=api_key, api_secret=api_secret, room=connection.room)
+    token = mint_question(
+        api_key=api_key, api_secret=api_secret, room=connection.room, ttl=_QUESTION_LIFE
+    )
     try:
         async with (
             web.session(url, _ANSWER, _judge) as session,

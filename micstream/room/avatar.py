@@ -27,6 +27,7 @@ from micstream.link import actions as linking
 from micstream.link.avatar import PROBE_TIMEOUT_S, Link
 from micstream.link.avatar import Action as LinkAction
 from micstream.link.people import Person
+from micstream.room import subscription
 from micstream.room.calls import call
 from micstream.room.claims import Claims
 from micstream.room.streams import Streams
@@ -105,7 +106,8 @@ class Avatar:
     @property
     def is_listening(self) -> bool:
         """Whether the next word is heard."""
-        return self._link.is_listening
+        identity = self._link.identity
+        return self._link.is_listening and not (identity and self._link.is_silent(identity))
 
     @property
     def backlog_s(self) -> float:
@@ -271,12 +273,22 @@ class Avatar:
             case linking.Tell(event) | delivering.Tell(event):
                 self._owner.emit(event)
             case linking.Listening(identity):
-                self._delivery.listening(identity, _now(), proven=action.proven)
+                dead = self._link.is_silent(identity)
+                self._delivery.listening(identity, _now(), proven=action.proven, dead=dead)
                 self._owner.became_ready()
             case linking.Gone():
                 self._delivery.lost(_now())
             case delivering.Silent():
                 self._link.silent(_now())
+            case delivering.Dead():
+                self._link.dead(_now())
+            case delivering.Alive():
+                self._link.alive()
+                self._owner.became_ready()
+            case delivering.Listen(number):
+                self._tasks.spawn(self._listen(number))
+            case delivering.Unlisten():
+                self._owner.playing(self.identity or "")
             case delivering.Absent(waited_s):
                 warning = notices.trouble(self.absence(waited_s))
                 self._owner.emit(replace(warning, avatar=self.identity or self.pattern))
@@ -349,6 +361,13 @@ class Avatar:
         if room is None or identity is None:
             return False
         return await self._streams.open(stream, room, identity, rate)
+
+    async def _listen(self, number: int) -> None:
+        """Subscribe to its sound, and read its meter."""
+        room, identity = self._owner.adopted, self._link.identity
+        who = room.remote_participants.get(identity) if room is not None and identity else None
+        self._delivery.heard(number, await subscription.read_meter(who), _now())
+        self.turn()
 
     def _call(
         self,

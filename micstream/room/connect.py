@@ -70,10 +70,12 @@ async def connect(room: rtc.Room, connection: ConnectionSettings) -> None:
         raise explain(url, joining.said(error), given=given) from None
 
 
-async def visit(room: rtc.Room, connection: ConnectionSettings, name: str) -> None:
+async def visit(
+    room: rtc.Room, connection: ConnectionSettings, name: str, *, calls: bool = False
+) -> None:
     """Connect `room` as a viewer of whom the room takes no notice, as `name` and a random end.
 
-    Of kind standard: an agent may be taken for the sender.
+    Of kind standard: an agent may be taken for the sender. `calls`: it may call others.
 
     Raises:
         UsageError: the settings do not suffice.
@@ -90,6 +92,7 @@ async def visit(room: rtc.Room, connection: ConnectionSettings, name: str) -> No
         kind="standard",
         ttl=TOKEN_LIFE,
         passing=True,
+        calls=calls,
     )
     joined = False
     try:

@@ -17,8 +17,8 @@ from micstream.delivery import wire
 from micstream.errors import MicstreamError
 from micstream.events import Event
 from micstream.link.actions import Discard, Down, Failed, Join, Tell, Up
-from micstream.link.connection import STRAY_S, Connection
-from micstream.room import joining
+from micstream.link.connection import STRAY_S, Cause, Connection
+from micstream.room import joining, occupied
 from micstream.room.address import shown
 from micstream.room.connect import connect
 from micstream.room.tasks import Tasks
@@ -26,6 +26,13 @@ from micstream.settings.pieces import ConnectionSettings
 
 GOODBYE_S: Final = 0.4
 """How long our good-bye may take; where nothing gets through the SDK waits for 15 s and more."""
+
+_CAUSES: Final[dict[int, Cause]] = {
+    rtc.DisconnectReason.DUPLICATE_IDENTITY: Cause.TAKEN,
+    rtc.DisconnectReason.PARTICIPANT_REMOVED: Cause.REMOVED,
+    rtc.DisconnectReason.ROOM_DELETED: Cause.DELETED,
+}
+"""All others, the room that the server closes because it is empty among them, are losses."""
 
 
 class Owner(Protocol):
@@ -81,7 +88,8 @@ class Connector:
         self._owner = owner
         self._tasks = tasks
         self._settings = settings
-        self._connection = Connection(settings.identity, shown(settings.url or ""))
+        server = shown(settings.url or "")
+        self._connection = Connection(settings.identity, server, settings.room, stay=settings.stay)
         self._place = f"{settings.identity} in {settings.room} of {settings.url}"
         """What only one can have at a time."""
         self._attempts: dict[int, _Attempt] = {}
@@ -90,8 +98,13 @@ class Connector:
         self._turning = False
 
     async def start(self) -> None:
-        """Begin to join, once whoever had this place before us in this program has left it."""
+        """Begin to join, once whoever had this place before us in this program has left it.
+
+        Raises:
+            ConnectionFailed: another sender is in the room under our identity.
+        """
         await joining.until_left(self._place, STRAY_S)
+        await occupied.refuse_second(self._settings, self._owner)
         self._connection.start(_now())
         self._turn()
 
@@ -206,8 +219,7 @@ class Connector:
         return lambda *arguments: self._tasks.guarded(hand_in, *arguments)
 
     def _disconnected(self, number: int, reason: int, *, now: float) -> None:
-        duplicate = reason == rtc.DisconnectReason.DUPLICATE_IDENTITY
-        self._connection.disconnected(number, duplicate=duplicate, now=now)
+        self._connection.disconnected(number, _CAUSES.get(reason, Cause.LOST), now=now)
 
     def _answer(self, number: int, room: rtc.Room) -> None:
         """Answer the avatars' calls: one that cannot report its first segment ends."""

@@ -25,9 +25,10 @@ __all__ = [
 _AGENT: Final = rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
 
 
-def person(participant: rtc.RemoteParticipant) -> Person:
-    """Facts of a participant, as they are now."""
+def person(participant: rtc.RemoteParticipant, me: str | None = None) -> Person:
+    """Facts of a participant, as they are now; `me`: for whom an avatar may speak."""
     joined = participant.joined_at
+    speaks_for = participant.attributes.get(wire.ON_BEHALF)
     return Person(
         identity=participant.identity,
         sid=participant.sid,
@@ -36,13 +37,14 @@ def person(participant: rtc.RemoteParticipant) -> Person:
         has_video=has_video(participant),
         has_tracks=bool(participant.track_publications),
         is_agent=participant.kind == _AGENT,
-        for_another=wire.ON_BEHALF in participant.attributes,
+        for_another=speaks_for is not None,
+        for_us=speaks_for == me if me is not None and speaks_for else None,
     )
 
 
-def people_in(room: rtc.Room) -> list[Person]:
-    """Facts of everybody else in the room."""
-    return [person(participant) for participant in tuple(room.remote_participants.values())]
+def people_in(room: rtc.Room, me: str | None = None) -> list[Person]:
+    """Facts of everybody else in the room; `me`: for whom an avatar may speak."""
+    return [person(participant, me) for participant in tuple(room.remote_participants.values())]
 
 
 def candidates(room: rtc.Room, patterns: Iterable[str]) -> list[rtc.RemoteParticipant]:

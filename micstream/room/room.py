@@ -68,6 +68,7 @@ class Room:
         self.taps = taps or Taps()
         """Where the sound that is sent can be tapped."""
         self._patterns = links.patterns
+        self._identity = connection.identity
         self._bus = bus
         self._changes = Changes()
         self._failure = Failure(self._changes)
@@ -80,7 +81,7 @@ class Room:
         """Room of which everybody has been noted."""
         self._looks_again = False
         self._ready_count = 0
-        self._has_left = False
+        self._has_left = self._hurries = False
         ids = (f"u{number}" for number in itertools.count(1))
         self.avatars = tuple(
             Avatar(
@@ -136,6 +137,7 @@ class Room:
         while this is under way. The room itself is left at the end of the block.
         """
         until = None if deadline is None else deadline - GOODBYE_S
+        self._hurries = deadline is not None
         for avatar in self.avatars:
             avatar.leave(until)
         with contextlib.suppress(TimeoutError):
@@ -303,8 +305,11 @@ class Room:
         self._changes.tell()
 
     def failed(self, error: MicstreamError) -> None:
-        """Take note that the room is closed to us for good."""
-        self._failure.set(error)
+        """Take note that the room is closed to us for good; who is leaving anyway does not mind."""
+        if self._hurries:
+            self._changes.tell()
+        else:
+            self._failure.set(error)
 
     def on_join(self, participant: rtc.RemoteParticipant) -> None:
         """Tell of an avatar, and subscribe to its sound; or look whether it is in the way."""
@@ -335,7 +340,7 @@ class Room:
         self._looks_again = False
         if self._up is None:
             return
-        people = presence.people_in(self._up)
+        people = presence.people_in(self._up, self._identity)
         for at, avatar in enumerate(self.avatars):
             taken = [each.identity for each in self.avatars]
             avatar.seen(free_for(at, people, self._patterns, taken))

@@ -37,18 +37,19 @@ def mint(
     kind: Kind = "agent",
     ttl: datetime.timedelta,
     passing: bool = False,
+    calls: bool = False,
 ) -> str:
     """A token that lets `identity` into `room`: hear, and of kind agent also send data.
 
     The least that works: it may publish no track, and an avatar waits for a subscriber before it
-    plays. A watcher needs no data.
+    plays. A watcher needs no data, unless it `calls` somebody.
 
     `passing`: the room takes no notice of it. When somebody of kind standard has been in a room
     and left, the server closes it 20 s later if only agents are left; one with the grant `agent`
     does not count (livekit-server, `pkg/rtc/participant.go`, IsDependent; `room.go`, CloseIfEmpty).
     """
     claims = _claims(api_key, room, identity, kind, ttl)
-    may_send = kind == "agent"
+    may_send = calls or kind == "agent"
     claims["video"] |= {"canPublish": False, "canPublishData": may_send, "canSubscribe": True}
     if passing:
         claims["video"]["agent"] = True
@@ -79,11 +80,16 @@ def mint_avatar(
     return _signed(claims, api_secret)
 
 
-def mint_admin(*, api_key: str, api_secret: str, room: str) -> str:
-    """A token to ask the server about `room` with, and to take somebody out of it; for a minute."""
+def mint_question(*, api_key: str, api_secret: str, room: str, ttl: datetime.timedelta) -> str:
+    """A token with which the server tells who is in `room`, and puts out; it lets nobody in."""
     now = int(time.time())
-    grants = {"room": room, "roomAdmin": True}
-    return _signed({"iss": api_key, "nbf": now, "exp": now + 60, "video": grants}, api_secret)
+    claims = {
+        "iss": api_key,
+        "nbf": now,
+        "exp": now + round(ttl.total_seconds()),
+        "video": {"roomAdmin": True, "room": room},
+    }
+    return _signed(claims, api_secret)
 
 
 def _signed(claims: dict[str, Any], api_secret: str) -> str:

@@ -1,6 +1,7 @@
 """Calibrations: what `micstream calibrate` measured of each device, in the user's configuration.
 
-One JSON file: `{"version": 1, "devices": {name: {channel: what was measured}}}`.
+One JSON file: `{"version": 1, "devices": {name: {channel: what was measured}}}`. A device is known
+by the normal form of its name, so that it is found again wherever it is plugged in.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Any, Final, get_args
 
 import platformdirs
 
-from micstream.audio.advice import Preset
+from micstream.audio.advice import CLIPPED_LIMIT, Preset
+from micstream.audio.device_name import is_same, normal
 from micstream.errors import MicstreamError, reason_of
 from micstream.private_files import replacing
 
@@ -50,7 +52,7 @@ def load(device: str, channel: int) -> Calibration | None:
     Raises:
         MicstreamError: the file is there and cannot be used.
     """
-    known = _read().get(device, {}).get(str(channel))
+    known = _known(_read(), device).get(str(channel))
     if known is None:
         return None
     try:
@@ -59,6 +61,18 @@ def load(device: str, channel: int) -> Calibration | None:
         raise _unusable(f"what it says of {device!r} is not complete") from None
     if ours["preset"] not in get_args(Preset):
         raise _unusable(f"there is no preset {ours['preset']!r}")
+    if not isinstance(ours["floor_db"], int | float):
+        raise _unusable(f"the noise floor {ours['floor_db']!r} is no number of dBFS")
+    clipped = ours["clipped_share"]
+    if not isinstance(clipped, int | float):
+        raise _unusable(f"what it says of {device!r} is not complete")
+    if clipped > CLIPPED_LIMIT:
+        raise MicstreamError(
+            f"the calibration of {device!r} is not used: its sound was cut off at full scale for "
+            f"{clipped:.0%} of the time",
+            hint="turn the microphone's gain down, then run micstream calibrate",
+            code="clipped_calibration",
+        )
     return Calibration(**ours)
 
 
@@ -69,7 +83,9 @@ def save(device: str, channel: int, calibration: Calibration) -> Path:
         MicstreamError: the file there is not ours, or cannot be written.
     """
     devices = _read()
-    devices.setdefault(device, {})[str(channel)] = asdict(calibration)
+    ours = _known(devices, device) | {str(channel): asdict(calibration)}
+    devices = {name: kept for name, kept in devices.items() if normal(name) != normal(device)}
+    devices[normal(device)] = ours
     text = json.dumps({"version": _VERSION, "devices": devices}, ensure_ascii=False, indent=2)
     place = store_path()
     try:
@@ -83,6 +99,16 @@ def save(device: str, channel: int, calibration: Calibration) -> Path:
             code="unwritable",
         ) from None
     return place
+
+
+def _known(devices: dict[str, dict[str, Any]], device: str) -> dict[str, Any]:
+    """What is kept of a device by channel, under whatever form of its name."""
+    kept: dict[str, Any] = {}
+    # The best form last: its entries win.
+    for name in sorted(devices, key=lambda name: (normal(name) == normal(device), name == device)):
+        if is_same(name, device):
+            kept |= devices[name]
+    return kept
 
 
 def _read() -> dict[str, dict[str, Any]]:

@@ -17,6 +17,8 @@ from micstream.settings.variables import ENVIRONMENT, FILES, layered
 def load(**flags: Any) -> Settings:
     """The settings, with those `flags` on top that are not None.
 
+    `_without`: names of settings whose variables have no say.
+
     Raises:
         UsageError: a value that cannot be used; says which, where it can be set, and what was
             expected, and never repeats a secret.

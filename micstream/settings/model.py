@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     insecure: bool = _knob("insecure")
     room: str = _knob("room")
     identity: str = _knob("identity")
+    take_over: bool = _knob("take_over")
     avatar: Annotated[tuple[str, ...], NoDecode] = _knob("avatar")
     wait_avatar: float | None = _knob("wait_avatar")
     ready_timeout: float = _knob("ready_timeout")
@@ -87,6 +88,7 @@ class Settings(BaseSettings):
     late_after: float = _knob("late_after")
     late_bound: float = _knob("late_bound")
     max_backlog: float = _knob("max_backlog")
+    stay: bool = _knob("stay")
     route: int = _knob("route")
     avatar_state: States = _knob("avatar_state")
     preset: Preset | None = _knob("preset")
@@ -121,6 +123,9 @@ class Settings(BaseSettings):
     def __init__(self, **values: Any) -> None:
         files = values.pop("_env_file", variables.FILES) or ()
         found = {name: value for name, (value, _) in variables.layered(map(Path, files)).items()}
+        for name in values.pop("_without", ()):
+            for variable in knobs.BY_NAME[name].names:
+                found.pop(variable, None)
         for knob in knobs.KNOBS:
             if knob.was and knob.was in values:
                 values.setdefault(knob.name, values.pop(knob.was))
@@ -261,6 +266,8 @@ class Settings(BaseSettings):
             insecure=self.insecure,
             room=self.room,
             identity=self.identity,
+            stay=self.stay,
+            take_over=self.take_over,
         )
 
     def links(self) -> pieces.LinkSettings:

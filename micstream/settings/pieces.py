@@ -32,6 +32,10 @@ class ConnectionSettings:
     """Plain text through the internet is allowed."""
     room: str
     identity: str
+    stay: bool = False
+    """Come back also where somebody has removed us, or deleted the room."""
+    take_over: bool = False
+    """Put out a sender that is in the room under this identity; else it is left, and told of."""
 
     def keys(self, *, or_else: str = "") -> tuple[str, str]:
         """API key and secret, with which tokens are made. `or_else`: what will do in their place.

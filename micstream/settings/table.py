@@ -6,12 +6,20 @@ tested against it. Nothing heavy is imported here, so that `--help` stays quick.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Final, Literal, get_args
 
 from micstream.audio.advice import Preset
 from micstream.delivery.options import Policy, States
 from micstream.dialects import DIALECTS
+from micstream.settings.knob import (
+    CLEANING,
+    CUTTING,
+    MICROPHONE,
+    ROOM,
+    SENDING,
+    STARTING,
+    Knob,
+)
 from micstream.speech.presets import Vad
 
 Talk = Literal["voice", "manual", "push"]
@@ -19,59 +27,6 @@ Talk = Literal["voice", "manual", "push"]
 Mode = Literal["live", "utterance"]
 FrameMs = Literal[10, 20, 30]
 
-
-@dataclass(frozen=True, slots=True)
-class Knob:
-    """One setting. `env` is the variable's name; the option is `--` and the name with dashes.
-
-    `also` are other names of that variable, used elsewhere: `Settings.chosen` decides. `was` is
-    the setting's name before: its option and its variable still do, where the new ones are not
-    given.
-    """
-
-    name: str
-    help: str
-    panel: str
-    default: Any = None
-    kind: type = str
-    low: float | None = None
-    high: float | None = None
-    unit: str = ""
-    choices: tuple[Any, ...] = ()
-    env: str = ""
-    also: tuple[str, ...] = ()
-    was: str = ""
-    short: str = ""
-    secret: bool = False
-    several: bool = False
-
-    @property
-    def option(self) -> str:
-        """`--lead-ms` for `lead_ms`."""
-        return "--" + self.name.replace("_", "-")
-
-    @property
-    def variable(self) -> str:
-        """The environment variable that sets it."""
-        return self.env or f"MICSTREAM_{self.name.upper()}"
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """That, and its older name where it has one."""
-        return (self.variable, f"MICSTREAM_{self.was.upper()}") if self.was else (self.variable,)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All variables that set it, its own first."""
-        return (*self.variables, *self.also)
-
-
-ROOM: Final = "Room and avatar"
-STARTING: Final = "Bringing the avatar in"
-MICROPHONE: Final = "Microphone"
-CLEANING: Final = "Cleaning"
-SENDING: Final = "Sending"
-CUTTING: Final = "Cutting into utterances"
 
 BY_PRESET: Final = "; by --vad and --preset unless given."
 
@@ -111,6 +66,13 @@ KNOBS: Final = (
         ROOM,
         "external-audio-sender",
         short="-i",
+    ),
+    Knob(
+        "take_over",
+        "Take the place of a sender that is in the room under our identity: it ends.",
+        ROOM,
+        False,
+        bool,
     ),
     Knob(
         "avatar",
@@ -224,8 +186,8 @@ KNOBS: Final = (
     Knob(
         "lead_ms",
         "Least sound in the first write: the avatar's cushion against a jittery network. It grows "
-        "by itself, to 1000 at most, when the avatar stutters. Less than 100 makes stock avatars "
-        "stutter.",
+        "by itself, to 1000 at most, after gaps in the playback. Less than 100 makes gaps with "
+        "stock avatars.",
         SENDING,
         100,
         int,
@@ -264,7 +226,7 @@ KNOBS: Final = (
     ),
     Knob(
         "late",
-        "What becomes of speech that could not be sent in time. drop: it is dropped up to a pause. "
+        "What becomes of speech that had to wait too long. drop: it is dropped up to a pause. "
         "queue: kept, and sent in order. latest: the newest whole utterance is kept.",
         SENDING,
         "drop",
@@ -290,6 +252,13 @@ KNOBS: Final = (
         1,
         600,
         unit="s",
+    ),
+    Knob(
+        "stay",
+        "Come back by itself also where somebody has removed us, or deleted the room.",
+        SENDING,
+        False,
+        bool,
     ),
     Knob(
         "route",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from micstream import events, notices
-from micstream.audio.health import HUM_HINT, MicrophoneHealth, Trouble
+from micstream.audio.health import HUM_HINT, MUTED_HINT, MicrophoneHealth, Trouble
 from micstream.sources.source import Block
 from micstream.taps import Captured
 
@@ -23,10 +23,11 @@ class HealthReporter:
         self._device = ""
         self._health = MicrophoneHealth()
 
-    def opened(self, device: str) -> None:
-        """Another device, or the same one anew: nothing is known of it."""
+    def opened(self, device: str, *, floor_db: float | None = None) -> None:
+        """Another device, or the same one anew: no more is known of it than the floor that was
+        calibrated, if any."""
         self._device = device
-        self._health = MicrophoneHealth()
+        self._health = MicrophoneHealth(floor_db)
 
     def captured(self, sound: Captured) -> None:
         """Judge the next piece."""
@@ -57,6 +58,13 @@ class HealthReporter:
                     message=f"the microphone {device!r} hums: {hum.hertz} Hz at "
                     f"{hum.level_db:.0f} dBFS, {hum.over_db:.0f} dB over its neighbours",
                     hint=HUM_HINT,
+                )
+            case Trouble.MUTED if health.muted_db is not None:
+                return events.Warned(
+                    code="microphone_muted",
+                    message=f"the microphone {device!r} delivers next to nothing: "
+                    f"{health.muted_db:.0f} dBFS, less than an open one would",
+                    hint=f"{MUTED_HINT}; where it is so quiet by itself: micstream calibrate",
                 )
             case Trouble.CLIPPING:
                 return events.Microphone(state="clipping", device=device)

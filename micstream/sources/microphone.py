@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -20,8 +21,11 @@ from micstream.audio.clock import CaptureClock
 from micstream.audio.format import SPEECH, AudioFormat
 from micstream.audio.levels import to_int16
 from micstream.errors import AudioDeviceError
-from micstream.sources import portaudio
-from micstream.sources.source import Block, LossCode
+from micstream.sources import apart, audio_thread, portaudio
+from micstream.sources.audio_thread import close_in_audio_thread, run_in_audio_thread
+from micstream.sources.names import InputDevice, Sought
+from micstream.sources.source import Block, LossCode, Source
+from micstream.sources.surroundings import advised, permission_hint
 
 _BLOCK_MS: Final = 32
 """In step with the default detector's frames: shorter ones only wake the program more often."""
@@ -35,12 +39,24 @@ _SILENT_S: Final = 0.6
 """A running stream without a callback for this long has died without telling."""
 _CLOSE_S: Final = 0.1
 """Longest wait for it to be closed: with the sound server at a standstill it takes for ever."""
+_BEGIN_S: Final = 10.0
+"""Longest wait for it to be opened and started: a Bluetooth headset changes its profile first, and
+a device may have to be tried at several rates."""
+_LOST_HINT: Final = "check the cable, the permission to use it and the sound server"
+_AGAIN_S: Final = 3.0
+"""Longest wait for finding it again: after that there is another way (`sources/apart.py`)."""
 _STALLED_S: Final = 0.1
 """More, in case it was we who stood still: then its next callback comes at once."""
 _GAP_S: Final = 0.1
 """Shortest gap told. Less may be the scheduler's doing; the clock follows it within 16 s."""
+_CORE_AUDIO: Final = "Core Audio"
+"""macOS accepts every rate and converts it; where it cannot, it may end the whole process."""
 _LATE_BLOCKS: Final = 1_000 // _BLOCK_MS
 """Callbacks that all have to be late before sound is missing: a second of them."""
+
+
+_Form = tuple[AudioFormat, str]
+"""Rate and channels; sounddevice's name of the sample's type."""
 
 
 class _Part(NamedTuple):
@@ -55,7 +71,10 @@ class _Part(NamedTuple):
 
 
 class Microphone:
-    """An input device, opened at 16 kHz mono where it can be, else at what it has.
+    """An input device, opened at 16 kHz where it can be, else at what it has.
+
+    `wanted`: the device, or its name, a part of it or its index. `format`: settled with the first
+    block, as a device may accept what it then cannot be opened with.
 
     `channel`: the one to use, from 1; 0 mixes them all. `channels`: open at least so many, for
     consumers that pick others (see `sources/shared.py`).
@@ -64,10 +83,24 @@ class Microphone:
         AudioDeviceError: no PortAudio, no such device, or it cannot be opened.
     """
 
-    def __init__(self, wanted: str | None = None, *, channel: int = 0, channels: int = 0) -> None:
-        self._device = portaudio.find_input(wanted)
-        self.name = self._device.name
-        self.format, self._dtype = _choose_format(self._device, max(channel, channels))
+    def __init__(
+        self,
+        wanted: str | InputDevice | None = None,
+        *,
+        channel: int = 0,
+        channels: int = 0,
+    ) -> None:
+        found = wanted if isinstance(wanted, InputDevice) else portaudio.find_input(wanted)
+        self._device, self.name = found, found.name
+        self._forms = _forms(found, max(channel, channels))
+        form = next(self._forms, None)
+        if form is None:
+            raise AudioDeviceError(
+                f"{found.name!r} opens at no rate from 16 to 48 kHz",
+                hint="another program may hold it; see micstream devices",
+                code="device_format",
+            )
+        self.format, self._dtype = form
         self.pick = min(channel, self.format.channels)
 
     async def blocks(self) -> AsyncGenerator[Block, None]:
@@ -76,32 +109,15 @@ class Microphone:
         Raises:
             AudioDeviceError: it cannot be opened, delivers nothing, or is gone.
         """
-        sounddevice = portaudio.load()
-        capture = _Capture(asyncio.get_running_loop(), sounddevice.CallbackAbort)
-
-        def create() -> Any:
-            return portaudio.open_input(
-                device=self._device.index,
-                samplerate=self.format.rate,
-                channels=self.format.channels,
-                dtype=self._dtype,
-                blocksize=self.format.samples(_BLOCK_MS),
-                latency="low",
-                callback=capture.callback,
-                finished_callback=capture.finished,
-            )
-
+        begin = partial(self._begin, asyncio.get_running_loop())
         try:
-            stream = await portaudio.run_in_audio_thread(create, undo=portaudio.close_input)
-        except sounddevice.PortAudioError as error:
-            raise AudioDeviceError(
-                f"{self.name!r} cannot be opened: {portaudio.reason(error)}",
-                hint="another program may hold it; see micstream devices",
-                code="device_busy",
-            ) from None
+            stream, capture = await run_in_audio_thread(
+                begin, undo=lambda begun: portaudio.close_input(begun[0]), deadline_s=_BEGIN_S
+            )
+        except AudioDeviceError as error:
+            raise advised(error) from None
         losses = _Losses(self.format)
         try:
-            await portaudio.run_in_audio_thread(stream.start)
             timeout = _FIRST_BLOCK_S
             while True:
                 if not (await capture.arrives(timeout) or await capture.arrives(_STALLED_S)):
@@ -113,18 +129,55 @@ class Microphone:
                     timeout = _SILENT_S
                 if ended:
                     raise self._lost("is gone")
-        except sounddevice.PortAudioError as error:
-            raise self._lost(f"fails: {portaudio.reason(error)}") from None
         finally:
-            closing = asyncio.create_task(
-                portaudio.run_in_audio_thread(partial(portaudio.close_input, stream))
+            await close_in_audio_thread(partial(portaudio.close_input, stream), _CLOSE_S)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> tuple[Any, _Capture]:
+        """Open and start it, at the next rate where the one before was accepted and fails now."""
+        sounddevice = portaudio.load()
+        first: AudioDeviceError | None = None
+        form: _Form | None = (self.format, self._dtype)
+        while form is not None:
+            self.format, self._dtype = form
+            capture = _Capture(loop, sounddevice.CallbackAbort)
+            try:
+                return self._started(capture), capture
+            except AudioDeviceError as error:
+                first = first or error
+            form = next(self._forms, None)
+        assert first is not None
+        raise first
+
+    def _started(self, capture: _Capture) -> Any:
+        sounddevice = portaudio.load()
+        try:
+            stream = portaudio.open_input(
+                device=self._device.index,
+                samplerate=self.format.rate,
+                channels=self.format.channels,
+                dtype=self._dtype,
+                blocksize=self.format.samples(_BLOCK_MS),
+                latency="low",
+                callback=capture.callback,
+                finished_callback=capture.finished,
             )
-            await asyncio.wait({closing}, timeout=_CLOSE_S)
+        except (sounddevice.PortAudioError, ValueError) as error:
+            raise AudioDeviceError(
+                f"{self.name!r} cannot be opened: {portaudio.reason(error)}",
+                hint="another program may hold it; see micstream devices",
+                code="device_busy",
+            ) from None
+        try:
+            stream.start()
+        except (sounddevice.PortAudioError, ValueError) as error:
+            portaudio.close_input(stream)
+            raise self._lost(f"fails: {portaudio.reason(error)}") from None
+        return stream
 
     def _lost(self, what: str) -> AudioDeviceError:
         return AudioDeviceError(
             f"the microphone {self.name!r} {what}",
-            hint="check the cable, the permission to use it and the sound server",
+            hint="; ".join(filter(None, (_LOST_HINT, permission_hint()))),
             code="device_lost",
         )
 
@@ -229,46 +282,76 @@ class _Losses:
 
 
 class MicrophoneOpener:
-    """Opens one microphone, as often as it is lost: by what was asked for, then by its name."""
+    """Opens one microphone, as often as it is lost: see `names.Sought`.
+
+    In a process of its own where PortAudio stands still in this one, or where it is not found again
+    because the list of devices cannot be renewed under another stream.
+    """
 
     def __init__(self, device: str | None = None, *, channel: int = 0, channels: int = 0) -> None:
-        self._wanted = device
+        self._sought = Sought(device)
         self._channel, self._channels = channel, channels
 
-    async def open(self, *, again: bool = False) -> Microphone:
+    async def open(self, *, again: bool = False) -> Source:
         """Find it, and choose its format; `again`: the same device, another is never taken unasked.
 
         Raises:
-            AudioDeviceError: no PortAudio, no such device, or it cannot be opened.
+            AudioDeviceError: no PortAudio, no such device, it cannot be opened, or no answer.
         """
+        if again and audio_thread.is_stuck():
+            return await self._open_apart()
+        deadline_s = _AGAIN_S if again else None
+        fresh = True
 
-        def find() -> Microphone:
-            if again:
-                portaudio.look_again()
-            return Microphone(self._wanted, channel=self._channel, channels=self._channels)
+        def look() -> list[InputDevice]:
+            nonlocal fresh
+            fresh = not again or portaudio.look_again()
+            return portaudio.some_inputs()
 
-        microphone = await portaudio.run_in_audio_thread(find)
-        self._wanted = microphone.name
-        return microphone
+        try:
+            device = self._choose(await run_in_audio_thread(look, deadline_s=deadline_s), again)
+            make = partial(Microphone, device, channel=self._channel, channels=self._channels)
+            return await run_in_audio_thread(make, deadline_s=deadline_s)
+        except AudioDeviceError as error:
+            stuck = again and error.code == "audio_stuck"
+            if stuck or (error.code == "no_device" and not fresh):
+                return await self._open_apart()
+            raise advised(error) from None
+
+    async def _open_apart(self) -> Source:
+        choose = partial(self._choose, again=True)
+        return await apart.open_microphone(choose, self._channel, self._channels)
+
+    def _choose(self, devices: Sequence[InputDevice], again: bool) -> InputDevice:
+        return self._sought.find(devices, again=again)
 
 
-def _choose_format(device: portaudio.InputDevice, min_channels: int) -> tuple[AudioFormat, str]:
-    """16 kHz mono where the device does it, else its own rate, all channels needed, int16 first."""
+def _forms(device: InputDevice, min_channels: int) -> Iterator[_Form]:
+    """Formats that the device accepts, the best first: 16 kHz where it does that, else its own
+    rate (on macOS its own first), all channels needed, int16 first. One for each rate, then the
+    others at its own."""
     if min_channels > device.channels:
         raise AudioDeviceError(
             f"{device.name!r} has {device.channels} channels, --channel says {min_channels}",
             hint="0 mixes them all",
             code="no_channel",
         )
-    needed = (max(1, min_channels), max(min_channels, min(2, device.channels)), device.channels)
-    counts = [count for count in needed if count <= _MAX_CHANNELS]
-    for rate in (SPEECH.rate, device.default_rate, 48_000, 44_100):
-        for dtype in ("int16", "float32"):
-            for channels in counts:
-                if portaudio.accepts(device, rate, channels, dtype):
-                    return AudioFormat(rate, channels), dtype
-    raise AudioDeviceError(
-        f"{device.name!r} opens at no rate from 16 to 48 kHz",
-        hint="another program may hold it; see micstream devices",
-        code="device_format",
-    )
+    # Two where there are two: a driver that makes one of them mixes them, also where channel 1 is
+    # asked for; and where one is the other upside down, that is silence.
+    needed = (max(min_channels, min(2, device.channels)), max(1, min_channels), device.channels)
+    counts = [count for count in dict.fromkeys(needed) if count <= _MAX_CHANNELS]
+    ways = [(count, dtype) for dtype in ("int16", "float32") for count in counts]
+
+    def accepted(rate: int) -> Iterator[_Form]:
+        for channels, dtype in ways:
+            if portaudio.accepts(device, rate, channels, dtype):
+                yield AudioFormat(rate, channels), dtype
+
+    best = [SPEECH.rate, device.default_rate]
+    if device.host_api == _CORE_AUDIO:
+        best.reverse()
+    rates = dict.fromkeys((*best, 48_000, 44_100))
+    for rate in filter(None, rates):
+        yield from islice(accepted(rate), 1)
+    if device.default_rate:
+        yield from islice(accepted(device.default_rate), 1, None)

@@ -11,7 +11,7 @@ from typing import Final
 
 from micstream.errors import UsageError
 from micstream.sources.live import Reopening
-from micstream.sources.source import Opener
+from micstream.sources.source import Opener, Source
 
 _KINDS: Final = {
     "": ("microphone", "MicrophoneOpener"),
@@ -39,6 +39,30 @@ def opener(device: str | None, *, channel: int = 0) -> Opener:
         device, channel=channel
     )
     return made
+
+
+class Found:
+    """Opener whose source was found already, before anything was begun that needs it."""
+
+    def __init__(self, opener: Opener, source: Source) -> None:
+        self._opener = opener
+        self._found: Source | None = source
+
+    async def open(self, *, again: bool = False) -> Source:
+        """The source that was found; after that, as the opener has it."""
+        found, self._found = self._found, None
+        return found if found is not None else await self._opener.open(again=again)
+
+
+async def find(device: str | None, *, channel: int = 0) -> Found:
+    """Find the device, and open nothing yet: what `opener` would open first.
+
+    Raises:
+        UsageError: there is no such kind of source.
+        AudioDeviceError: it is not there, or cannot be opened.
+    """
+    by = opener(device, channel=channel)
+    return Found(by, await by.open())
 
 
 def live(device: str | None, *, channel: int = 0) -> Reopening:

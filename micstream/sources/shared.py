@@ -11,7 +11,17 @@ from typing import Final
 
 from micstream.audio.format import AudioFormat
 from micstream.errors import AudioDeviceError
-from micstream.sources.source import Block, Item, Left, LiveSource, LossCode, Lost, Opened, Source
+from micstream.sources.source import (
+    Away,
+    Block,
+    Item,
+    Left,
+    LiveSource,
+    LossCode,
+    Lost,
+    Opened,
+    Source,
+)
 
 _CAPACITY_S: Final = 10.0
 
@@ -84,6 +94,8 @@ class Picked:
                 self._hold(Opened(self._source, again=again, current=current))
             case Lost(_, error, current) if self._source is not None:
                 self._hold(Lost(self._source, error, current))
+            case Away(_, error, current) if self._source is not None:
+                self._hold(Away(self._source, error, current))
             case Left() if self._source is not None:
                 self._hold(Left(self._source))
 

@@ -9,6 +9,7 @@ To add a live source: one file with an `Opener`, and its line in `sources/openin
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
@@ -59,6 +60,17 @@ class Source(Protocol):
         ...
 
 
+@asynccontextmanager
+async def blocks_of(source: Source) -> AsyncIterator[AsyncIterator[Block]]:
+    """Blocks of a source; whatever happens meanwhile, it is closed at the end."""
+    blocks = source.blocks()
+    try:
+        yield blocks
+    finally:
+        if isinstance(blocks, AsyncGenerator):
+            await blocks.aclose()
+
+
 class Opener(Protocol):
     """Opens one live source, as often as it is lost."""
 
@@ -93,13 +105,24 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Away:
+    """The source has been away for some seconds; it is still looked for."""
+
+    source: Source
+    error: AudioDeviceError
+    """What is in its way, and what is there in its place."""
+    current: bool = True
+    """False: another source of a switch is the current one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Left:
     """Another source of a switch is current from here on; its `Opened` comes once it is there."""
 
     source: Source
 
 
-Item = Opened | Block | Lost | Left
+Item = Opened | Block | Lost | Away | Left
 
 
 class LiveSource(Protocol):
@@ -107,6 +130,8 @@ class LiveSource(Protocol):
 
     def items(self) -> AsyncGenerator[Item, None]:
         """`Opened`, blocks, `Lost`, `Opened` again, and so on; close the generator to close it.
+
+        `Away` comes between `Lost` and `Opened` where that takes long.
 
         Raises:
             AudioDeviceError: it cannot be opened the first time, or is lost before its first block.

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
 from micstream.sources.live import bridged
-from micstream.sources.source import Block, Item, Left, LiveSource, Lost, Opened, Source
+from micstream.sources.source import Away, Block, Item, Left, LiveSource, Lost, Opened, Source
 
 
 class Switch:
     """A live source made of several: all are kept open, one is current.
 
-    Of the others only `Opened` and `Lost` come, marked so (`current=False`). At a
+    Of the others only `Opened`, `Lost` and `Away` come, marked so (`current=False`). At a
     switch comes `Left` for the one and `Opened` for the other, before its first block.
     """
 
@@ -105,6 +105,8 @@ class Switch:
                 if current:
                     self._told = None
                 return [Lost(source, error, current=current)]
+            case Away(source, error):
+                return [Away(source, error, current=current)]
             case Block() if current and self._told is not None:
                 block = item
                 if self._first:

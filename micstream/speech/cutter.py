@@ -13,6 +13,7 @@ from micstream.speech.detector import Detector
 from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech
 from micstream.speech.segmenter import Mark, Segmenter, SegmenterOptions
 from micstream.speech.trace import HISTORY, began
+from micstream.speech.unheard import Unheard
 
 
 class Gate(Enum):
@@ -52,6 +53,7 @@ class Cutter:
         self._margin = None if margin_ms is None else SPEECH.samples(margin_ms)
         self._frame_bytes = detector.frame_samples * SAMPLE_WIDTH
         self._gate = Gate.DETECTOR
+        self._unheard = Unheard()
         self._begin()
         reach = (self._segmenter.reach_frames + 1) * self._frame_bytes
         self._reach = reach + HISTORY * SAMPLE_WIDTH
@@ -78,6 +80,11 @@ class Cutter:
         """Gate as it is set."""
         return self._gate
 
+    @property
+    def spoken_to_nobody(self) -> bool:
+        """Somebody has spoken since the gate was closed, and nothing of it was sent."""
+        return self._unheard.spoken
+
     def push(self, block: bytes, judged: bytes | None = None) -> Iterator[SegmentEvent]:
         """Everything that `block` makes certain, in order.
 
@@ -97,6 +104,8 @@ class Cutter:
         What was heard behind a closed gate is never sent, not even as pre-roll.
         """
         was, self._gate = self._gate, gate
+        if was is not gate:
+            self._unheard = Unheard()
         if was is Gate.CLOSED:
             self._framer.silence_rest()
             self._judged.silence_rest()
@@ -123,6 +132,7 @@ class Cutter:
         """Begin anew: another stream, from sample 0, with the gate left to the detector."""
         self._detector.reset()
         self._gate = Gate.DETECTOR
+        self._unheard = Unheard()
         self._begin()
 
     def _judge(self, frame: bytes, heard: bytes) -> list[SegmentEvent]:
@@ -130,6 +140,7 @@ class Cutter:
         segmenter = self._segmenter
         probability = self._detector.probability(heard)
         if self._gate is Gate.CLOSED:
+            self._unheard.push(self._detector.frame_samples, voiced=probability >= self._on)
             voiced = False
         else:
             needed = self._off if segmenter.speaking else self._on

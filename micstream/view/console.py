@@ -13,6 +13,12 @@ def printable(text: str) -> str:
     )
 
 
+def error_words(message: str, hint: str) -> str:
+    """An error that ends the program, as people read it: what is wrong, and what to do."""
+    said = f"micstream: {printable(message)}"
+    return f"{said}\n  {printable(hint)}" if hint else said
+
+
 class Terminal(Console):
     """A console that leaves the end of the program to the program.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TextIO
 
@@ -9,9 +10,14 @@ from rich.console import Console
 from rich.text import Text
 
 from micstream import events
-from micstream.events import Event
+from micstream.events import Event, Failed
+from micstream.sources.surroundings import permission_hint
 from micstream.state import State, fold
-from micstream.view.console import printable
+from micstream.view.console import error_words, printable
+from micstream.view.losses import Losses
+from micstream.view.sentences import ENDS, Sentences
+from micstream.view.status import Tick
+from micstream.view.status_line import StatusLine
 
 _STYLES = {
     "avatar_ready": "green",
@@ -39,40 +45,111 @@ _STEPS = {
     "ready": "it is ready",
 }
 
-_TOLD_ANYWAY = ("warning", "microphone", "dropped", "stage_open", "bye")
+_IN_DETAIL = (
+    "playing",
+    "utterance_started",
+    "utterance_ended",
+    "playback_started",
+    "playback_finished",
+    "backlog",
+    "dropped",
+)
+"""Told one by one only where details are asked for: see `sentences` and `losses`."""
+_TOLD_ANYWAY = ("warning", "microphone", "dropped", "stage_open", "rehearsal_open", "bye")
 _BACKLOG_SHOWN_S = 1.0
 """Less is the avatar's own buffer."""
 
 
 class Lines:
-    """Writes each event as a line with its time of day; `quiet` leaves all but trouble out.
+    """Writes what happened as lines with their time of day, and below them the status.
+
+    What was said is one line a sentence; `verbose`: one line an event. `quiet` leaves all but
+    trouble out. `errors`: where the error that ends the program is written, in its turn.
 
     Writing blocks where nobody reads: see `bus.ThreadConsumer`.
     """
 
-    def __init__(self, console: Console, *, quiet: bool = False) -> None:
+    def __init__(
+        self,
+        console: Console,
+        *,
+        quiet: bool = False,
+        verbose: bool = False,
+        status: StatusLine | None = None,
+        errors: TextIO | None = None,
+    ) -> None:
         self._console = console
         self._quiet = quiet
+        self._verbose = verbose
+        self._status = status
+        self._errors = errors
         self._state = State()
+        self._sentences = Sentences()
+        self._losses = Losses()
+        self._was_in = False
+        self.told_error = threading.Event()
+        """The error that ends the program has been written."""
+
+    @property
+    def has_status(self) -> bool:
+        """Below the lines is the status."""
+        return self._status is not None
 
     def __call__(self, event: Event) -> None:
         """Show it."""
         self._state = fold(self._state, event)
-        # An error is told on stderr, when the program ends; `voice` is `route` once more.
-        if isinstance(event, events.Failed | events.Voice):
+        self._was_in = self._was_in or _has_begun(event)
+        if isinstance(event, events.Failed):
+            self._write_error(event)
             return
-        if isinstance(event, events.Backlog) and event.seconds < _BACKLOG_SHOWN_S:
+        lines = self._lines(event)
+        if self._status is None:
+            self._print(event, lines)
             return
-        if self._quiet and event.EVENT not in _TOLD_ANYWAY:
-            return
-        clock = time.strftime("%H:%M:%S", time.localtime(event.t))
+        # One write: what is drawn in two flickers.
+        with self._console:
+            if lines:
+                self._status.erase()
+            self._print(event, lines)
+            if isinstance(event, events.Bye):
+                self._status.erase()
+            self._status.draw(self._state, event)
+
+    def _lines(self, event: Event) -> list[str]:
+        own = [line(event, self._state)] if self._is_shown(event) else []
+        if self._quiet or self._verbose:
+            return own
+        return [*self._losses.push(event), *self._sentences.push(event), *own]
+
+    def _is_shown(self, event: Event) -> bool:
+        if isinstance(event, events.Voice | Tick):  # `voice` is `route` once more
+            return False
+        if isinstance(event, events.Bye):  # of nothing there is no summary
+            return self._was_in or event.utterances > 0 or self._state.error is None
+        if self._quiet:
+            return event.EVENT in _TOLD_ANYWAY
+        if not self._verbose and event.EVENT in _IN_DETAIL:
+            return False
+        return not (isinstance(event, events.Backlog) and event.seconds < _BACKLOG_SHOWN_S)
+
+    def _print(self, event: Event, lines: list[str]) -> None:
+        clock = _clock(event)
         style = _STYLES.get(event.EVENT, "")
-        self._console.print(
-            Text(f"{clock}  ", "dim"),
-            Text(printable(line(event, self._state)), style),
-            sep="",
-            soft_wrap=True,
-        )
+        for said in lines:
+            self._console.print(
+                Text(f"{clock}  ", "dim"), Text(printable(said), style), sep="", soft_wrap=True
+            )
+
+    def _write_error(self, error: Failed) -> None:
+        """Write the cause before the summary, as it comes before it."""
+        if self._errors is None:
+            return
+        if self._status is not None:
+            with self._console:
+                self._status.erase()
+        self._errors.write(error_words(error.message, error.hint) + "\n")
+        self._errors.flush()
+        self.told_error.set()
 
 
 class Echo:
@@ -84,12 +161,27 @@ class Echo:
     def __call__(self, event: Event) -> None:
         """Write it, if it was done by hand."""
         if getattr(event, "by", ""):
-            self._out.write(words(event) + "\n")
+            self._out.write(f"{_clock(event)}  {words(event)}\n")
             self._out.flush()
 
 
+def _clock(event: Event) -> str:
+    """The time of day at which it happened."""
+    return time.strftime("%H:%M:%S", time.localtime(event.t))
+
+
+def _has_begun(event: Event) -> bool:
+    """There is something to sum up: we were in the room, or heard the microphone."""
+    in_room = isinstance(event, events.Connection) and event.state == "connected"
+    return in_room or isinstance(event, events.Capturing)
+
+
 def line(event: Event, state: State) -> str:
-    """The event in words, with the avatar's name where several are spoken through."""
+    """The event in words, with what they leave open: through whom, and whether one is heard."""
+    if isinstance(event, events.Ready) and state.gate == "closed":
+        key = "m" if state.muted else "t"
+        why = "muted" if state.muted else "the gate is closed"
+        return f"ready, but {why}: you are NOT heard (press {key})"
     whose = getattr(event, "avatar", None)
     return f"{words(event)}   ({whose})" if whose and state.several else words(event)
 
@@ -115,46 +207,52 @@ def words(event: Event) -> str:
         case events.AvatarStopped():
             return f"avatar {event.identity} is not in the room: nothing to stop"
         case events.AvatarJoined():
-            return f"avatar {event.identity} is here"
+            return f"avatar {event.identity} is here, not ready yet"
         case events.AvatarReady():
-            known = {"probe": "it answered", "video": "it shows itself", "active": "it is present"}
-            return f"avatar {event.identity} listens ({known[event.how]})"
+            return f"avatar {event.identity} ready"
         case events.AvatarLeft():
             return f"avatar {event.identity} has left"
         case events.AvatarSilent():
-            return f"avatar {event.identity} neither reports nor answers any more"
+            return f"avatar {event.identity} is silent: it plays nothing any more"
+        case events.Playing():
+            return f"plays {event.file}" + (f", round {event.round}" if event.round > 1 else "")
         case events.Ready():
-            return "ready: the next word is heard"
+            return "ready: speak now, the avatar will say it"
         case events.UtteranceStarted():
-            return f"{event.id:>5}  speaks   from {event.onset_s:.2f} s, lead {event.lead_ms} ms"
+            first = f"from {event.onset_s:.2f} s, {event.lead_ms} ms in the first write"
+            return f"{event.id:>5}  sending ({first})"
         case events.UtteranceEnded():
-            return f"{event.id:>5}  sent     {event.duration_s:.2f} s ({event.reason})"
+            why = f": {ENDS[event.reason]}" if ENDS[event.reason] else ""
+            return f"{event.id:>5}  {event.duration_s:.2f} s sent{why}"
         case events.PlaybackStarted():
-            return f"{event.id:>5}  heard    after {event.delay_ms} ms"
+            return f"{event.id:>5}  avatar speaks, {event.delay_ms} ms behind you"
         case events.PlaybackFinished():
-            how = "cut off" if event.interrupted else "played"
-            stutter = f", stuttered {event.stutter_ms} ms" if event.stutter_ms else ""
-            return f"{event.id:>5}  {how:<8} {event.position_s:.2f} s{stutter}"
+            how = "cut off after" if event.interrupted else "played"
+            gaps = f", gaps in playback: {event.stutter_ms} ms" if event.stutter_ms else ""
+            return f"{event.id:>5}  {how} {event.position_s:.2f} s{gaps}"
         case events.Dropped():
-            return f"dropped {event.seconds:.2f} s: {event.why}"
+            return f"not heard, {event.seconds:.1f} s: {event.why}"
         case events.Microphone():
             return f"microphone {event.device}: {_trouble(event)}"
         case events.Backlog():
-            return f"backlog {event.seconds:.1f} s"
+            return f"the avatar has {event.seconds:.1f} s still to play"
         case events.Gate(muted=True):
-            return "muted: nothing is sent"
+            return "muted: you are NOT heard"
         case events.Gate(state="closed"):
-            return "gate closed: nothing is sent"
+            return "gate closed: you are NOT heard"
         case events.Gate(state="open"):
             return "gate open: all you say is sent"
         case events.Gate():
-            return "by voice: sent while you speak"
+            return "automatic: sent while you speak"
         case events.Interrupted():
             return "interrupted: the avatar is told to fall silent"
         case events.Route(avatars=[one]) | events.Voice(avatars=[one]):
             return f"what is said goes to {one}"
         case events.Route() | events.Voice():
             return f"what is said goes to all: {', '.join(event.avatars)}"
+        case events.RehearsalOpen():
+            who = " and ".join(event.avatars)
+            return f"rehearsal room {event.room!r} with {who}: settings in {event.file}"
         case events.StageOpen():
             return f"the stage of the room {event.room!r}: {event.link}"
         case events.StagePage():
@@ -170,23 +268,32 @@ def words(event: Event) -> str:
 def _trouble(event: events.Microphone) -> str:
     level = "" if event.level_db is None else f", speech at {event.level_db:.0f} dBFS"
     return {
-        "zeros": "5 s of exact zeros: unmute it, or allow this program to use it",
+        "zeros": "only silence for 5 s: unmute it, or allow this program to use it",
         "clipping": "it clips: turn its gain down, or step back",
         "quiet": f"too quiet{level}: turn its gain up, or come closer",
-    }.get(event.state, event.state)
+    }.get(event.state, event.state) + (_forbidding() if event.state == "zeros" else "")
 
 
 def _attempt(attempt: int) -> str:
     return f", attempt {attempt}" if attempt > 1 else ""
 
 
+def _forbidding() -> str:
+    """Where the system has a switch that forbids the microphone: where it is."""
+    hint = permission_hint()
+    return f"\n           {hint}" if hint else ""
+
+
 def _summary(bye: events.Bye) -> str:
     said = f"{bye.utterances} utterance{'' if bye.utterances == 1 else 's'}, {bye.seconds:.1f} s"
     delays = (
-        f"; heard after {bye.delay_median_ms} ms (median), {bye.delay_p95_ms} ms (95 %)"
+        f"; the avatar spoke {bye.delay_median_ms} ms behind you (median), "
+        f"{bye.delay_p95_ms} ms (95 %)"
         if bye.delay_median_ms is not None
         else ""
     )
-    dropped = f"; dropped {bye.dropped:.1f} s" if bye.dropped else ""
-    faults = f"; faults: {bye.faults}" if bye.faults else ""
+    dropped = f"; not heard: {bye.dropped:.1f} s" if bye.dropped else ""
+    faults = ""
+    if bye.faults:
+        faults = f"; {bye.faults} problem{'' if bye.faults == 1 else 's'}, see above"
     return said + delays + dropped + faults

@@ -15,6 +15,8 @@ ROOM = noise(-62, 10)
 SPEECH = samples(SENTENCES)[: 10 * RATE] / 32768
 """At -19 dBFS."""
 BLOCK = 640
+FLOOR_DB = -62.0
+"""Of ROOM, as calibrate would keep it."""
 
 
 def told(health: MicrophoneHealth, sound: bytes, *, speaking: bool = False) -> list[Trouble]:
@@ -32,11 +34,12 @@ def at(level_db: float) -> bytes:
 @given(cuts(20 * RATE))
 def test_the_same_however_it_is_divided(where: list[int]) -> None:
     sound = at(-50) + pcm(SPEECH * 8) + bytes(6 * RATE * 2) + pcm(ROOM + sine(60, -45, 10))
-    health = MicrophoneHealth()
+    sound += pcm(noise(-78, 12))
+    health = MicrophoneHealth(FLOOR_DB)
     divided = [
         trouble for chunk in chunked(sound, where) for trouble in health.push(chunk, speaking=True)
     ]
-    assert divided == told(MicrophoneHealth(), sound, speaking=True)
+    assert divided == told(MicrophoneHealth(FLOOR_DB), sound, speaking=True)
     assert {*divided} == {*Trouble}
 
 
@@ -114,3 +117,56 @@ def test_a_held_note_is_no_hum() -> None:
     health = MicrophoneHealth()
     sung = np.concatenate([sine(hertz, -20, 2) for hertz in (98, 110, 123, 98, 110)])
     assert told(health, pcm(sung + ROOM), speaking=True) == []
+
+
+class TestMuted:
+    """A headset that is muted at itself goes on with a noise of its own, and no zeros."""
+
+    def test_it_is_told_after_ten_seconds_where_the_room_was_calibrated(self) -> None:
+        health = MicrophoneHealth(FLOOR_DB)
+        assert told(health, pcm(ROOM)) == []
+        assert told(health, pcm(noise(-78, 9))) == []
+        assert told(health, pcm(noise(-78, 2))) == [Trouble.MUTED]
+        assert health.muted_db == pytest.approx(-78, abs=2)
+        assert told(health, pcm(noise(-78, 70))) == [], "once"
+
+    def test_it_is_told_after_a_minute_where_nothing_is_known_of_the_room(self) -> None:
+        health = MicrophoneHealth()
+        assert told(health, at(-20), speaking=True) == []
+        assert told(health, pcm(noise(-78, 58))) == []
+        assert told(health, pcm(noise(-78, 3))) == [Trouble.MUTED]
+
+    @pytest.mark.parametrize("floor_db", [None, FLOOR_DB])
+    def test_it_is_told_again_only_after_it_was_over(self, floor_db: float | None) -> None:
+        health, muted = MicrophoneHealth(floor_db), pcm(noise(-78, 62))
+        assert told(health, muted) == [Trouble.MUTED]
+        assert told(health, pcm(noise(-67, 5)) + muted) == [], "a little louder is not over"
+        assert told(health, at(-30) + muted) == [Trouble.MUTED]
+
+    @pytest.mark.parametrize("floor_db", [None, -81.0, -76.0])
+    def test_a_quiet_studio_is_none(self, floor_db: float | None) -> None:
+        """What was calibrated there is known; else a word now and then says that it is open."""
+        health = MicrophoneHealth(floor_db)
+        word = pcm(SPEECH[: RATE // 2] + noise(-78, 0.5))
+        for _ in range(3):
+            assert told(health, pcm(noise(-78, 50)) + word) == []
+        if floor_db is not None:
+            assert told(health, pcm(noise(-78, 180))) == []
+
+    def test_the_click_of_a_cable_is_no_life(self) -> None:
+        health = MicrophoneHealth()
+        muted = noise(-78, 62)
+        for second in range(0, 62, 3):
+            muted[second * RATE : second * RATE + 300] = 0.3
+        assert told(health, pcm(muted)) == [Trouble.MUTED]
+
+    def test_zeros_are_told_as_zeros_and_a_gate_that_shuts_between_is_none(self) -> None:
+        assert told(MicrophoneHealth(FLOOR_DB), bytes(90 * RATE * 2)) == [Trouble.ZEROS]
+        gated = np.concatenate([SPEECH[: 2 * RATE], np.zeros(3 * RATE)] * 20)
+        assert told(MicrophoneHealth(), pcm(gated)) == []
+
+    def test_noise_of_the_last_bit_is_told(self) -> None:
+        bits = np.random.default_rng(2).integers(-1, 2, 62 * RATE).astype("<i2")
+        assert told(MicrophoneHealth(), bits.tobytes()) == [Trouble.MUTED]
+        sparse = np.where(np.random.default_rng(3).random(62 * RATE) < 0.02, 1, 0).astype("<i2")
+        assert told(MicrophoneHealth(), sparse.tobytes()) == [Trouble.MUTED]

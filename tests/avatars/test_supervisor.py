@@ -188,7 +188,8 @@ async def test_a_room_that_was_left_for_good_is_looked_at_again(
     server: LocalServer, room_name: str, avatars: Avatars
 ) -> None:
     """The avatar ends while we are out of the room: no event says so."""
-    async with supervised(server, room_name, keep_avatar=True, wait_avatar=90, **avatars.flags) as (
+    flags = {"keep_avatar": True, "wait_avatar": 90, "stay": True, **avatars.flags}
+    async with supervised(server, room_name, **flags) as (
         ours,
         _,
         _,

@@ -81,13 +81,39 @@ async def test_ended_in_the_middle_it_leaves_nothing_behind(
     assert spoke.named("utterance_ended")[-1]["reason"] == "shutdown"
 
 
-async def test_the_server_of_the_environment_is_used_and_no_microphone_needed(
+VENUE = "wss://venue.example"
+
+
+@pytest.mark.usefixtures("server_binary")
+async def test_it_stays_on_this_machine_whatever_the_settings_name(
+    tmp_path: Path, family: list[psutil.Process]
+) -> None:
+    """Settings of a venue are not used, and need not even be of use."""
+    folder = tmp_path / "show"
+    folder.mkdir()
+    (folder / ".env.local").write_text(
+        f"LIVEKIT_URL={VENUE}?key=hidden\nLIVEKIT_API_KEY=theirs\nLIVEKIT_TOKEN=no-token\n"
+        "LIVEKIT_ROOM=theirs\nMICSTREAM_AVATAR=avatar-theirs\nMICSTREAM_ROUTE=3\n"
+    )
+    async with program(folder, "demo", "--play", "--json", env=environment()) as ours:
+        await ours.until("playback_started", 60)
+        names = note(ours, family)
+        assert any("livekit-server" in name for name in names)
+        ours.send(signal.SIGTERM)
+        assert await ours.ended() == 0
+    assert f"{VENUE}, which LIVEKIT_URL in .env.local names, is not used" in ours.stderr
+    assert "hidden" not in ours.stderr + ours.stdout
+    assert ours.named("warning", "error") == []
+
+
+async def test_another_server_is_used_where_it_is_named_and_no_microphone_needed(
     server: LocalServer, tmp_path: Path, family: list[psutil.Process]
 ) -> None:
     env = started_with(NO_DEVICES, tmp_path / "double", environment(server))
 
     async def ended(*options: str) -> None:
-        async with program(tmp_path / options[0], "demo", *options, env=env) as ours:
+        words = ("demo", *options, "--url", server.url)
+        async with program(tmp_path / options[0], *words, env=env) as ours:
             await wait_until(lambda: "there is no microphone" in ours.stderr, 40, "its speech")
             names = note(ours, family)
             assert not any("livekit-server" in name for name in names)
@@ -103,8 +129,39 @@ async def test_the_server_of_the_environment_is_used_and_no_microphone_needed(
 
 
 async def test_a_server_without_its_secret_is_refused(tmp_path: Path) -> None:
-    env = environment(None, LIVEKIT_URL="ws://127.0.0.1:1")
-    async with program(tmp_path, "demo", "--play", env=env) as ours:
+    words = ("demo", "--play", "--url", "ws://127.0.0.1:1")
+    async with program(tmp_path, *words, env=environment(LIVEKIT_API_KEY="ours")) as ours:
         assert await ours.ended() == 2
     assert "LIVEKIT_API_SECRET" in ours.stderr
-    assert "unset LIVEKIT_URL" in ours.stderr
+    assert "leave --url out" in ours.stderr
+
+
+async def test_a_server_that_is_not_there_or_not_ours_is_told_at_once(
+    server: LocalServer, tmp_path: Path
+) -> None:
+    for name, url, words in (
+        ("nobody", "ws://127.0.0.1:1", "was not reached"),
+        ("refused", server.url, "does not accept the token"),
+    ):
+        env = environment(LIVEKIT_API_KEY="key", LIVEKIT_API_SECRET="s" * 40)
+        async with program(tmp_path / name, "demo", "--play", "--url", url, env=env) as ours:
+            assert await ours.ended(10) == 5
+        assert f"{url} {words}" in ours.stderr
+        assert "avatar" not in ours.stderr, "it is not to blame"
+        assert len(ours.stderr.splitlines()) == 2
+
+
+@pytest.mark.usefixtures("server_binary")
+async def test_killed_it_leaves_nothing_running(
+    tmp_path: Path, family: list[psutil.Process]
+) -> None:
+    async with program(tmp_path, "demo", "--play", "--json", env=environment()) as ours:
+        await ours.until("playback_started", 60)
+        note(ours, family)
+        ours.send(signal.SIGKILL)
+        ours.running.wait()
+        await wait_until(lambda: not any(map(_runs, family)), 10, "the end of all")
+
+
+def _runs(process: psutil.Process) -> bool:
+    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)

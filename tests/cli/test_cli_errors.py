@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pty
 import socket
 import struct
+import subprocess
 from pathlib import Path
 
 import jwt
 import pytest
 
 from micstream.demo.server import LocalServer
+from testbed import program as programs
 from testbed.program import NO_DEVICES, Program, environment, run, started_with
 from testbed.speech import HELLO
 
@@ -176,26 +180,42 @@ async def test_no_portaudio(server: LocalServer, tmp_path: Path, command: str) -
     assert "libportaudio2" in program.stderr + program.stdout
 
 
-@pytest.mark.room
+NOWHERE = {
+    "LIVEKIT_URL": "ws://127.0.0.1:9",
+    "LIVEKIT_API_KEY": "key",
+    "LIVEKIT_API_SECRET": "s" * 40,
+}
+"""A room that cannot be joined: it is not tried before the microphone is there."""
+
+
 @pytest.mark.parametrize("options", [(), ("--device", "USB")])
-async def test_no_device(
-    server: LocalServer, room_name: str, tmp_path: Path, options: tuple[str, ...]
-) -> None:
-    env = started_with(NO_DEVICES, tmp_path, environment(server))
-    command = ("live", "--json", "--room", room_name, *options)
-    code, program = await run(tmp_path / "live", *command, env=env)
+async def test_no_device(tmp_path: Path, options: tuple[str, ...]) -> None:
+    env = started_with(NO_DEVICES, tmp_path, environment(None, **NOWHERE))
+    code, program = await run(tmp_path / "live", "live", "--json", *options, env=env)
     assert code == 4, program
     assert_told(program, "no microphone")
-    assert [event["event"] for event in program.events][-2:] == ["error", "bye"]
+    assert [event["event"] for event in program.events] == ["error", "bye"]
     assert program.named("error")[0]["code"] == "no_device"
 
 
-@pytest.mark.room
-async def test_no_such_device(server: LocalServer, room_name: str, tmp_path: Path) -> None:
-    command = ("live", "--device", "nowhere to be found", "--room", room_name, "--json")
-    code, program = await run(tmp_path, *command, env=environment(server))
-    assert code == 4, program
-    assert program.named("error")[0]["code"] == "no_device"
+@pytest.mark.parametrize("in_terminal", [False, True])
+async def test_the_cause_is_all_that_is_said_of_a_wrong_device(
+    tmp_path: Path, in_terminal: bool
+) -> None:
+    """No keys, no connecting, no summary of nothing around it."""
+    keyboard, terminal = pty.openpty()
+    stdin = terminal if in_terminal else subprocess.DEVNULL
+    command = ("live", "--device", "nowhere to be found", "--plain")
+    try:
+        env = environment(None, **NOWHERE)
+        async with programs.program(tmp_path, *command, env=env, stdin=stdin) as ours:
+            assert await ours.ended() == 4
+    finally:
+        os.close(keyboard)
+        os.close(terminal)
+    assert ours.stdout == ""
+    assert_told(ours)
+    assert len(ours.stderr.splitlines()) == 2, "what is wrong, and what to do"
 
 
 async def test_no_device_is_not_an_error_to_the_list_of_devices(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ async def test_each_key_does_what_it_says(
             await speaking
             await microphone.speak(HELLO)
             assert len(ours.named("utterance_started")) == 1
-            await press("m", "by voice")
+            await press("m", "automatic")
             await microphone.speak(HELLO)
             await ours.until("utterance_ended", count=2)
             assert last_end() == "silence"
@@ -69,7 +69,7 @@ async def test_each_key_does_what_it_says(
             assert len(ours.named("utterance_started")) == 3
 
             # v leaves it to the voice again; i stops what is being said.
-            await press("v", "by voice", count=2)
+            await press("v", "automatic", count=2)
             cleared = avatar.clears
             speaking = asyncio.create_task(microphone.speak(HELLO))
             await ours.until("utterance_started", count=4)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from micstream.demo.server import LocalServer
-from testbed.program import Program, program
-from testbed.sound import VirtualMicrophone
+from micstream.settings.calibration import Calibration
+from testbed.program import Program, program, run
+from testbed.sound import VirtualMicrophone, virtual_microphone
 from testbed.waiting import wait_until
 from tests.cli.test_cli_calibrate import on_this
 from tests.support.signals import made, room, speech
@@ -73,4 +77,59 @@ async def test_in_a_terminal_it_says_what_to_do(
     env = on_this(microphone, tmp_path / "kept", server)
     options = ("--device", microphone.DEVICE, "--room", room_name, "--plain", "--quiet")
     async with program(tmp_path / "1", "live", *options, env=env) as ours:
-        await wait_until(lambda: "5 s of exact zeros: unmute it" in ours.stdout, 25, str(ours))
+        await wait_until(lambda: "only silence for 5 s: unmute it" in ours.stdout, 25, str(ours))
+
+
+async def test_one_that_is_muted_at_the_headset(
+    microphone: VirtualMicrophone, server: LocalServer, room_name: str, tmp_path: Path
+) -> None:
+    """It delivers noise and no zeros: far below the room that was calibrated."""
+    config = tmp_path / "kept"
+    store(config, microphone.DEVICE, floor_db=-55.0)
+    env = on_this(microphone, config, server)
+    muted = made(tmp_path / "muted.wav", room(-78, 60))
+    options = ("--device", microphone.DEVICE, "--room", room_name, "--json")
+    async with microphone.speaking(muted):
+        async with program(tmp_path / "1", "live", *options, env=env) as ours:
+            await wait_until(lambda: warned(ours), 25, lambda: f"muted\n{ours}")
+            ours.running.terminate()
+            assert await ours.ended() == 0
+        (warning,) = warned(ours)
+        assert warning["code"] == "microphone_muted"
+        assert "at the headset" in warning["hint"]
+        _, checked = await run(tmp_path / "2", "doctor", *options, env=env)
+    (sound,) = (
+        check for check in map(json.loads, checked.stdout.splitlines()) if check["name"] == "sound"
+    )
+    assert sound["state"] == "warning"
+    assert "below the room that calibrate heard" in sound["found"]
+
+
+def store(config: Path, device: str, *, floor_db: float) -> None:
+    """A calibration of that device, as calibrate would have stored it."""
+    kept = Calibration("room", 0, floor_db, -20.0, -6.0, 0.0, None, None, "2026-01-01T00:00:00Z")
+    place = config / "micstream" / "calibration.json"
+    place.parent.mkdir(parents=True)
+    devices = {device: {"0": asdict(kept)}}
+    place.write_text(json.dumps({"version": 1, "devices": devices}), "utf-8")
+
+
+async def test_a_balanced_line_in_a_stereo_input_is_heard_and_told(
+    server: LocalServer, room_name: str, tmp_path: Path
+) -> None:
+    """One channel is the other upside down: whoever mixes them makes silence of a voice."""
+    voice = speech(0, 15)
+    both = made(tmp_path / "both.wav", np.stack([voice, -voice], axis=1))
+    async with virtual_microphone(channels=2) as microphone:
+        env = on_this(microphone, tmp_path / "kept", server)
+        options = ("--device", microphone.DEVICE, "--room", room_name, "--json")
+        async with program(tmp_path / "1", "live", *options, env=env) as ours:
+            await ours.until("capturing")
+            async with microphone.speaking(both):
+                await wait_until(
+                    lambda: "channels_cancel" in [event["code"] for event in warned(ours)],
+                    15,
+                    lambda: f"its channels\n{ours}",
+                )
+                # Nobody listens in this room: what was found is told as dropped.
+                await ours.until("dropped")

@@ -32,10 +32,12 @@ async def test_a_file_as_it_is(server: LocalServer, room_name: str, tmp_path: Pa
     assert stream.payload == samples(HELLO).tobytes()
     names = [event["event"] for event in ours.events]
     assert names == [
-        *("connection", "connection", "avatar_joined", "avatar_ready", "ready"),
+        *("connection", "connection", "avatar_joined", "avatar_ready", "ready", "playing"),
         *("utterance_started", "utterance_ended", "playback_started", "playback_finished", "bye"),
     ]
     assert [event["state"] for event in ours.named("connection")] == ["connecting", "connected"]
+    assert ours.named("playing")[0]["file"] == str(HELLO)
+    assert ours.named("utterance_started")[0]["source"] == HELLO.name
     bye = ours.events[-1]
     assert (bye["utterances"], bye["dropped"], bye["faults"]) == (1, 0.0, 0)
     assert bye["seconds"] == pytest.approx(samples(HELLO).size / RATE, abs=0.001)

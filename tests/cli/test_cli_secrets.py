@@ -86,7 +86,7 @@ async def test_a_live_run_that_rejoins(
 
     ours = environment(server, LIVEKIT_ROOM=room_name, HOME=str(tmp_path), TMPDIR=str(tmp_path))
     env = {**microphone.env, **ours}
-    options = ("--device", microphone.DEVICE, "--verbose", "--json")
+    options = ("--device", microphone.DEVICE, "--verbose", "--json", "--stay")
     async with (
         wire_avatar(server, room_name, plays=True),
         program(tmp_path / "live", "live", *options, env=env) as running,

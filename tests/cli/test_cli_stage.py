@@ -163,5 +163,5 @@ async def test_the_demo_tells_where_the_avatar_is_to_be_seen(
         return ours
 
     shown, hidden = await ended(), await ended("--no-stage")
-    assert "the avatar is to be seen at http://127.0.0.1:" in shown.stderr
-    assert "to be seen" not in hidden.stderr
+    assert "watch the avatar at http://127.0.0.1:" in shown.stderr
+    assert "watch the avatar" not in hidden.stderr

@@ -12,8 +12,9 @@ import typer
 from typer.testing import CliRunner
 
 from micstream.cli import app
-from micstream.cli.help import COMMANDS
+from micstream.cli.help import COMMANDS, is_rare
 from micstream.settings.table import KNOBS
+from tools import reference
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNNER = CliRunner()
@@ -29,9 +30,9 @@ sys.stderr.write(" ".join(set({heavy!r}) & set(sys.modules)))
 """
 
 
-def told(*arguments: str) -> str:
-    """The page of help, on one line."""
-    result = RUNNER.invoke(app, [*arguments, "--help"])
+def told(*arguments: str, every: bool = False) -> str:
+    """The page of help, on one line; `every`: the one with all options."""
+    result = RUNNER.invoke(app, [*arguments, "--help-all" if every else "--help"])
     assert result.exit_code == 0
     return " ".join(result.output.split())
 
@@ -50,7 +51,7 @@ def test_every_command_is_a_module_of_its_own() -> None:
 
 
 def test_options_are_told_by_panel_with_range_and_variable() -> None:
-    page = told("live")
+    page = told("live", every=True)
     panels = list(dict.fromkeys(knob.panel for knob in KNOBS))
     assert [page.index(f"{panel}:") for panel in panels] == sorted(
         page.index(f"{panel}:") for panel in panels
@@ -61,6 +62,39 @@ def test_options_are_told_by_panel_with_range_and_variable() -> None:
         assert knob.option in page
         assert knob.variable in page
     assert "--route, --voice" in page
+
+
+@pytest.mark.parametrize("command", ["live", "play", "pipe", "avatar start", "stage"])
+def test_the_help_is_what_people_use_and_says_how_to_see_the_rest(command: str) -> None:
+    words = command.split()
+    short, whole = told(*words), told(*words, every=True)
+    own = {
+        option
+        for parameter in reference.commands()[command].params
+        if not is_rare(parameter)
+        for option in parameter.opts
+        if option.startswith("--")
+    }
+    options = set(re.findall(r"(?<!\S)--[a-z][a-z-]+", short)) - {"--help", "--help-all"}
+    assert own <= options
+    settings = {knob.option for knob in KNOBS} & options
+    assert len(settings) <= 12
+    assert f"more options: micstream {command} --help-all" in short.replace("root ", "micstream ")
+    assert "LIVEKIT_URL" in short
+    assert "more options" not in whole
+    assert len(short) < len(whole)
+    assert "--api-key" not in short
+    assert "--api-key" in whole
+
+
+def test_all_of_the_help_is_told_before_anything_is_missing() -> None:
+    """`play` needs a FILE; who asks for help has none yet."""
+    assert "--every" in told("play", every=True)
+
+
+def test_a_command_without_rare_options_has_one_help() -> None:
+    assert "--help-all" not in told("cut") or "more options" in told("cut")
+    assert RUNNER.invoke(app, ["devices", "--help-all"]).exit_code in (0, 2)
 
 
 def test_a_range_that_no_words_tell_is_told() -> None:
@@ -85,7 +119,9 @@ def test_without_colours_where_none_are_wanted(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], *([name, "--help"] for name in COMMANDS)], ids=" ".join
+    "arguments",
+    [["--help"], *([name, "--help"] for name in COMMANDS), ["live", "--help-all"]],
+    ids=" ".join,
 )
 def test_nothing_heavy_is_loaded_for_it(arguments: list[str]) -> None:
     heavy = ["aiohttp", "asyncio", "livekit", "numpy", "pydantic", "rich"]

@@ -9,6 +9,7 @@ import pytest
 
 from micstream.delivery import actions
 from micstream.delivery.delivery import Delivery
+from micstream.delivery.drops import dropped
 from micstream.delivery.options import DeliveryOptions
 from micstream.events import Dropped, Event
 from tests.support.virtual import IDENTITY, RATE, Stage, ready
@@ -189,7 +190,7 @@ class TestTellingOfWhatIsDropped:
     @pytest.mark.parametrize(
         ("code", "why"),
         [
-            ("late", "it could not be sent in time"),
+            ("late", "no avatar yet"),
             ("interrupted", "interrupted"),
             ("ended", "it ended before"),
         ],
@@ -204,6 +205,10 @@ class TestTellingOfWhatIsDropped:
         stage.run(5)
         (event,) = stage.named("dropped")
         assert (event.code, event.why, event.seconds) == (code, why, 1.0)
+
+    def test_what_was_late_although_an_avatar_listened_says_so(self) -> None:
+        assert dropped(1.0, "late").why == "it had to wait too long"
+        assert dropped(1.0, "late", listening=False).code == "late"
 
 
 def test_ids_are_shared_by_the_deliveries_to_all_avatars() -> None:
@@ -221,3 +226,18 @@ def test_what_is_told_has_a_name_always() -> None:
     stage.delivery._outbox.tell(event)
     stage.act()
     assert stage.events[0].as_dict()["avatar"] == "avatar-*"
+
+
+def test_an_end_reported_before_the_stream_is_closed_is_told_once_it_is() -> None:
+    """The avatar runs empty, reports that, and learns only then that nothing follows."""
+    stage = ready(Conduct(plays=False))
+    stage.begin()
+    stage.go_on(2.0)
+    stage.started()
+    stage.finished(2.0)
+    assert stage.named("playback_finished") == []
+    stage.end()
+    stage.run(1)
+    (finished,) = stage.named("playback_finished")
+    assert (finished.id, finished.position_s, finished.interrupted) == ("u1", 2.0, False)
+    assert stage.delivery.next_timer() is None

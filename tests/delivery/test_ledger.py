@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -163,6 +165,218 @@ class TestClearing:
         assert ledger.finished(played(2.0), 13.0) == (second, None)
 
 
+class TestPauses:
+    """Some avatars report an end at each pause inside of a segment, and a start after it."""
+
+    def test_a_pause_of_an_open_segment_is_no_end(self) -> None:
+        ledger = Ledger()
+        segment = ledger.opened("u1", captured_at=10.0)
+        ledger.sent(segment, 1.0, now=10.0)
+        assert ledger.started(10.1) is segment
+        assert ledger.finished(played(1.0), 11.1) is None
+        assert ledger.outstanding == 1
+        assert ledger.started(12.1) is None, "it goes on; nobody waits for a second start"
+        ledger.sent(segment, 1.0, now=12.0)
+        ledger.closed(segment)
+        assert ledger.finished(played(1.0), 13.1) == (segment, 0)
+        assert segment.played_s == 2.0
+        assert ledger.outstanding == 0
+
+    def test_later_reports_are_not_shifted(self) -> None:
+        ledger = Ledger()
+        first = spoken(ledger, "u1", at=10.0, seconds=3.0)
+        assert ledger.started(10.1) is first
+        assert ledger.finished(played(1.0), 11.1) is None
+        assert ledger.started(11.4) is None
+        second = spoken(ledger, "u2", at=12.0, seconds=3.0)
+        assert ledger.finished(played(2.0), 13.4) == (first, 0)
+        assert ledger.started(13.5) is second
+        assert ledger.finished(played(2.0), 15.5) is None
+        assert ledger.started(15.8) is None
+        assert ledger.finished(played(1.0), 16.8) == (second, 0)
+        assert ledger.outstanding == 0
+
+    def test_a_pause_that_was_not_followed_by_a_start(self) -> None:
+        ledger = Ledger()
+        first = spoken(ledger, "u1", at=10.0, seconds=3.0)
+        ledger.started(10.1)
+        assert ledger.finished(played(1.0), 11.1) is None
+        assert ledger.finished(played(2.0), 13.4) == (first, 0)
+
+    def test_positions_may_count_from_the_beginning(self) -> None:
+        ledger = Ledger()
+        first = spoken(ledger, "u1", at=10.0, seconds=3.0)
+        ledger.started(10.1)
+        assert ledger.finished(played(1.0), 11.1) is None
+        ledger.started(11.2)
+        assert ledger.finished(played(2.0), 12.2) is None, "one and two are three, but too soon"
+        ledger.started(12.3)
+        assert ledger.finished(played(3.0), 13.3) == (first, 0)
+        assert first.played_s == 3.0
+
+    def test_the_stutter_is_of_the_parts_without_their_pauses(self) -> None:
+        ledger = Ledger()
+        first = spoken(ledger, "u1", at=10.0, seconds=2.0)
+        ledger.started(10.0)
+        ledger.finished(played(1.0), 11.2)
+        ledger.started(15.0)
+        found = ledger.finished(played(1.0), 16.1)
+        assert found is not None
+        assert found[0] is first
+        assert found[1] == pytest.approx(300, abs=1)
+
+    def test_an_end_whose_position_is_wrong_is_one_once_it_can_be_over(self) -> None:
+        ledger = Ledger()
+        first = spoken(ledger, "u1", at=10.0, seconds=3.0)
+        ledger.started(10.1)
+        assert ledger.finished(played(0.0), 13.1) is not None
+        assert first.played_s == 0.0
+
+    def test_one_that_ran_empty_before_its_end_was_known_has_ended_with_it(self) -> None:
+        ledger = Ledger()
+        segment = ledger.opened("u1", captured_at=10.0)
+        ledger.sent(segment, 2.0, now=10.0)
+        ledger.started(10.0)
+        assert ledger.finished(played(2.0), 12.0) is None
+        assert ledger.played_out() is None
+        ledger.closed(segment)
+        assert ledger.played_out() is segment
+        assert (ledger.outstanding, ledger.played_out()) == (0, None)
+
+    def test_a_second_start_of_one_that_still_plays_is_not_the_next_ones(self) -> None:
+        ledger = Ledger()
+        first = spoken(ledger, "u1", at=10.0, seconds=3.0)
+        second = spoken(ledger, "u2", at=10.5, seconds=3.0)
+        assert ledger.started(10.1) is first
+        assert ledger.started(11.5) is None, "it has run empty, and goes on"
+        assert ledger.finished(played(3.0), 13.5) == (first, 400)
+        assert ledger.started(13.5) is second
+
+    def test_what_cannot_be_played_yet_is_of_another(self) -> None:
+        """The end of one that was forgotten: the connection was lost meanwhile."""
+        ledger = Ledger()
+        segment = ledger.opened("u4", captured_at=10.0)
+        ledger.sent(segment, 0.1, now=10.0)
+        assert ledger.finished(played(4.0), 10.1) is None
+        ledger.sent(segment, 2.9, now=10.2)
+        ledger.closed(segment)
+        assert ledger.finished(played(3.0), 13.3) == (segment, None)
+        assert segment.played_s == 3.0
+
+    def test_nor_does_it_count_where_it_could_have_been(self) -> None:
+        ledger = Ledger()
+        segment = ledger.opened("u4", captured_at=10.0)
+        ledger.sent(segment, 3.0, now=10.0)
+        assert ledger.finished(played(3.5), 14.0) is None
+        ledger.closed(segment)
+        assert ledger.finished(played(3.0), 14.1) == (segment, None)
+        assert segment.played_s == 3.0
+
+    def test_what_asking_whether_it_listens_has_cleared_is_not_the_next_ones(self) -> None:
+        ledger = Ledger()
+        ledger.listens(10.0)
+        segment = spoken(ledger, "u3", at=10.05)
+        assert ledger.finished(cut_off(0.08), 10.1) is None
+        assert ledger.started(10.2) is segment
+        assert ledger.finished(cut_off(0.5), 10.8) == (segment, 100), "that is its own"
+
+    def test_a_missing_end_shifts_nothing(self) -> None:
+        ledger = Ledger()
+        spoken(ledger, "u1", at=10.0, seconds=3.0)
+        second = spoken(ledger, "u2", at=20.0, seconds=1.0)
+        assert ledger.finished(played(1.0), 21.1) == (second, None)
+        assert ledger.outstanding == 0
+
+    def test_after_a_clearing_a_pause_is_still_of_what_was_cleared(self) -> None:
+        ledger = Ledger()
+        first = spoken(ledger, "u1", at=10.0, seconds=3.0)
+        ledger.started(10.1)
+        assert ledger.finished(played(1.0), 11.1) is None
+        ledger.cleared(11.2)
+        second = spoken(ledger, "u2", at=12.0)
+        assert ledger.started(12.1) is second
+        assert ledger.finished(cut_off(1.0), 12.2) is not None
+        assert ledger.finished(played(2.0), 14.1) == (second, 0)
+        assert first.id == "u1"
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.lists(st.floats(0.5, 4.0), min_size=1, max_size=5), min_size=1, max_size=6),
+    st.floats(0.0, 0.2),
+    st.booleans(),
+    st.booleans(),
+)
+def test_each_segment_ends_once_however_often_it_pauses(
+    spoken_s: list[list[float]], latency_s: float, summed: bool, starts: bool
+) -> None:
+    """Parts of each segment are reported as they are played, each by itself or summed up."""
+    ledger, ended, at = Ledger(), [], 100.0
+    for number, parts in enumerate(spoken_s):
+        segment = ledger.opened(f"u{number}", captured_at=at)
+        ledger.sent(segment, sum(parts), now=at)
+        ledger.closed(segment)
+        now, position = at + latency_s, 0.0
+        ledger.started(now)
+        for count, part in enumerate(parts):
+            if count and starts:
+                ledger.started(now)
+            now += part
+            position = position + part if summed else part
+            found = ledger.finished(played(position), now)
+            if found is not None:
+                ended.append(found[0].id)
+        at = now + 0.3
+    assert ended == [f"u{number}" for number in range(len(spoken_s))]
+    assert ledger.outstanding == 0
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.lists(st.floats(0.5, 4.0), min_size=1, max_size=4), min_size=1, max_size=6),
+    st.floats(0.02, 3.0),
+    st.floats(0.1, 2.0),
+    st.booleans(),
+)
+def test_nor_is_a_live_one_shifted_by_an_avatar_far_away(
+    spoken_s: list[list[float]], latency_s: float, pause_s: float, summed: bool
+) -> None:
+    """The next is spoken before the last one is over; each part is begun and ended by a report."""
+    ledger, at, free_at = Ledger(), 100.0, 0.0
+    happens: list[tuple[float, int, str, Any]] = []
+    for number, parts in enumerate(spoken_s):
+        plays_at, position = max(at + latency_s, free_at), 0.0
+        happens.append((at, number, "open", None))
+        for part in parts:
+            happens.append((at, number, "send", part))
+            at += part
+            happens.append((plays_at, number, "started", None))
+            plays_at += part
+            position = position + part if summed else part
+            happens.append((plays_at, number, "finished", position))
+        happens.append((at, number, "close", None))
+        free_at, at = plays_at + 0.01, at + pause_s
+    segments: dict[int, Segment] = {}
+    begun, ended = [], []
+    for now, number, what, amount in sorted(happens, key=lambda each: each[0]):
+        match what:
+            case "open":
+                segments[number] = ledger.opened(f"u{number}", captured_at=now)
+            case "send":
+                ledger.sent(segments[number], amount, now)
+            case "close":
+                ledger.closed(segments[number])
+            case "started":
+                if (segment := ledger.started(now)) is not None:
+                    begun.append(segment.id)
+            case "finished":
+                if (found := ledger.finished(played(amount), now)) is not None:
+                    ended.append(found[0].id)
+    expected = [f"u{number}" for number in range(len(spoken_s))]
+    assert (begun, ended) == (expected, expected)
+    assert ledger.outstanding == 0
+
+
 class TestBacklog:
     def test_it_plays_down_with_time(self) -> None:
         ledger = Ledger()
@@ -236,10 +450,12 @@ def test_laws(steps: list[tuple[str, float]]) -> None:
     ledger = Ledger()
     now, sound = 100.0, 0.0
     last: Segment | None = None
+    opened: list[Segment] = []
     ended: list[str] = []
     for number, (step, amount) in enumerate(steps):
         if step == "open":
             last = ledger.opened(f"u{number}", captured_at=now)
+            opened.append(last)
         elif step == "write" and last is not None and not last.closed:
             ledger.sending(last, now)
         elif step == "send" and last is not None and not last.closed:
@@ -263,8 +479,11 @@ def test_laws(steps: list[tuple[str, float]]) -> None:
         assert 0 <= ledger.backlog(now) <= sound + 1e-6
         assert ledger.outstanding >= 0
     assert len(ended) == len(set(ended))
-    # Everything left is reported, one by one: then nothing is outstanding.
-    for _ in range(ledger.outstanding):
+    # Everything left ends, and is reported: then nothing is outstanding.
+    for segment in opened:
+        ledger.closed(segment)
+    now += sound + 10
+    while left := ledger.outstanding:
         assert ledger.finished(Finished(1.0, interrupted=False), now) is not None
-    assert ledger.outstanding == 0
+        assert ledger.outstanding < left
     assert ledger.finished(Finished(1.0, interrupted=False), now) is None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from micstream.errors import ConnectionFailed, MicstreamError
 from micstream.events import Connection as Told
 from micstream.link.actions import Discard, Down, Failed, Join, Tell, Up
-from micstream.link.connection import CONNECT_S, RETRY_S, STRAY_S, Connection, State
+from micstream.link.connection import CONNECT_S, RETRY_S, STRAY_S, Cause, Connection, State
 
 REFUSED = ConnectionFailed("refused", code="server_unreachable")
 
@@ -30,9 +30,10 @@ class World:
     started: list[int] = field(default_factory=list)
     told: list[Any] = field(default_factory=list)
     failed: MicstreamError | None = None
+    stay: bool = False
 
     def __post_init__(self) -> None:
-        self.connection = Connection("me", "ws://server")
+        self.connection = Connection("me", "ws://server", "show", stay=self.stay)
         self.connection.start(self.now)
         self.act()
 
@@ -78,7 +79,7 @@ class World:
         self.connection.joined(attempt, self.now)
         self.act()
         for other in before:
-            self.disconnected(other, duplicate=True)
+            self.disconnected(other, Cause.TAKEN)
         if attempt in self.given_up and attempt in self.here:
             self._leave(attempt)
 
@@ -90,9 +91,9 @@ class World:
             if attempt in self.given_up:
                 self._gone(attempt)
 
-    def disconnected(self, attempt: int, *, duplicate: bool = False) -> None:
+    def disconnected(self, attempt: int, cause: Cause = Cause.LOST) -> None:
         self.here.discard(attempt)
-        self.connection.disconnected(attempt, duplicate=duplicate, now=self.now)
+        self.connection.disconnected(attempt, cause, now=self.now)
         self.act()
 
     def says(self, attempt: int, back: bool) -> None:
@@ -184,9 +185,9 @@ def test_once_in_no_attempt_of_ours_ends_it_however_late_it_succeeds(
 
 
 @settings(max_examples=MANY)
-@given(st.lists(STEPS, max_size=40), st.integers(1, 9))
+@given(st.lists(STEPS, max_size=40), st.integers(1, 9), st.sampled_from(Cause))
 def test_what_one_that_is_not_adopted_says_changes_nothing(
-    steps: list[tuple[Any, ...]], other: int
+    steps: list[tuple[Any, ...]], other: int, cause: Cause
 ) -> None:
     world = run(within(), steps)
     if other in (world.connection.adopted, world.started[-1]):
@@ -194,7 +195,7 @@ def test_what_one_that_is_not_adopted_says_changes_nothing(
     before = (world.connection.state, world.connection.next_timer(), len(world.told))
     world.says(other, False)
     world.says(other, True)
-    world.connection.disconnected(other, duplicate=True, now=world.now)
+    world.connection.disconnected(other, cause, now=world.now)
     world.connection.join_failed(other, REFUSED, world.now)
     world.act()
     assert (world.connection.state, world.connection.next_timer(), len(world.told)) == before
@@ -262,12 +263,60 @@ def test_one_that_is_lost_later_is_tried_again_for_ever() -> None:
 
 def test_whoever_takes_our_identity_is_the_end() -> None:
     world = within()
-    world.disconnected(1, duplicate=True)
+    world.disconnected(1, Cause.TAKEN)
     assert world.failed is not None
     assert world.failed.code == "identity_in_use"
     assert ("lost", 0) not in world.states()
     world.wait(1_000.0)
     assert world.started == [1]
+
+
+PUT_OUT = {Cause.REMOVED: "removed", Cause.DELETED: "room_deleted"}
+
+
+@pytest.mark.parametrize("cause", PUT_OUT)
+@pytest.mark.parametrize("meanwhile", ["nothing", "reconnecting"])
+def test_what_a_person_did_on_purpose_is_the_end(cause: Cause, meanwhile: str) -> None:
+    world = within()
+    if meanwhile == "reconnecting":
+        world.says(1, False)
+    world.disconnected(1, cause)
+    assert world.failed is not None
+    assert (world.failed.code, world.failed.exit_code) == (PUT_OUT[cause], 5)
+    assert "'show'" in world.failed.message
+    assert "API key" in world.failed.hint, "who can undo it"
+    world.wait(1_000.0)
+    assert world.started == [1]
+
+
+@pytest.mark.parametrize("cause", PUT_OUT)
+def test_before_we_knew_that_we_were_in_it_is_the_end_too(cause: Cause) -> None:
+    world = World()
+    world.connection.disconnected(1, cause, now=world.now)
+    world.joined(1)
+    assert world.failed is not None
+    assert world.failed.code == PUT_OUT[cause]
+
+
+@pytest.mark.parametrize("cause", PUT_OUT)
+def test_one_that_is_to_stay_tells_it_and_comes_back(cause: Cause) -> None:
+    world = World(stay=True)
+    world.joined(1)
+    world.disconnected(1, cause)
+    assert world.failed is None
+    (warning,) = [event for event in world.told if event.EVENT == "warning"]
+    assert warning.code == PUT_OUT[cause]
+    assert "--stay" in warning.hint
+    world.wait(RETRY_S[0])
+    world.joined(2)
+    assert world.states()[-1] == ("connected", 1)
+
+
+def test_staying_changes_nothing_for_a_taken_identity() -> None:
+    world = World(stay=True)
+    world.joined(1)
+    world.disconnected(1, Cause.TAKEN)
+    assert world.failed is not None
 
 
 def test_unless_it_may_be_a_late_attempt_of_our_own() -> None:
@@ -286,7 +335,7 @@ def test_unless_it_may_be_a_late_attempt_of_our_own() -> None:
     world.joined(4)
     assert world.here == {4}
     world.wait(60.0)
-    world.disconnected(4, duplicate=True)
+    world.disconnected(4, Cause.TAKEN)
     assert world.failed is not None, "long after, it is somebody else"
 
 
@@ -302,7 +351,7 @@ def test_the_next_attempt_waits_for_one_that_was_given_up() -> None:
 
 def test_one_that_was_over_before_we_knew_that_it_had_begun_is_lost() -> None:
     world = World()
-    world.connection.disconnected(1, duplicate=False, now=world.now)
+    world.connection.disconnected(1, Cause.LOST, now=world.now)
     world.joined(1)
     assert world.connection.state is State.LOST
     assert world.states()[1:] == [("connected", 1), ("lost", 0)]

@@ -101,6 +101,14 @@ class World:
         self.link.silent(self.now)
         self._act()
 
+    def dead(self) -> None:
+        self.link.dead(self.now)
+        self._act()
+
+    def alive(self) -> None:
+        self.link.alive()
+        self._act()
+
     def wait(self, seconds: float) -> None:
         """Let time pass: timers and answers come when they are due."""
         until = self.now + seconds
@@ -181,6 +189,8 @@ STEPS = st.one_of(
     st.tuples(st.just("video"), NAMES),
     st.tuples(st.just("answers"), NAMES, MANNERS),
     st.tuples(st.just("silent")),
+    st.tuples(st.just("dead")),
+    st.tuples(st.just("alive")),
     st.tuples(st.just("connect"), st.booleans()),
     st.tuples(st.just("wait"), st.sampled_from([0.0, 0.05, 0.5, 1.0, 3.0, 12.0, 40.0])),
 )
@@ -203,6 +213,10 @@ def run(steps: Iterable[tuple[Any, ...]]) -> World:
                 world.answers(name, manner)
             case ("silent",):
                 world.silent()
+            case ("dead",):
+                world.dead()
+            case ("alive",):
+                world.alive()
             case "connect", up:
                 world.connect(up)
             case "wait", seconds:
@@ -353,6 +367,64 @@ def test_one_proved_silent_is_asked_until_it_answers() -> None:
     world.answers("a", "ok")
     world.wait(2.0)
     assert world.hows == [("avatar-a", "probe")] * 2
+
+
+def test_one_that_answers_and_plays_nothing_is_told_and_still_spoken_through() -> None:
+    world = World()
+    world.connect()
+    world.join("a")
+    world.wait(1.0)
+    world.dead()
+    assert world.listening == "avatar-a", "there is nobody better, and the proof may be wrong"
+    assert world.link.is_silent("avatar-a")
+    assert [type(event) for event in world.told[1:]] == [AvatarSilent, Warned]
+    assert world.warned() == ["avatar_dead"]
+    world.wait(60.0)
+    world.alive()
+    assert not world.link.is_silent("avatar-a")
+    assert (world.told[-1].identity, world.told[-1].how) == ("avatar-a", "heard")
+
+
+def test_one_that_plays_nothing_gives_way_to_one_that_answers() -> None:
+    world = World()
+    world.connect()
+    world.join("a")
+    world.join("b")
+    world.wait(1.0)
+    assert world.listening == "avatar-a"
+    world.dead()
+    world.wait(1.0)
+    assert world.listening == "avatar-b"
+    assert world.warned()[-1] == "avatar_passed_over"
+    world.leave("b")
+    world.wait(1.0)
+    assert world.listening == "avatar-a", "there is nobody better any more"
+    assert world.link.is_silent("avatar-a")
+    assert isinstance(world.told[-1], AvatarSilent)
+
+
+def test_nor_is_it_left_for_one_that_is_of_no_use() -> None:
+    world = World()
+    world.connect()
+    world.join("a")
+    world.join("b", "reject")
+    world.wait(1.0)
+    world.dead()
+    world.wait(30.0)
+    assert world.listening == "avatar-a"
+
+
+def test_one_that_has_joined_anew_is_trusted() -> None:
+    world = World()
+    world.connect()
+    world.join("a")
+    world.wait(1.0)
+    world.dead()
+    world.leave("a")
+    world.join("a")
+    world.wait(1.0)
+    assert world.listening == "avatar-a"
+    assert not world.link.is_silent("avatar-a")
 
 
 @pytest.mark.parametrize(

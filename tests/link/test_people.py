@@ -91,3 +91,12 @@ def test_a_room_without_a_viewer_is_warned_of_where_the_server_closes_it_soon() 
     (warning,) = RoomWarnings(("avatar-*",)).unwatched([avatar], 300)
     assert warning.code == "no_viewer"
     assert "within 300 s" in warning.message
+
+
+def test_one_that_speaks_for_us_comes_before_all_others() -> None:
+    """Two performers, each with an avatar of their own: the first to have joined is the other's."""
+    theirs = Person("avatar-a", "PA_1", joined_at=1.0, for_another=True, for_us=False)
+    nobodys = Person("avatar-b", "PA_2", joined_at=2.0)
+    ours = Person("avatar-c", "PA_3", joined_at=3.0, for_another=True, for_us=True)
+    found = candidates([theirs, nobodys, ours], ["avatar-*"])
+    assert [person.identity for person in found] == ["avatar-c", "avatar-b", "avatar-a"]

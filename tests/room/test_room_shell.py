@@ -32,7 +32,9 @@ class Stage:
         self.server = server
         self.record = Record()
         flags = {"url": "ws://server", "api_key": "key", "api_secret": "s" * 40, "room": "room"}
-        self.settings = load(**(flags | {"avatar_state": "off"} | changes))
+        # There is no server that could be asked who is there.
+        quiet = {"avatar_state": "off", "take_over": True}
+        self.settings = load(**(flags | quiet | changes))
 
     def room(self) -> Room:
         return Room.of(self.settings, self.record)
@@ -126,6 +128,83 @@ def test_nor_does_one_that_puts_the_adopted_one_out(
             assert room.is_ready
             assert len(server.there) == 1
             assert [state for state, _ in stage.connections()].count("lost") == 2
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        (rtc.DisconnectReason.PARTICIPANT_REMOVED, "removed"),
+        (rtc.DisconnectReason.ROOM_DELETED, "room_deleted"),
+    ],
+)
+@pytest.mark.parametrize("stay", [False, True])
+def test_whoever_puts_us_out_ends_us_unless_we_are_to_stay(
+    play: Callable[..., None], reason: Any, code: str, stay: bool
+) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.server.join("avatar-a")
+        async with stage.room() as room:
+            await room.wait_ready(5)
+            stage.server.lose(stage.server.rooms[0], reason)
+            if stay:
+                await room.wait_ready(5)
+                assert stage.warned() == [code]
+                return
+            with pytest.raises(ConnectionFailed) as failed:
+                await room.wait_failed()
+            assert failed.value.code == code
+            await asyncio.sleep(60)
+            assert len(stage.server.rooms) == 1
+
+    play(scene, stay=stay)
+
+
+def test_a_room_that_the_server_closes_because_it_is_empty_is_joined_again(
+    play: Callable[..., None],
+) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.server.join("avatar-a")
+        async with stage.room() as room:
+            await room.wait_ready(5)
+            stage.server.lose(stage.server.rooms[0], rtc.DisconnectReason.ROOM_CLOSED)
+            await room.wait_ready(5)
+            assert stage.warned() == []
+
+    play(scene)
+
+
+@pytest.mark.parametrize("reason", [4, 5, 2])
+def test_nor_is_it_an_error_of_one_who_is_leaving_anyway(
+    play: Callable[..., None], reason: int
+) -> None:
+    """The crew closes the room while we leave."""
+
+    async def scene(stage: Stage) -> None:
+        stage.server.join("avatar-a")
+        async with stage.room() as room:
+            await room.wait_ready(5)
+            async with room.utterance() as utterance:
+                await utterance.write(b"\x00\x40" * 16_000)
+            leaving = asyncio.create_task(room.leave(now() + 2))
+            await asyncio.sleep(0.05)
+            stage.server.lose(stage.server.rooms[0], reason)
+            await leaving
+
+    play(scene)
+
+
+def test_two_performers_each_speak_through_their_own(play: Callable[..., None]) -> None:
+    """An avatar may say `ok` to anybody; whose it is its attribute tells."""
+
+    async def scene(stage: Stage) -> None:
+        behalf = wire.ON_BEHALF
+        stage.server.join("avatar-a", attributes={behalf: "somebody"})
+        stage.server.join("avatar-b", attributes={behalf: stage.settings.identity})
+        async with stage.room() as room:
+            await room.wait_ready(5)
+            assert room.avatars[0].identity == "avatar-b"
 
     play(scene)
 
@@ -398,6 +477,46 @@ def test_an_interrupt_closes_an_utterance_and_a_lost_avatar_too(
             ended = [event.reason for event in stage.named("utterance_ended")]
             assert ended == [EndReason.INTERRUPT, EndReason.AVATAR]
         assert all(stream.closed for stream in avatar.streams)
+
+    play(scene)
+
+
+def test_one_that_answers_and_plays_nothing_any_more_is_told(play: Callable[..., None]) -> None:
+    """Its reports stop, and it publishes no sound: it is spoken through, and is not ready."""
+
+    async def scene(stage: Stage) -> None:
+        server = stage.server
+        server.join("avatar-a")
+        async with stage.room() as room:
+            await room.wait_ready(5)
+            watch = room.watch("avatar-a")
+            me = server.rooms[0].local_participant
+
+            async def say() -> None:
+                async with room.utterance() as utterance:
+                    await utterance.write(b"\x00\x40" * 16_000)
+
+            def report() -> None:
+                me.report("avatar-a", wire.PLAYBACK_STARTED)
+                finished = json.dumps({"playback_position": 1.0, "interrupted": False})
+                me.report("avatar-a", wire.PLAYBACK_FINISHED, finished)
+
+            await say()
+            report()
+            for _ in range(5):
+                await say()
+                await asyncio.sleep(4)
+            assert stage.warned() == ["avatar_dead"]
+            assert [event.identity for event in stage.named("avatar_silent")] == ["avatar-a"]
+            assert watch.silent
+            assert not room.is_ready
+            sent = len(server.others["avatar-a"].streams)
+            await say()
+            assert len(server.others["avatar-a"].streams) == sent + 1
+            report()
+            assert [event.how for event in stage.named("avatar_ready")] == ["probe", "heard"]
+            assert room.is_ready
+            assert not watch.silent
 
     play(scene)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from livekit import api
 
 from micstream.errors import UsageError
-from micstream.room.token import Kind, expired_at, mint, mint_admin
+from micstream.room.token import Kind, expired_at, mint, mint_question
 from micstream.settings.given_token import read
 
 SECRET = "a secret of more than thirty-two bytes"
@@ -155,7 +155,9 @@ def test_nobody_is_warned_of_a_development_secret() -> None:
 
 
 def test_the_token_to_ask_the_server_with_is_for_one_room_and_a_minute() -> None:
-    made = mint_admin(api_key="key", api_secret=SECRET, room="show")
+    made = mint_question(
+        api_key="key", api_secret=SECRET, room="show", ttl=datetime.timedelta(minutes=1)
+    )
     claims = api.TokenVerifier("key", SECRET).verify(made)
     assert claims.video is not None
     assert (claims.video.room, claims.video.room_admin, claims.video.room_join) == (

@@ -147,7 +147,7 @@ async def test_every_joining_has_a_token_of_its_own(
         return used[-1]
 
     monkeypatch.setattr(token, "mint", counted)
-    async with wire_avatar(server, room_name), voice(server, room_name) as speaking:
+    async with wire_avatar(server, room_name), voice(server, room_name, stay=True) as speaking:
         assert len(used) == 1
         async with api.LiveKitAPI(server.url, server.api_key, server.api_secret) as admin:
             who = api.RoomParticipantIdentity(room=room_name, identity=SENDER)

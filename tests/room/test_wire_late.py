@@ -205,8 +205,8 @@ async def test_the_lead_grows_with_a_stutter_and_goes_back(
                 for _ in range(50):
                     await utterance.write(bytes(640))
             await avatar.report_started(SENDER)
-            await asyncio.sleep(stutter_s)  # the stutter itself: time in which nothing plays
-            await avatar.report_finished(SENDER, 0.0)
+            await asyncio.sleep(1.0 + stutter_s)  # its second, and time in which nothing plays
+            await avatar.report_finished(SENDER, 1.0)
             started = await ours.until("utterance_started", count=number)
             return int(started.lead_ms)
 

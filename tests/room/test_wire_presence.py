@@ -134,7 +134,7 @@ async def test_an_avatar_that_leaves_in_mid_utterance(server: LocalServer, room_
 
 async def test_whoever_takes_our_identity_ends_us(server: LocalServer, room_name: str) -> None:
     async with wire_avatar(server, room_name), voice(server, room_name) as ours:
-        async with voice(server, room_name):
+        async with voice(server, room_name, take_over=True):
             await wait_until(lambda: not ours.sender.is_ready, 5, "the end")
             with pytest.raises(ConnectionFailed) as failed:
                 await ours.sender.wait_ready(5)

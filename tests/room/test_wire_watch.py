@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from micstream.delivery.evidence import LATE_S
 from micstream.demo.server import LocalServer
 from micstream.room.utterance import AvatarGone
 from testbed.rooms import joined, wire_avatar
@@ -48,6 +49,33 @@ async def test_one_that_has_reported_and_answers_no_more_is_silent(
         await ours.until("playback_finished", count=2)
         assert avatar.streams[-1].payload == bytes([4] * 9_600)
         assert len(ours.named("avatar_silent")) == 1
+
+
+@pytest.mark.slow
+async def test_one_that_answers_and_plays_nothing_is_told_and_still_spoken_through(
+    server: LocalServer, room_name: str
+) -> None:
+    """It publishes a sound, of which nothing is heard."""
+    async with (
+        wire_avatar(server, room_name, plays=True, publish_tracks=True) as avatar,
+        voice(server, room_name) as ours,
+    ):
+        await say(ours, 64)
+        await ours.until("playback_finished")
+        avatar.plays = False
+        for number in range(1, 4):
+            await say(ours, 64 + number)
+            await asyncio.sleep(LATE_S + 1)  # its report is awaited so long
+        silent = await ours.until("avatar_silent", 20)
+        assert silent.identity == "avatar-wire"
+        warning = ours.named("warning")[-1]
+        assert (warning.code, bool(warning.hint)) == ("avatar_dead", True)
+        assert not ours.sender.is_ready
+        avatar.plays = True
+        await say(ours, 90)
+        await ours.until("avatar_ready", 15, count=2)
+        assert avatar.streams[-1].payload == bytes([90] * 9_600)
+        assert ours.sender.is_ready
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +50,39 @@ def test_each_channel_of_each_device_has_its_own(place: Path) -> None:
     calibration.save("USB", 0, STUDIO)
     assert calibration.load("USB", 0) == STUDIO
     assert calibration.load("Kühn", 2) == STUDIO
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [
+        ("USB Audio: - (hw:1,0)", "USB Audio: - (hw:2,0)"),
+        ("Microphone (USB Audio Device)", "Microphone (2- USB Audio Device)"),
+        (
+            "Microphone (USB Audio Device of a Headset)"[:31],
+            "Microphone (USB Audio Device of a Headset)",
+        ),
+    ],
+)
+def test_it_is_found_wherever_the_device_is_plugged_in(place: Path, then: str, now: str) -> None:
+    calibration.save(then, 0, STAGE)
+    assert calibration.load(now, 0) == STAGE
+    assert calibration.load(now, 1) is None
+    calibration.save(now, 0, STUDIO)
+    assert calibration.load(now, 0) == STUDIO
+
+
+def test_one_that_was_kept_under_its_name_as_it_was_is_found_and_replaced(place: Path) -> None:
+    old, new = "USB Audio: - (hw:1,0)", "USB Audio: - (hw:3,0)"
+    kept = {"0": asdict(STAGE), "1": asdict(STUDIO)}
+    place.write_text(json.dumps({"version": 1, "devices": {old: kept, "other": kept}}), "utf-8")
+    assert calibration.load(new, 0) == STAGE
+    calibration.save(new, 0, STUDIO)
+    assert calibration.load(old, 0) == calibration.load(new, 1) == STUDIO
+    assert set(json.loads(place.read_text("utf-8"))["devices"]) == {
+        "USB Audio: - (hw:*,0)",
+        "other",
+    }
+    assert calibration.load("other", 0) == STAGE
 
 
 def test_only_its_user_may_read_it_and_nothing_else_is_left(place: Path) -> None:

@@ -12,6 +12,7 @@ from micstream.delivery.options import DeliveryOptions
 from micstream.errors import UsageError
 from micstream.settings import Settings, load
 from micstream.settings import table as knobs
+from micstream.settings.knob import Knob
 from micstream.speech.presets import TUNINGS
 
 PIECES = (
@@ -78,7 +79,7 @@ def test_a_setting_reaches_its_piece(knob: str, piece: str, field: str) -> None:
     assert getattr(getattr(load(**{knob: given}), piece)(), field) == given != default
 
 
-def another(knob: knobs.Knob) -> Any:
+def another(knob: Knob) -> Any:
     """A value that is not the default."""
     if knob.name == "url":
         return "wss://example.org"

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from micstream.errors import UsageError
 from micstream.settings import Settings, load
 from micstream.settings import table as knobs
-from micstream.settings.table import KNOBS, Knob
+from micstream.settings.knob import STARTING, Knob
+from micstream.settings.table import KNOBS
 from micstream.speech.presets import TUNINGS
 from micstream.speech.segmenter import SegmenterOptions
 
@@ -365,7 +366,7 @@ class TestKnobs:
         assert len(knob.help) > 15
         assert knob.help.endswith(".")
         assert (knob.low is None) == (knob.high is None)
-        theirs = "AVALUMA|AVATAR" if knob.panel == knobs.STARTING else "LIVEKIT"
+        theirs = "AVALUMA|AVATAR" if knob.panel == STARTING else "LIVEKIT"
         assert re.fullmatch(rf"({theirs}|MICSTREAM)_[A-Z_]+", knob.variable)
 
     def test_what_is_not_given_is_the_presets(self) -> None:

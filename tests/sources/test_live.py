@@ -12,7 +12,7 @@ from micstream.audio.format import SPEECH
 from micstream.backoff import Backoff
 from micstream.errors import AudioDeviceError
 from micstream.sources.live import Reopening, bridged
-from micstream.sources.source import Block, Item, Lost, Opened
+from micstream.sources.source import Away, Block, Item, Lost, Opened
 from tests.support.sources import GONE, Scripted, ScriptedOpener, first_of
 
 AT_ONCE = 0.0
@@ -72,6 +72,31 @@ async def test_whoever_stops_listening_closes_it_also_while_it_is_looked_for() -
     looking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await looking
+
+
+async def test_one_that_stays_away_is_told_of_once_for_each_reason() -> None:
+    busy = AudioDeviceError("another program holds it", hint="end that", code="device_busy")
+    tries: list[Scripted | AudioDeviceError] = [GONE, GONE, busy, GONE, busy, Scripted()]
+    opener = ScriptedOpener(Scripted([block(1.0)]), *tries, Scripted([block(9.0)]), GONE)
+    items = await first_of(Reopening(opener, backoff=Backoff(AT_ONCE), away_s=0.0), 9)
+    kinds = [Opened, Block, Lost, Away, Away, Opened, Block, Lost, Away]
+    assert [type(item) for item in items] == kinds
+    told = [item.error for item in items if isinstance(item, Away)]
+    assert [error.code for error in told] == [GONE.code, "device_busy", GONE.code]
+    assert told[1].message == "'test' is not back: another program holds it"
+    assert told[1].hint == "end that"
+
+
+async def test_one_that_is_there_and_delivers_nothing_is_away_too() -> None:
+    opener = ScriptedOpener(Scripted([block(1.0)]), Scripted(), Scripted([block(3.0)]))
+    items = await first_of(Reopening(opener, backoff=Backoff(AT_ONCE), away_s=0.0), 6)
+    assert [type(item) for item in items] == [Opened, Block, Lost, Away, Opened, Block]
+
+
+async def test_one_that_is_back_within_seconds_is_not_told_of() -> None:
+    opener = ScriptedOpener(Scripted([block(1.0)]), GONE, GONE, Scripted([block(3.0)]))
+    items = await first_of(Reopening(opener, backoff=Backoff(AT_ONCE), away_s=60.0), 5)
+    assert [type(item) for item in items] == [Opened, Block, Lost, Opened, Block]
 
 
 OPENINGS = st.lists(

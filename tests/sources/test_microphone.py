@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from micstream.audio.format import SPEECH, AudioFormat
 from micstream.audio.resample import Resampler
 from micstream.errors import AudioDeviceError
-from micstream.sources import microphone, portaudio
+from micstream.sources import microphone, portaudio, windows
 from micstream.sources.microphone import Microphone
 from micstream.sources.source import Block
 from tests.support.chunks import chunked
@@ -49,12 +50,13 @@ def at_16k(pcm: bytes, mic: Microphone) -> Samples:
 
 
 class TestFormat:
-    """Opened at 16 kHz mono where it can be, else at what it has."""
+    """Opened at 16 kHz where it can be, else at what it has."""
 
     @pytest.mark.parametrize(
         ("device", "format", "dtype"),
         [
-            (FakeDevice("all", 2, rates=(16_000, 48_000), counts=(1, 2)), (16_000, 1), "int16"),
+            (FakeDevice("all", 2, rates=(16_000, 48_000), counts=(1, 2)), (16_000, 2), "int16"),
+            (FakeDevice("mono", 2, rates=(16_000, 48_000)), (16_000, 1), "int16"),
             (FakeDevice("48 kHz only"), (48_000, 1), "int16"),
             (FakeDevice("44.1 kHz only", rate=44_100, rates=(44_100,)), (44_100, 1), "int16"),
             (FakeDevice("96 kHz only", rate=96_000, rates=(96_000,)), (96_000, 1), "int16"),
@@ -68,6 +70,13 @@ class TestFormat:
             ),
             # Its own rate cannot be opened, another can.
             (FakeDevice("odd", rate=22_050, rates=(44_100,)), (44_100, 1), "int16"),
+            # macOS accepts any rate, and has ended processes over one that is not the device's own.
+            (
+                FakeDevice("mac", rates=(16_000, 48_000), host_api="Core Audio"),
+                (48_000, 1),
+                "int16",
+            ),
+            (FakeDevice("odd mac", rates=(16_000,), host_api="Core Audio"), (16_000, 1), "int16"),
             # 16 kHz in floats goes before 48 kHz in integers: nothing is to be resampled.
             (FakeDevice("f", rates=(16_000,), dtypes=("float32",)), (16_000, 1), "float32"),
         ],
@@ -92,6 +101,64 @@ class TestFormat:
         assert stream.blocksize == AudioFormat(*format).samples(32)
         assert stream.closed
 
+    @pytest.mark.parametrize("fails", ["refused", "not_started"])
+    @pytest.mark.parametrize(
+        ("rates", "failing", "format", "dtype"),
+        [
+            ((16_000, 48_000), (16_000,), (48_000, 1), "int16"),
+            ((16_000, 24_000, 48_000), (16_000,), (24_000, 1), "int16"),
+            ((16_000, 24_000, 44_100, 48_000), (16_000, 24_000, 48_000), (44_100, 1), "int16"),
+        ],
+    )
+    async def test_a_rate_that_is_accepted_and_fails_gives_way_to_the_next(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        fails: str,
+        rates: tuple[int, ...],
+        failing: tuple[int, ...],
+        format: tuple[int, int],
+        dtype: str,
+    ) -> None:
+        """AirPods on macOS: the check knows nothing of what the opening then meets."""
+        device = FakeDevice(
+            "AirPods", rate=24_000, rates=rates, blocks=[b"\1\0" * 480], unplugged=True
+        )
+        setattr(device, fails, failing)
+        fake = installed(monkeypatch, device)
+        mic = Microphone()
+        pcm, _ = await heard(mic)
+        assert (mic.format, pcm) == (AudioFormat(*format), b"\1\0" * 480)
+        assert fake.streams[-1].dtype == dtype
+        assert all(stream.closed for stream in fake.streams)
+
+    @pytest.mark.parametrize("fails", ["refused", "not_started"])
+    async def test_where_all_fail_the_first_reason_is_told_and_nothing_is_left_open(
+        self, monkeypatch: pytest.MonkeyPatch, fails: str
+    ) -> None:
+        rates = (16_000, 44_100, 48_000)
+        device = FakeDevice("ill", 2, rates=rates, counts=(1, 2), dtypes=("int16", "float32"))
+        setattr(device, fails, rates)
+        fake = installed(monkeypatch, device)
+        _, error = await heard(Microphone())
+        assert "Internal PortAudio error" in error.message
+        assert all(stream.closed for stream in fake.streams)
+        assert portaudio.look_again()
+
+    async def test_where_integers_fail_at_its_own_rate_floats_are_tried(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Picky(FakePortAudio):
+            def RawInputStream(self, **given: Any) -> Any:  # noqa: N802
+                if given["dtype"] == "int16":
+                    raise ValueError("no such sample format")
+                return super().RawInputStream(**given)
+
+        device = FakeDevice("m", dtypes=("int16", "float32"), blocks=[bytes(1_920)], unplugged=True)
+        monkeypatch.setattr(portaudio, "load", lambda: Picky([device]))
+        mic = Microphone()
+        pcm, _ = await heard(mic)
+        assert pcm == bytes(960)
+
     def test_a_device_that_opens_at_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         installed(monkeypatch, FakeDevice("busy", rates=()))
         with pytest.raises(AudioDeviceError, match="'busy' opens at no rate") as caught:
@@ -111,7 +178,10 @@ class TestChannel:
     @pytest.mark.parametrize(
         ("channel", "counts", "opened"),
         [
-            (1, (1, 2, 4), 1),
+            # Opened with one, many a driver would make that of all it has.
+            (1, (1, 2, 4), 2),
+            (0, (1, 2, 4), 2),
+            (1, (1, 4), 1),
             (2, (1, 2, 4), 2),
             (3, (1, 2, 3, 4), 3),
             # It opens with all it has, or not at all.
@@ -131,6 +201,21 @@ class TestChannel:
         mic = Microphone(channel=channel)
         assert mic.format.channels == opened
         assert mic.pick == channel
+
+    async def test_two_that_cancel_each_other_are_heard_all_the_same(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        voice = tone(400, 48_000)
+        both = np.stack([voice // 2, -voice // 2], axis=1).tobytes()
+        device = FakeDevice(
+            "line", 2, counts=(1, 2), blocks=in_blocks(both, 48_000, 4), unplugged=True
+        )
+        installed(monkeypatch, device)
+        mic = Microphone()
+        pcm, _ = await heard(mic)
+        samples = at_16k(pcm, mic)[800:-800]
+        assert share_at(samples, 400, 16_000) > 0.9999
+        assert np.abs(samples).max() > 4_000
 
     def test_one_that_it_does_not_have(self, monkeypatch: pytest.MonkeyPatch) -> None:
         installed(monkeypatch, FakeDevice("desk", 2, counts=(1, 2)))
@@ -224,6 +309,28 @@ class TestLoss:
         _, error = await heard(Microphone())
         assert error.message == "'held' cannot be opened: Device unavailable"
         assert error.code == "device_busy"
+
+    @pytest.mark.parametrize(
+        ("system", "said"),
+        [("darwin", "System Settings > Privacy"), ("win32", "Let desktop apps access")],
+    )
+    @pytest.mark.parametrize(
+        "device",
+        [
+            FakeDevice("m", cannot_open="Unanticipated host error"),
+            FakeDevice("m", cannot_start="Unanticipated host error"),
+            FakeDevice("m", blocks=[bytes(1_920)], unplugged=True),
+        ],
+        ids=["not opened", "not started", "gone"],
+    )
+    async def test_what_the_system_forbids_by_a_switch_is_named(
+        self, monkeypatch: pytest.MonkeyPatch, system: str, said: str, device: FakeDevice
+    ) -> None:
+        monkeypatch.setattr("sys.platform", system)
+        monkeypatch.setattr(windows, "_initializer", lambda: None)
+        installed(monkeypatch, device)
+        _, error = await heard(Microphone())
+        assert error.hint.count(said) == 1
 
     async def test_a_device_that_does_not_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
         fake = installed(monkeypatch, FakeDevice("ill", cannot_start="Unanticipated host error"))

@@ -8,7 +8,6 @@ import inspect
 import sys
 import threading
 from collections.abc import Sequence
-from functools import partial
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -17,12 +16,13 @@ import pytest
 
 from micstream.backoff import Backoff
 from micstream.errors import AudioDeviceError
-from micstream.sources import portaudio
+from micstream.sources import portaudio, windows
+from micstream.sources.audio_thread import run_in_audio_thread
 from micstream.sources.live import Reopening
 from micstream.sources.microphone import Microphone, MicrophoneOpener
 from micstream.sources.portaudio import find_input, input_devices, supported_rates
 from micstream.sources.source import Opened
-from tests.support.portaudio import FakeDevice, FakePortAudio, FakeStream
+from tests.support.portaudio import FakeDevice, FakePortAudio, FakeStream, PortAudioError
 
 NAMES = ["HDA Intel: ALC257 Analog", "Kühn USB Audio", "Kühn USB Audio (monitor)", "pulse"]
 
@@ -37,11 +37,14 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakePortAudio:
 class _WithoutLibrary(MetaPathFinder):
     """`import sounddevice` where the package is there and libportaudio2 is not."""
 
+    def __init__(self, raised: Exception | None = None) -> None:
+        self._raised = raised or OSError("PortAudio library not found")
+
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if name == "sounddevice":
-            raise OSError("PortAudio library not found")
+            raise self._raised
         return None
 
 
@@ -55,6 +58,132 @@ def test_without_portaudio(monkeypatch: pytest.MonkeyPatch) -> None:
         assert caught.value.exit_code == 4
         assert "apt install libportaudio2" in caught.value.hint
         assert "brew install portaudio" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "words"),
+    [
+        (OSError("cannot load library: libjack.so.0"), "no_portaudio", "cannot be loaded: cannot"),
+        (ImportError("No module named '_cffi_backend'"), "no_portaudio", "is not installed"),
+        (PortAudioError("Error initializing PortAudio", -9999), "portaudio", "be started: Error i"),
+        (AssertionError(), "portaudio", "be started: AssertionError"),
+    ],
+)
+def test_a_portaudio_that_cannot_be_loaded(
+    monkeypatch: pytest.MonkeyPatch, raised: Exception, code: str, words: str
+) -> None:
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [_WithoutLibrary(raised), *sys.meta_path])
+    with pytest.raises(AudioDeviceError, match=words) as caught:
+        input_devices()
+    assert (caught.value.code, caught.value.exit_code) == (code, 4)
+    assert caught.value.hint
+
+
+class TestNamesThatCannotBeRead:
+    @pytest.fixture(autouse=True)
+    def unreadable(self, fake: FakePortAudio) -> None:
+        fake.devices[1].raw_name = b"Mikr\xf6fon"
+
+    def test_the_others_are_listed_and_found(self) -> None:
+        found = input_devices()
+        assert [device.name for device in found] == [NAMES[0], "Mikr\\xf6fon", *NAMES[2:]]
+        assert [device.is_default for device in found] == [False, False, False, True]
+        assert find_input("Kühn").index == 2
+
+    def test_it_says_itself_why_it_is_not_opened(self) -> None:
+        assert supported_rates(find_input("1")) == []
+        with pytest.raises(AudioDeviceError, match="its name is no UTF-8") as caught:
+            Microphone("fon")
+        assert (caught.value.code, caught.value.exit_code) == ("device_name", 4)
+
+    async def test_no_replug_ends_a_show_over_it(self, fake: FakePortAudio) -> None:
+        opener = MicrophoneOpener("pulse")
+        assert (await opener.open()).name == "pulse"
+        assert (await opener.open(again=True)).name == "pulse"
+        fake.devices[3].raw_name = b"puls\xe9"
+        with pytest.raises(AudioDeviceError):
+            await opener.open(again=True)
+
+
+class TestWordsThatCannotBeRead:
+    """Windows tells what is wrong in its own encoding, and sounddevice fails over the words."""
+
+    WORDS = UnicodeDecodeError("utf-8", b"Ger\xe4t", 3, 4, "invalid continuation byte")
+
+    @pytest.mark.parametrize("at", ["__init__", "start"])
+    async def test_of_an_opening(
+        self, fake: FakePortAudio, monkeypatch: pytest.MonkeyPatch, at: str
+    ) -> None:
+        def fails(*_: object, **__: object) -> None:
+            raise self.WORDS
+
+        monkeypatch.setattr(FakeStream, at, fails)
+        with pytest.raises(AudioDeviceError, match=r"Ger\\xe4t"):
+            await anext(Microphone("pulse").blocks())
+
+    def test_of_a_check_and_of_ending_it(
+        self, fake: FakePortAudio, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fails(*_: object, **__: object) -> None:
+            raise self.WORDS
+
+        for name in ("_terminate", "_initialize", "check_input_settings"):
+            monkeypatch.setattr(fake, name, fails, raising=False)
+        assert portaudio.look_again()
+        assert supported_rates(find_input("pulse")) == []
+        with pytest.raises(AudioDeviceError, match="opens at no rate"):
+            Microphone("pulse")
+
+    def test_of_the_listing(self, fake: FakePortAudio, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fails(*_: object) -> None:
+            raise self.WORDS
+
+        monkeypatch.setattr(fake, "query_hostapis", fails, raising=False)
+        with pytest.raises(AudioDeviceError, match=r"PortAudio fails: Ger\\xe4t"):
+            input_devices()
+
+
+@pytest.mark.parametrize("rate", [float("nan"), float("inf"), 0.0, -1.0])
+def test_a_rate_that_is_none_hides_no_device(fake: FakePortAudio, rate: float) -> None:
+    fake.devices[3].rate = rate  # type: ignore[assignment]
+    assert [device.name for device in input_devices()] == NAMES
+    assert Microphone("pulse").format.rate == 48_000
+
+
+def test_windows_default_is_taken_by_the_best_host_api(fake: FakePortAudio) -> None:
+    name = "Microphone (USB Audio Device of a Headset)"
+    fake.devices[:] = [
+        FakeDevice("Microsoft Sound Mapper - Input", host_api="MME"),
+        FakeDevice(name[:31], host_api="MME"),
+        FakeDevice(name, host_api="Windows DirectSound"),
+        FakeDevice(name, host_api="Windows WASAPI"),
+    ]
+    fake.default_input = 1
+    assert [device.index for device in input_devices() if device.is_default] == [3]
+    assert find_input(None).host_api == "Windows WASAPI"
+    assert find_input("USB").host_api == "Windows WASAPI"
+    fake.default_input = 0
+    assert find_input(None).index == 0
+
+
+def test_each_thread_of_windows_joins_com_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    joined: list[tuple[str, int]] = []
+
+    def begin(_: None, how: int) -> int:
+        joined.append((threading.current_thread().name, how))
+        return 0
+
+    def join_thrice() -> None:
+        for _ in range(3):
+            windows.join_com()
+
+    monkeypatch.setattr(windows, "_initializer", lambda: begin)
+    for name in ("one", "two"):
+        thread = threading.Thread(target=join_thrice, name=name)
+        thread.start()
+        thread.join()
+    assert joined == [("one", 2), ("two", 2)]
 
 
 def test_devices_that_capture(fake: FakePortAudio) -> None:
@@ -163,21 +292,15 @@ async def test_a_standstill_is_not_waited_for_by_the_loop() -> None:
     def undo(result: bool) -> None:
         undone.append((result, threading.current_thread().name))
 
-    run = portaudio.run_in_audio_thread
-    working = asyncio.create_task(run(lambda: go.wait(5), undo=undo))
-    next_one = asyncio.create_task(run(lambda: "after it"))
+    working = asyncio.create_task(run_in_audio_thread(lambda: go.wait(5), undo=undo))
+    next_one = asyncio.create_task(run_in_audio_thread(lambda: "after it"))
     await asyncio.sleep(0)
     working.cancel()
     assert not next_one.done()
     go.set()
     assert await next_one == "after it"
-    await run(lambda: None)
+    await run_in_audio_thread(lambda: None)
     assert undone == [(True, "portaudio")], "what nobody waited for is undone, and not by the loop"
-
-
-async def test_what_goes_wrong_in_the_audio_thread_is_told_to_whoever_waits() -> None:
-    with pytest.raises(ZeroDivisionError):
-        await portaudio.run_in_audio_thread(lambda: 1 // 0)
 
 
 class TestLookAgain:
@@ -208,6 +331,16 @@ class TestLookAgain:
         theirs.closed = True
         assert portaudio.look_again()
 
+        class HalfMade(Stream):
+            """Its device was refused, and somebody keeps the error."""
+
+            @property
+            def closed(self) -> bool:  # type: ignore[override]
+                raise AttributeError("_ptr")
+
+        half_made = HalfMade()
+        assert portaudio.look_again(), half_made
+
     async def test_a_microphone_that_was_lost_is_found_anew_or_left_alone(
         self, fake: FakePortAudio
     ) -> None:
@@ -231,26 +364,28 @@ class TestLookAgain:
         opener = MicrophoneOpener()
         assert (await opener.open()).name == "mine"
         del fake.devices[0]
-        with pytest.raises(AudioDeviceError, match="no input device 'mine'"):
+        with pytest.raises(AudioDeviceError, match="no input device 'mine'; there are 'another'"):
             await opener.open(again=True)
 
+    @pytest.mark.parametrize("asked", [None, "USB", "1", "USB Audio: - (hw:1,0)"])
+    async def test_it_is_found_under_the_number_of_another_card(
+        self, fake: FakePortAudio, asked: str | None
+    ) -> None:
+        fake.devices[:] = [FakeDevice("HDA: Analog (hw:0,0)"), FakeDevice("USB Audio: - (hw:1,0)")]
+        fake.default_input = 1
+        opener = MicrophoneOpener(asked)
+        assert (await opener.open()).name == "USB Audio: - (hw:1,0)"
+        fake.devices[1].name = "USB Audio: - (hw:2,0)"
+        fake.devices.reverse()
+        fake.default_input = 1
+        assert (await opener.open(again=True)).name == "USB Audio: - (hw:2,0)"
 
-async def test_what_nobody_awaits_any_more_because_the_loop_has_closed_is_undone() -> None:
-    go, undone = threading.Event(), threading.Event()
-
-    async def left_alone() -> None:
-        work = portaudio.run_in_audio_thread(lambda: go.wait(5), undo=lambda _: undone.set())
-        task = asyncio.create_task(work)
-        await asyncio.sleep(0)
-        task.cancel()
-
-    await asyncio.to_thread(asyncio.run, left_alone())
-    go.set()
-    assert await asyncio.to_thread(undone.wait, 5)
-
-
-async def test_work_is_done_in_the_order_in_which_it_was_begun() -> None:
-    done: list[int] = []
-    run = portaudio.run_in_audio_thread
-    await asyncio.gather(*(run(partial(done.append, number)) for number in range(100)))
-    assert done == list(range(100))
+    async def test_of_two_of_one_name_never_the_other(self, fake: FakePortAudio) -> None:
+        fake.devices[:] = [FakeDevice("USB Audio"), FakeDevice("USB Audio")]
+        with pytest.raises(AudioDeviceError, match="fits several"):
+            await MicrophoneOpener("USB Audio").open()
+        opener = MicrophoneOpener("1")
+        assert (await opener.open()).name == "USB Audio"
+        del fake.devices[1]
+        with pytest.raises(AudioDeviceError, match="namesake"):
+            await opener.open(again=True)

@@ -19,13 +19,14 @@ LOOK_AGAIN = """
 import asyncio, json
 from contextlib import aclosing
 from micstream.sources import portaudio
+from micstream.sources.audio_thread import run_in_audio_thread
 from micstream.sources.microphone import Microphone
 
 async def ten(blocks):
     return [await anext(blocks) for _ in range(10)]
 
 async def main():
-    run, told = portaudio.run_in_audio_thread, {}
+    run, told = run_in_audio_thread, {}
     import sounddevice
     theirs = sounddevice.RawInputStream(device="default", samplerate=16_000, channels=1)
     async with aclosing(Microphone("pulse").blocks()) as blocks:
@@ -74,6 +75,32 @@ async def main():
                         print("lost", flush=True)
     sounds = [sound async for sound in tap]
     print(json.dumps([(sound.start, sound.end, sound.at) for sound in sounds]))
+
+asyncio.run(main())
+"""
+
+
+MOVED = """
+import asyncio, os
+from contextlib import aclosing
+from micstream.sources import opening
+from micstream.sources.sound_server import SourceWatch, recorded_for
+
+async def main():
+    del os.environ["PULSE_SOURCE"]
+    told = []
+    watch = SourceWatch(lambda event: told.append(event.code + ": " + event.message))
+    async with asyncio.timeout(20), aclosing(opening.live(None).items()) as items:
+        await anext(items)
+        print((await recorded_for(os.getpid())).source.name, flush=True)
+        watching = asyncio.create_task(watch.run())
+        while len(told) < 1:
+            await anext(items)
+        print(told[0], flush=True)
+        while len(told) < 2:
+            await anext(items)  # the stream may well be lost over it, and opened again
+        print(told[1], flush=True)
+        watching.cancel()
 
 asyncio.run(main())
 """
@@ -131,3 +158,22 @@ async def test_the_timeline_goes_on_when_the_sound_server_has_died_and_come_back
     # The timeline is true to the clock, across the gap too.
     offsets = [at - start / 16_000 for start, _, at in sounds]
     assert max(offsets) - min(offsets) < 0.2
+
+
+async def test_a_move_by_the_sound_server_is_told(microphone: VirtualMicrophone) -> None:
+    other = ("module-null-sink", "sink_name=other", "sink_properties=device.description=other")
+    microphone.control("load-module", *other)
+    said: list[str] = []
+    async with aclosing(lines_of(MOVED, microphone)) as lines:
+        async for line in lines:
+            said.append(line)
+            if len(said) == 2:
+                output = microphone.listed("source-outputs").split()[0]
+                microphone.control("move-source-output", output, "other.monitor")
+    here, there = "'Monitor of Null Output'", "'Monitor of other'"
+    monitor = "what this machine plays, no microphone"
+    assert said == [
+        here.strip("'"),
+        f"monitor_source: the sound server gives us {here}: {monitor}",
+        f"source_moved: the sound server has moved us from {here} to {there}: {monitor}",
+    ]

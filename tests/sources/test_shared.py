@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from micstream.errors import AudioDeviceError
 from micstream.sound_path import SoundPath
 from micstream.sources.shared import Shared
-from micstream.sources.source import Block, Item, Lost, Opened
+from micstream.sources.source import Away, Block, Item, Lost, Opened
 from micstream.speech.events import EndReason, Speech
 from micstream.speech.whole import Whole
 from tests.support.sources import GONE, Pushed, Silent, first_of
@@ -61,13 +61,16 @@ async def test_losses_and_openings_are_everybodys() -> None:
     device = Pushed()
     shared = Shared(device)
     picks = [shared.pick(0), shared.pick(2)]
-    device.push(Opened(DESK), block(1.0), Lost(DESK, GONE), Opened(DESK, again=True), block(9.0))
+    device.push(Opened(DESK), block(1.0), Lost(DESK, GONE), Away(DESK, GONE))
+    device.push(Opened(DESK, again=True), block(9.0))
     async with running(shared):
         for number, pick in zip((0, 2), picks, strict=True):
-            items = await first_of(pick, 5)
-            assert [type(item) for item in items] == [Opened, Block, Lost, Opened, Block]
-            lost, again = items[2], items[3]
+            items = await first_of(pick, 6)
+            assert [type(item) for item in items] == [Opened, Block, Lost, Away, Opened, Block]
+            lost, away, again = items[2:5]
             assert isinstance(lost, Lost)
+            assert isinstance(away, Away)
+            assert away.error is GONE
             assert isinstance(again, Opened)
             assert lost.error is GONE
             assert again.again

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from micstream.audio.format import SPEECH
 from micstream.errors import AudioDeviceError
 from micstream.sound_path import SoundPath
-from micstream.sources.source import Block, Item, Left, Lost, Opened
+from micstream.sources.source import Away, Block, Item, Left, Lost, Opened
 from micstream.sources.switch import Switch
 from micstream.speech.events import End, EndReason, Onset, SegmentEvent
 from micstream.speech.whole import Whole
@@ -36,6 +36,8 @@ def told(item: Item) -> str:
             return f"opened {NAMES[id(source)]}{' again' * again}{' aside' * (not current)}"
         case Lost(source, _, current):
             return f"lost {NAMES[id(source)]}{' aside' * (not current)}"
+        case Away(source, _, current):
+            return f"away {NAMES[id(source)]}{' aside' * (not current)}"
         case Left(source):
             return f"left {NAMES[id(source)]}"
         case Block():
@@ -114,19 +116,25 @@ async def test_one_that_is_away_is_switched_to_all_the_same_and_heard_when_it_is
     async with asyncio.TaskGroup() as group:
         task = group.create_task(listening.run())
         a.push(Opened(A), block(1.0))
-        b.push(Opened(B), block(1.0), Lost(B, GONE))
+        b.push(Opened(B), block(1.0), Lost(B, GONE), Away(B, GONE))
         await settled()
+        assert listening.words[-1] == "away b aside"
         del listening.words[:]
         listening.switch.switch(1)
         await settled()
         b.push(Opened(B, again=True), block(2.0))
         await settled()
-        b.push(Lost(B, GONE))
+        b.push(Lost(B, GONE), Away(B, GONE))
         a.push(Lost(A, GONE), Opened(A, again=True), block(2.5))
         await settled()
         task.cancel()
     assert listening.words[:3] == ["left a", "opened b again", "2 after 0.99"]
-    assert sorted(listening.words[3:]) == ["lost a aside", "lost b", "opened a again aside"]
+    assert sorted(listening.words[3:]) == [
+        "away b",
+        "lost a aside",
+        "lost b",
+        "opened a again aside",
+    ]
 
 
 async def test_one_that_cannot_be_opened_fails_it() -> None:

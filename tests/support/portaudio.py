@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -40,6 +41,13 @@ class FakeDevice:
     """Whether all is delivered before anybody can take it."""
     cannot_open: str = ""
     cannot_start: str = ""
+    refused: tuple[int, ...] = ()
+    """Rates that it accepts, and cannot be opened at."""
+    not_started: tuple[int, ...] = ()
+    """Rates at which it opens, and does not start."""
+    host_api: str = "Fake"
+    raw_name: bytes | None = None
+    """Its name's bytes, where they are no UTF-8."""
 
     def accepts(self, rate: int, channels: int, dtype: str) -> bool:
         """Whether it opens like this."""
@@ -62,8 +70,8 @@ class FakeStream:
 
     def start(self) -> None:
         """Begin to deliver."""
-        if self.device.cannot_start:
-            raise PortAudioError(self.device.cannot_start, -9999)
+        if self.device.cannot_start or self.samplerate in self.device.not_started:
+            raise PortAudioError(self.device.cannot_start or "Internal PortAudio error", -9999)
         self.thread = threading.Thread(target=self._deliver)
         self.thread.start()
         if self.device.all_at_once:
@@ -82,8 +90,9 @@ class FakeStream:
             self.thread.join()
 
     def _deliver(self) -> None:
-        for number, block in enumerate(self.device.blocks):
-            self.hand_over(block, overflowed=number < self.device.overflowed)
+        with suppress(CallbackAbort):  # it stops then, and tells nobody
+            for number, block in enumerate(self.device.blocks):
+                self.hand_over(block, overflowed=number < self.device.overflowed)
         if self.device.unplugged:
             self.finished_callback()
 
@@ -116,20 +125,47 @@ class FakePortAudio:
         """Begin anew, with the devices that are there now."""
         self.initialised += 1
 
-    def query_devices(self) -> list[dict[str, Any]]:
-        """All of them, and one that can only play."""
+    def query_devices(self, device: int | None = None) -> Any:
+        """All of them, and one that can only play; or one."""
         if self.broken:
             raise PortAudioError(self.broken, -9986)
-        return list(self._described())
+        if device is None:
+            return list(self._described())
+        if not 0 <= device <= len(self.devices):
+            raise PortAudioError(f"Error querying device {device}")
+        return self._describe(device)
 
     def query_hostapis(self) -> list[dict[str, Any]]:
-        """There is one."""
-        return [{"name": "Fake"}]
+        """Each, with its devices."""
+        return [
+            {"name": api, "devices": [n for n, each in enumerate(self._apis()) if each == api]}
+            for api in self._names()
+        ]
+
+    @property
+    def _lib(self) -> SimpleNamespace:
+        """PortAudio itself."""
+
+        def info(index: int) -> SimpleNamespace:
+            device = self.devices[index]
+            return SimpleNamespace(
+                name=device.raw_name or device.name.encode(),
+                hostApi=self._names().index(device.host_api),
+                maxInputChannels=device.channels,
+                defaultSampleRate=float(device.rate),
+            )
+
+        return SimpleNamespace(Pa_GetDeviceInfo=info)
+
+    @property
+    def _ffi(self) -> SimpleNamespace:
+        return SimpleNamespace(string=lambda text: text)
 
     def check_input_settings(
         self, device: int, channels: int, dtype: str, *, samplerate: float
     ) -> None:
         """Raise where the device does not open like this."""
+        self._describe(device)
         if not self.devices[device].accepts(int(samplerate), channels, dtype):
             raise PortAudioError("Invalid sample rate", -9997)
 
@@ -138,24 +174,37 @@ class FakePortAudio:
     ) -> FakeStream:
         """Open it."""
         chosen = self.devices[device]
-        if chosen.cannot_open:
-            raise PortAudioError(chosen.cannot_open, -9985)
+        if chosen.cannot_open or given["samplerate"] in chosen.refused:
+            raise PortAudioError(chosen.cannot_open or "Internal PortAudio error", -9985)
         assert chosen.accepts(given["samplerate"], given["channels"], given["dtype"])
         stream = FakeStream(chosen, **given)
         self.streams.append(stream)
         return stream
 
+    def _apis(self) -> list[str]:
+        return [*(device.host_api for device in self.devices), self._names()[0]]
+
+    def _names(self) -> list[str]:
+        return list(dict.fromkeys(device.host_api for device in self.devices)) or ["Fake"]
+
     def _described(self) -> Iterator[dict[str, Any]]:
-        for index, device in enumerate(self.devices):
-            yield _described(index, device.name, device.channels, device.rate)
-        yield _described(len(self.devices), "Loudspeaker", 0, 44_100)
+        return (self._describe(index) for index in range(len(self.devices) + 1))
+
+    def _describe(self, index: int) -> dict[str, Any]:
+        if index == len(self.devices):
+            return _described(index, "Loudspeaker", 0, 44_100, 0)
+        device = self.devices[index]
+        if device.raw_name is not None:
+            device.raw_name.decode()  # which fails
+        api = self._names().index(device.host_api)
+        return _described(index, device.name, device.channels, device.rate, api)
 
 
-def _described(index: int, name: str, channels: int, rate: float) -> dict[str, Any]:
+def _described(index: int, name: str, channels: int, rate: float, api: int) -> dict[str, Any]:
     return {
         "index": index,
         "name": name,
-        "hostapi": 0,
+        "hostapi": api,
         "max_input_channels": channels,
         "default_samplerate": float(rate),
     }

@@ -267,6 +267,8 @@ class Stage:
                     self._abandon(action)
                 case actions.Call():
                     self._call(action)
+                case actions.Listen(number):
+                    self.after(0.005, lambda number=number: self._listen(number))  # type: ignore[misc]
 
     def _stream(self, number: int) -> Stream:
         stream = self.streams[-1]
@@ -340,6 +342,9 @@ class Stage:
             self._hung = over
         else:
             self.clock.after(seconds, over)
+
+    def _listen(self, number: int) -> None:
+        self.delivery.heard(number, self.conduct.meter(self.now), self.now)
 
     def _call(self, action: actions.Call) -> None:
         self.calls.append((self.now, action.method, action.payload))

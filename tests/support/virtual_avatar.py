@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from micstream.delivery.actions import Answer
+from micstream.delivery.actions import Answer, Meter
 
 
 class Listener(Protocol):
@@ -47,6 +47,8 @@ class Conduct:
     """Methods that are never answered, whatever the others are."""
     plays: bool = True
     """Plays what comes, one segment after the other, and reports it."""
+    meter: Callable[[float], Meter] = lambda _: Meter(energy=None)
+    """Meter of its sound at a second; it cannot be read, unless told otherwise."""
     latency_s: float = 0.1
     """From the first sound of a segment to its being played."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -49,63 +50,68 @@ SHOWN: list[tuple[Event, str]] = [
         events.AvatarStopped(identity="avatar-a", found=False),
         "avatar avatar-a is not in the room: nothing to stop",
     ),
-    (events.Gate(state="detector"), "by voice: sent while you speak"),
+    (events.Gate(state="detector"), "automatic: sent while you speak"),
     (events.Gate(state="open"), "gate open: all you say is sent"),
-    (events.Gate(state="closed"), "gate closed: nothing is sent"),
-    (events.Gate(state="closed", muted=True, by="key"), "muted: nothing is sent"),
+    (events.Gate(state="closed"), "gate closed: you are NOT heard"),
+    (events.Gate(state="closed", muted=True, by="key"), "muted: you are NOT heard"),
     (events.Interrupted(by="key"), "interrupted: the avatar is told to fall silent"),
     (events.Route(avatars=("avatar-a",), number=1), "what is said goes to avatar-a"),
     (events.Route(avatars=("avatar-a", "b*")), "what is said goes to all: avatar-a, b*"),
     (events.Voice(avatars=("avatar-a",)), "what is said goes to avatar-a"),
-    (events.AvatarJoined(identity="avatar-a"), "avatar avatar-a is here"),
-    (events.AvatarReady(identity="avatar-a", how="probe"), "avatar avatar-a listens (it answered)"),
+    (events.AvatarJoined(identity="avatar-a"), "avatar avatar-a is here, not ready yet"),
+    (events.AvatarReady(identity="avatar-a", how="probe"), "avatar avatar-a ready"),
     (
         events.AvatarReady(identity="avatar-a", how="video"),
-        "avatar avatar-a listens (it shows itself)",
+        "avatar avatar-a ready",
     ),
     (
         events.AvatarReady(identity="avatar-a", how="active"),
-        "avatar avatar-a listens (it is present)",
+        "avatar avatar-a ready",
     ),
     (events.AvatarLeft(identity="avatar-a"), "avatar avatar-a has left"),
     (
         events.AvatarSilent(identity="avatar-a"),
-        "avatar avatar-a neither reports nor answers any more",
+        "avatar avatar-a is silent: it plays nothing any more",
     ),
-    (events.Ready(), "ready: the next word is heard"),
+    (events.Ready(), "ready: speak now, the avatar will say it"),
+    (events.Playing(file="one.wav", round=1), "plays one.wav"),
+    (events.Playing(file="one.wav", round=2), "plays one.wav, round 2"),
     (
         events.UtteranceStarted(avatar=ANNA, id="u12", onset_s=61.5, decided_s=61.6, lead_ms=160),
-        "  u12  speaks   from 61.50 s, lead 160 ms",
+        "  u12  sending (from 61.50 s, 160 ms in the first write)",
     ),
     (
         events.UtteranceEnded(
             avatar=ANNA, id="u12", duration_s=2.345, bytes=1, reason=EndReason.MAX_LENGTH
         ),
-        "  u12  sent     2.35 s (max_length)",
+        "  u12  2.35 s sent: it goes on as another",
     ),
-    (events.PlaybackStarted(avatar=ANNA, id="u12", delay_ms=212), "  u12  heard    after 212 ms"),
+    (
+        events.PlaybackStarted(avatar=ANNA, id="u12", delay_ms=212),
+        "  u12  avatar speaks, 212 ms behind you",
+    ),
     (
         events.PlaybackFinished(
             avatar=ANNA, id="u12", position_s=2.3, interrupted=False, stutter_ms=0
         ),
-        "  u12  played   2.30 s",
+        "  u12  played 2.30 s",
     ),
     (
         events.PlaybackFinished(
             avatar=ANNA, id="u12", position_s=2.3, interrupted=False, stutter_ms=85
         ),
-        "  u12  played   2.30 s, stuttered 85 ms",
+        "  u12  played 2.30 s, gaps in playback: 85 ms",
     ),
     (
         events.PlaybackFinished(avatar=ANNA, id="u12", position_s=1.0, interrupted=True),
-        "  u12  cut off  1.00 s",
+        "  u12  cut off after 1.00 s",
     ),
-    (events.Dropped(seconds=0.75, why="no avatar"), "dropped 0.75 s: no avatar"),
+    (events.Dropped(seconds=0.75, why="no avatar"), "not heard, 0.8 s: no avatar"),
     (events.Microphone(state="lost", device="USB"), "microphone USB: lost"),
     (events.Microphone(state="back", device="USB"), "microphone USB: back"),
     (
         events.Microphone(state="zeros", device="USB"),
-        "microphone USB: 5 s of exact zeros: unmute it, or allow this program to use it",
+        "microphone USB: only silence for 5 s: unmute it, or allow this program to use it",
     ),
     (
         events.Microphone(state="clipping", device="USB"),
@@ -115,7 +121,13 @@ SHOWN: list[tuple[Event, str]] = [
         events.Microphone(state="quiet", device="USB", level_db=-51.6),
         "microphone USB: too quiet, speech at -52 dBFS: turn its gain up, or come closer",
     ),
-    (events.Backlog(avatar=ANNA, seconds=1.25), "backlog 1.2 s"),
+    (events.Backlog(avatar=ANNA, seconds=1.25), "the avatar has 1.2 s still to play"),
+    (
+        events.RehearsalOpen(
+            url="ws://127.0.0.1:7880", room="show", avatars=(ANNA, "avatar-ben"), file=".env.local"
+        ),
+        f"rehearsal room 'show' with {ANNA} and avatar-ben: settings in .env.local",
+    ),
     (
         events.StageOpen(link="http://127.0.0.1:8420/", room="show"),
         "the stage of the room 'show': http://127.0.0.1:8420/",
@@ -146,8 +158,8 @@ SHOWN: list[tuple[Event, str]] = [
             delay_p95_ms=250,
             faults=2,
         ),
-        "12 utterances, 30.5 s; heard after 212 ms (median), 250 ms (95 %); dropped 1.5 s; "
-        "faults: 2",
+        "12 utterances, 30.5 s; the avatar spoke 212 ms behind you (median), 250 ms (95 %); "
+        "not heard: 1.5 s; 2 problems, see above",
     ),
 ]
 
@@ -156,13 +168,13 @@ def test_whose_it_is_where_there_are_several() -> None:
     event = events.PlaybackStarted(avatar="avatar-a", id="u1", delay_ms=212)
     several = replay([events.Route(avatars=("avatar-a", "avatar-b"))])
     assert line(event, several) == f"{words(event)}   (avatar-a)"
-    assert line(events.Dropped(seconds=1.0, why="late"), several) == "dropped 1.00 s: late"
+    assert line(events.Dropped(seconds=1.0, why="late"), several) == "not heard, 1.0 s: late"
     assert line(event, State()) == words(event)
 
 
 def test_a_view_knows_by_itself_whether_there_are_several() -> None:
     out = io.StringIO()
-    lines = Lines(Console(file=out, width=200))
+    lines = Lines(Console(file=out, width=200), verbose=True)
     event = events.PlaybackStarted(avatar="avatar-a", id="u1", delay_ms=212)
     lines(event)
     assert "avatar-a" not in out.getvalue()
@@ -185,15 +197,29 @@ def test_what_was_done_by_hand_is_echoed() -> None:
         events.Ready(),
     ):
         echo(event)
-    assert [line.partition(":")[0] for line in out.getvalue().splitlines()] == [
-        "muted",
-        "interrupted",
-    ]
+    lines = out.getvalue().splitlines()
+    assert all(re.match(r"\d\d:\d\d:\d\d  ", line) for line in lines), "with its time"
+    assert [line[10:].partition(":")[0] for line in lines] == ["muted", "interrupted"]
 
 
 @pytest.mark.parametrize(("event", "said"), SHOWN)
 def test_words(event: Event, said: str) -> None:
     assert words(event) == said
+
+
+@pytest.mark.parametrize(
+    ("system", "said"),
+    [
+        ("darwin", "System Settings > Privacy & Security > Microphone"),
+        ("win32", "Let desktop apps access your microphone"),
+    ],
+)
+def test_silence_names_the_switch_of_the_system(
+    monkeypatch: pytest.MonkeyPatch, system: str, said: str
+) -> None:
+    monkeypatch.setattr("sys.platform", system)
+    assert said in words(events.Microphone(state="zeros", device="USB"))
+    assert said not in words(events.Microphone(state="clipping", device="USB"))
 
 
 def test_every_event_has_words_of_its_own() -> None:
@@ -202,13 +228,17 @@ def test_every_event_has_words_of_its_own() -> None:
 
 def shown(event: Event, *, quiet: bool = False) -> str:
     out = io.StringIO()
-    Lines(Console(file=out, width=200), quiet=quiet)(event)
+    Lines(Console(file=out, width=200), quiet=quiet, verbose=not quiet)(event)
     return out.getvalue()
 
 
 @pytest.mark.parametrize(
     ("event", "said"),
-    [pair for pair in SHOWN if not isinstance(pair[0], events.Failed | events.Voice)],
+    [
+        pair
+        for pair in SHOWN
+        if not isinstance(pair[0], events.Failed | events.Voice | events.Playing)
+    ],
 )
 def test_a_line_begins_with_the_time_of_day(event: Event, said: str) -> None:
     line = shown(event)
@@ -225,7 +255,8 @@ def test_what_looks_like_markup_is_shown_as_it_is() -> None:
 
 def test_quiet_shows_trouble_and_the_link_alone() -> None:
     loud = {type(event) for event, _ in SHOWN if shown(event, quiet=True)}
-    told = {events.Warned, events.Microphone, events.Dropped, events.StageOpen, events.Bye}
+    told = {events.Warned, events.Microphone, events.Dropped, events.StageOpen}
+    told |= {events.RehearsalOpen, events.Bye}
     assert loud == told
 
 
@@ -260,4 +291,4 @@ def test_a_name_commands_no_terminal(name: str) -> None:
     lines = Lines(Console(file=out, force_terminal=False, width=200))
     lines(events.AvatarJoined(identity=f"avatar-{name}\x1b]0;mine\x07[/b]"))
     assert "\x1b" not in out.getvalue()
-    assert "\\x1b]0;mine\\x07[/b] is here" in out.getvalue()
+    assert "\\x1b]0;mine\\x07[/b] is here, not ready yet" in out.getvalue()
