@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import soundfile
 from micstream import notices
 from micstream.audio.format import SPEECH
 from micstream.errors import InputError, reason_of
+from micstream.plain_text import as_json
 from micstream.private_files import replacing
 from micstream.settings import Settings
 from micstream.sound_path import SoundPath, make_path
@@ -83,7 +83,7 @@ class CutFile:
             "duration_s": round(self.duration_s, 3),
             "utterances": found,
         }
-        return json.dumps(whole, ensure_ascii=False)
+        return as_json(whole)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Final, Literal, Protocol
 
+from micstream.plain_text import as_json
 from micstream.speech.events import EndReason
 
 DropCode = Literal[
@@ -49,7 +49,7 @@ class Event:
 
     def as_json(self) -> str:
         """One line, no line break at its end."""
-        return json.dumps(self.as_dict(), ensure_ascii=False)
+        return as_json(self.as_dict())
 
 
 class Emitter(Protocol):

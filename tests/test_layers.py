@@ -48,7 +48,9 @@ ORDER = (
     "audio",
     "tasks",
     "signals",
+    "windows",
     "private_files",
+    "plain_text",
     "backoff",
     "errors",
 )
@@ -62,6 +64,7 @@ PURE = (
     "state.py",
     "notices.py",
     "backoff.py",
+    "plain_text.py",
     "settings/knob.py",
     "settings/table.py",
     "sources/names.py",

@@ -75,8 +75,10 @@ def cut(
         read_labels,
         write_labels,
     )
+    from micstream.plain_text import printable
     from micstream.settings import load
     from micstream.speech.detectors import make_detector
+    from micstream.view.json_lines import in_utf8
 
     settings = load(**flags, mode=mode)
     if reference is not None and plot is None:
@@ -101,7 +103,7 @@ def cut(
             trace=plot is not None,
         )
         if done.warning:
-            sys.stderr.write(f"micstream: {done.warning}\n")
+            sys.stderr.write(f"micstream: {printable(done.warning)}\n")
         if place := places.labels_of(path):
             write_labels(done, place)
         if place := places.plot_of(path):
@@ -111,7 +113,7 @@ def cut(
             known = read_labels(labelled, done.duration_s) if labelled is not None else None
             write_plot(done, settings, place, known)
         if output.json:
-            sys.stdout.write(done.as_json() + "\n")
+            in_utf8(sys.stdout).write(done.as_json() + "\n")
         elif not output.quiet:
             _print_table(done, plain=output.plain)
 

@@ -13,6 +13,8 @@ import logging
 import re
 from typing import Final
 
+from micstream.plain_text import printable
+
 _TRACK_WAS_LET_GO: Final = "Attempted to drop unknown FFI handle"
 _JWT: Final = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
 
@@ -32,11 +34,19 @@ class _Guard(logging.Filter):
 
 
 class Redacting(logging.Formatter):
-    """Formats a record as others do, tracebacks too, and masks every JWT in it."""
+    """Formats a record as others do, tracebacks too, and masks every JWT in it.
+
+    A name in a message cannot forge a record of its own, nor command a terminal.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as text."""
         return redact(super().format(record))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """The message as a line."""
+        record.message = printable(record.message)
+        return super().formatMessage(record)
 
 
 _FILTER: Final = _Guard()

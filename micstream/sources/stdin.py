@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import select
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -20,7 +22,7 @@ from micstream.audio.wav import (
     parse_header,
     wav_within,
 )
-from micstream.errors import InputError
+from micstream.errors import InputError, reason_of
 from micstream.sources.source import Block
 
 _READ_BYTES: Final = 8192
@@ -181,6 +183,8 @@ class StdinSource:
             self.warnings.append(
                 f"the WAV's header promises {left} bytes and {read} came; played as far as it goes"
             )
+        if self._reader.failure:
+            self.warnings.append(f"{self._reader.failure}; it is played as far as it came")
         if rest:
             self.warnings.append(f"{len(rest)} bytes at the end are no whole sample: dropped")
         if not self._reader.heard and await self.following() is None:
@@ -245,6 +249,9 @@ class _Reader:
         self._ended = self._closed = False
         self.heard = False
         """Some sound was handed on, of whichever WAV."""
+        self._begun = False
+        self.failure = ""
+        """Why no more can be read, where that is not its end."""
         threading.Thread(target=self._run, args=(descriptor,), name="stdin", daemon=True).start()
 
     def _run(self, descriptor: int) -> None:
@@ -254,7 +261,13 @@ class _Reader:
                 return
             try:
                 data = os.read(descriptor, _READ_BYTES)
-            except OSError:
+            except BlockingIOError:  # another program of the pipe has made it so
+                select.select([descriptor], [], [])
+                self._capacity.release()
+                continue
+            except OSError as error:
+                why = "it is closed" if error.errno == errno.EBADF else reason_of(error)
+                self.failure = f"standard input cannot be read: {why}"
                 data = b""
             try:
                 self._loop.call_soon_threadsafe(self._queue.put_nowait, data)
@@ -300,7 +313,11 @@ class _Reader:
         return data[:size]
 
     async def read(self) -> bytes:
-        """Some bytes; none at the end."""
+        """Some bytes; none at the end.
+
+        Raises:
+            InputError: it cannot be read at all.
+        """
         if self._unread:
             data, self._unread = self._unread, b""
             return data
@@ -308,5 +325,8 @@ class _Reader:
             return b""
         data = await self._queue.get()
         self._ended = not data
+        if self._ended and not self._begun and self.failure:
+            raise InputError(self.failure, hint=_EMPTY_HINT, code="stdin_unreadable")
+        self._begun = True
         self._capacity.release()
         return data

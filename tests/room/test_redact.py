@@ -82,3 +82,10 @@ def test_a_traceback_in_a_log_is_masked() -> None:
     said = Redacting(logging.BASIC_FORMAT).format(record)
     assert said.startswith("ERROR:x:never retrieved\n")
     assert said.endswith("ValueError: ***")
+
+
+def test_a_name_in_the_log_forges_no_record() -> None:
+    name = "avatar\nCRITICAL:livekit:the room is closed\x1b[2J"
+    record = logging.LogRecord("livekit", logging.INFO, "", 1, "joined: %s", (name,), None)
+    said = Redacting(logging.BASIC_FORMAT).format(record)
+    assert said == "INFO:livekit:joined: avatar\\nCRITICAL:livekit:the room is closed\\x1b[2J"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import os
 import struct
@@ -423,6 +424,51 @@ async def test_sound_is_handed_on_as_it_comes() -> None:
             heard.append(block.pcm)
             arrived.set()
     assert heard == [bytes([number]) * 640 for number in range(5)]
+
+
+async def test_a_pipe_that_another_program_made_non_blocking_is_read_to_its_end() -> None:
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    source = asyncio.create_task(StdinSource.open(rate=None, channels=None, descriptor=read))
+    heard = 0
+    os.write(write, PCM[:640])
+    blocks = (await source).blocks()
+    for part in chunked(PCM[640:], [6_400]):
+        heard += len((await anext(blocks)).pcm)
+        os.write(write, part)
+    os.close(write)
+    async for block in blocks:
+        heard += len(block.pcm)
+    os.close(read)
+    assert heard == len(PCM)
+
+
+async def test_what_cannot_be_read_is_told() -> None:
+    descriptor = os.open("/dev/null", os.O_WRONLY)
+    with pytest.raises(InputError, match="cannot be read: it is closed") as raised:
+        await StdinSource.open(rate=None, channels=None, descriptor=descriptor)
+    assert raised.value.code == "stdin_unreadable"
+    os.close(descriptor)
+
+
+async def test_what_cannot_be_read_any_further_is_played_so_far_and_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A terminal that was closed, a job that is in the background."""
+    reads: list[bytes | OSError] = [PCM[:640], OSError(errno.EIO, os.strerror(errno.EIO))]
+
+    def read(_: int, __: int) -> bytes:
+        answer = reads.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr("micstream.sources.stdin.os.read", read)
+    source = await StdinSource.open(rate=None, channels=None, descriptor=0)
+    assert [block.pcm async for block in source.blocks()] == [PCM[:640]]
+    assert source.warnings == [
+        "standard input cannot be read: input/output error; it is played as far as it came"
+    ]
 
 
 async def test_a_writer_that_is_faster_waits() -> None:
