@@ -14,11 +14,11 @@ from micstream import listening as listening_
 from micstream.bus import Bus
 from micstream.controls import Controls
 from micstream.errors import AudioDeviceError, ConnectionFailed, UsageError
-from micstream.events import Warned
+from micstream.events import Failed, Warned
 from micstream.fan_out import FanOut
 from micstream.listening import SoundSettings
 from micstream.room.room import Room
-from micstream.session import HURRY_S, Session
+from micstream.session import HURRY_S, Session, untold
 from micstream.settings import Settings
 from micstream.settings.pieces import ControlSettings
 from micstream.sources import audio_thread, microphone, opening, portaudio
@@ -214,6 +214,30 @@ async def test_a_failure_of_its_own_task_reaches_the_program() -> None:
     with pytest.raises(Lonely, match="a mistake"):
         await running
     assert stage.room.log[-2:] == ["leave", "closed"], "the avatars survive that too"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(Lonely("a mistake"), "unexpected"), (ConnectionFailed("no", code="x"), "x")],
+)
+async def test_whoever_reads_the_events_hears_of_it_once(error: Exception, code: str) -> None:
+    stage, work = Stage(), Working()
+    running = stage.run(work())
+    await settle()
+    stage.room.fail(error)
+    with pytest.raises(type(error)):
+        await running
+    (told,) = [event for event in stage.told if isinstance(event, Failed)]
+    assert told.code == code
+    assert str(error) in told.message
+    assert untold(error) is None, "the command line has nothing to add"
+
+
+async def test_what_the_sdk_has_put_into_an_error_is_not_told() -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJtZSJ9.abcdef"
+    told = untold(Lonely(f"wss://x/rtc?access_token={token}"))
+    assert told is not None
+    assert token not in told.message
 
 
 async def test_work_that_fails_leaves_in_a_hurry_and_its_error_is_the_one_told() -> None:

@@ -69,9 +69,11 @@ async def run_session(
                     if keyed:
                         working = run_guarded(working, _keys(session, output, view, stop))
                     await session.run(working, stop=stop)
-            except MicstreamError as error:
-                bus.emit(events.Failed(code=error.code, message=error.message, hint=error.hint))
-                error.told = True
+            except Exception as error:
+                from micstream.session import untold
+
+                if (failed := untold(error)) is not None:
+                    bus.emit(failed)
                 raise
             finally:
                 bus.emit_summary()
@@ -167,7 +169,12 @@ async def showing(
 
 
 async def _watch(consumer: ThreadConsumer, stop: asyncio.Event) -> None:
-    error = await consumer.wait_ended()
+    try:
+        error = await consumer.wait_ended()
+    except Exception as mistake:  # ours: told now, and raised at the end
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"micstream: nothing more is shown: {mistake!r}; the show goes on\n")
+        raise
     if error is None:
         return
     drop_stdout()
