@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _NOT_OURS = ("identity", "wait_avatar", "ready_timeout")
 _NEEDED = tuple(knob for knob in CONNECTION if knob.name not in _NOT_OURS)
+_HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where who listens so is reached
 _LOOK = "Look"
 _PAGE = "Page"
 
@@ -73,7 +75,8 @@ def stage(
         str,
         typer.Option(
             metavar="COLOUR",
-            help="Behind the picture: transparent, chroma (green), a colour's name, or #rrggbb.",
+            help="Behind the picture: transparent, chroma (green), a colour's name, or #rrggbb. "
+            "An avatar keeps the backdrop that it sends, unless key=COLOUR in the link takes it out.",
             rich_help_panel=_LOOK,
         ),
     ] = "black",
@@ -163,11 +166,9 @@ async def _serve(
     with set_on_signals(stop):
         async with (
             showing(bus, view, stop),
-            page(settings, look, host=host, port=port, link_host=link_host, bus=bus) as (
-                address,
-                on_network,
-            ),
+            page(settings, look, host=host, port=port, link_host=link_host, bus=bus) as served,
         ):
+            on_network = served.on_network
             view.shows_code = on_network and not output.json and not output.quiet
             for warning in warnings(settings.connection()):
                 bus.emit(warning)
@@ -184,16 +185,33 @@ async def _serve(
                 bus.emit(
                     Warned(
                         code="address_unknown",
-                        message="this machine has no router to ask for its address on the network: "
-                        "the link leads others nowhere",
-                        hint="give --link-host its address or name there",
+                        message="this machine has no address on any network: the link leads "
+                        "others nowhere",
+                        hint="connect it, and start the stage again; or give --link-host its "
+                        "address or name there",
                     )
                 )
-            bus.emit(StageOpen(link=address, room=settings.room))
-            if open_ and not await asyncio.to_thread(open_browser, address):
-                hint = "open the link by hand"
-                bus.emit(Warned(code="no_browser", message="no browser could be opened", hint=hint))
+            bus.emit(StageOpen(link=served.link, room=settings.room, others=served.others))
+            if open_ and not await asyncio.to_thread(open_browser, served.to_open()):
+                bus.emit(
+                    Warned(
+                        code="no_browser",
+                        message="no browser that shows pictures could be opened",
+                        hint="open the link by hand, on a machine with a screen",
+                    )
+                )
             await stop.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The page being served: its links, and whether others than this machine can come."""
+
+    link: str
+    others: tuple[str, ...]
+    on_network: bool
+    to_open: Callable[[], str]
+    """Address for a browser on this machine, without a key: good once."""
 
 
 @asynccontextmanager
@@ -205,9 +223,9 @@ async def page(
     port: int | None = None,
     link_host: str | None = None,
     bus: Emitter,
-) -> AsyncIterator[tuple[str, bool]]:
-    """The page being served: its link, and whether others than this machine can come."""
-    from micstream.stage.link import link
+) -> AsyncIterator[Served]:
+    """Serve the page."""
+    from micstream.stage.link import link, links
     from micstream.stage.server import PORT, StageServer
     from micstream.web.admission import is_loopback
     from micstream.web.serving import LOOPBACK, serving
@@ -215,7 +233,13 @@ async def page(
     place = LOOPBACK if host in (None, "localhost") else host
     server = StageServer(settings.stage(), look, host=place, bus=bus, link_host=link_host)
     async with serving(server.app(), host=place, port=port, usual=PORT) as taken:
-        yield link(link_host or place, taken, server.path), not is_loopback(place)
+        first, *others = links(link_host or place, taken, server.path)
+        here = _HERE.get(place, place)
+
+        def to_open() -> str:
+            return first if is_loopback(place) else link(here, taken, server.ticket())
+
+        yield Served(first, tuple(others), not is_loopback(place), to_open)
 
 
 class _WithCode:
@@ -264,11 +288,11 @@ async def demo_page(settings: Settings, say: Callable[[str], None]) -> AsyncIter
     async with AsyncExitStack() as stack:
         try:
             serving = page(settings, Look(), bus=Bus())
-            address, _ = await stack.enter_async_context(serving)
+            served = await stack.enter_async_context(serving)
         except MicstreamError as error:
             say(f"without the stage page: {error.message}")
         else:
-            say(f"watch the avatar at {address}")
+            say(f"watch the avatar at {served.link}")
             if has_display():
-                await asyncio.to_thread(open_browser, address)
+                await asyncio.to_thread(open_browser, served.to_open())
         yield

@@ -5,8 +5,11 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import subprocess
 import sys
 from typing import Final
+
+from micstream.stage.addresses import for_others, found
 
 _ANYWHERE: Final = {4: ("192.0.2.1", 9), 6: ("2001:db8::1", 9)}
 """For documentation, RFC 5737 and 3849: nothing is sent there, the system only says from where it
@@ -14,22 +17,39 @@ would be."""
 
 
 def link(host: str, port: int, path: str) -> str:
-    """The address of the page on a server that listens at `host`."""
+    """The address of the page on a server that listens at `host`; the most likely one of several."""
+    return links(host, port, path)[0]
+
+
+def links(host: str, port: int, path: str) -> list[str]:
+    """All addresses of the page on a server that listens at `host`, the most likely first.
+
+    A machine is on several networks: cable and radio, a VPN, those of its containers. Which of them
+    others are on it cannot know.
+    """
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return f"http://{host}:{port}{path}"
-    if address.is_unspecified:
-        here = own_address(address.version)
-        address = ipaddress.ip_address(here or ("::1" if address.version == 6 else "127.0.0.1"))
-    shown = f"[{address}]" if address.version == 6 else str(address)
-    return f"http://{shown}:{port}{path}"
+        return [_link(host, port, path)]
+    if not address.is_unspecified:
+        return [_link(str(address), port, path)]
+    here = own_addresses(address.version) or ["::1" if address.version == 6 else "127.0.0.1"]
+    return [_link(each, port, path) for each in here]
+
+
+def _link(host: str, port: int, path: str) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}{path}"
+
+
+def own_addresses(version: int = 4) -> list[str]:
+    """Addresses under which others may know this machine, the most likely first."""
+    return for_others(found(), own_address(version), version)
 
 
 def own_address(version: int = 4) -> str | None:
-    """The address under which others of the network know this machine; None if it cannot tell.
+    """The address on the way to a router; None where there is none.
 
-    It can where there is a router, as this is asked for the way to one.
+    With a VPN that is the tunnel's: see `own_addresses`.
     """
     with socket.socket(
         socket.AF_INET6 if version == 6 else socket.AF_INET, socket.SOCK_DGRAM
@@ -48,7 +68,7 @@ def is_known(host: str) -> bool:
         address = ipaddress.ip_address(host)
     except ValueError:
         return True
-    return not address.is_unspecified or own_address(address.version) is not None
+    return not address.is_unspecified or bool(own_addresses(address.version))
 
 
 def qr(text: str) -> list[str]:
@@ -74,13 +94,55 @@ def has_display() -> bool:
 def open_browser(address: str) -> bool:
     """Open it in the user's own browser; False where none was found that shows pictures.
 
-    Without a desktop Python would start a browser of letters in this very terminal.
+    Without a desktop, or where only one is installed, Python would start a browser of letters in
+    this very terminal. A process of its own opens it: some browsers write to our output, wait until
+    they are closed, or end with Ctrl-C in our terminal.
     """
     if sys.platform not in ("darwin", "win32") and not _has_desktop():
         return False
+    if _is_of_letters():
+        return False
+    try:
+        opened = subprocess.run(
+            [sys.executable, "-c", _OPEN],
+            input=address,
+            text=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_OPEN_S,
+            start_new_session=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return True  # it is open, and the command that opened it stays
+    except OSError:
+        return False
+    return opened.returncode == 0
+
+
+_OPEN: Final = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.stdin.read()))"
+_OPEN_S: Final = 10.0
+_OF_LETTERS: Final = {
+    "www-browser",
+    "links",
+    "links2",
+    "elinks",
+    "lynx",
+    "w3m",
+    "browsh",
+    "edbrowse",
+}
+
+
+def _is_of_letters() -> bool:
+    """Whether the browser that Python would take writes into the terminal."""
     import webbrowser
 
-    return webbrowser.open(address)
+    try:
+        name = getattr(webbrowser.get(), "name", "")
+    except webbrowser.Error:
+        return False  # none at all: opening says so
+    return os.path.basename(str(name)) in _OF_LETTERS  # noqa: PTH119 - a command, maybe no path
 
 
 def _has_desktop() -> bool:
