@@ -76,7 +76,7 @@ def stage(
         typer.Option(
             metavar="COLOUR",
             help="Behind the picture: transparent, chroma (green), a colour's name, or #rrggbb. "
-            "An avatar keeps the backdrop that it sends, unless key=COLOUR in the link takes it out.",
+            "An avatar keeps the backdrop that it sends; key=COLOUR in the link takes it out.",
             rich_help_panel=_LOOK,
         ),
     ] = "black",

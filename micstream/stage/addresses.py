@@ -1,4 +1,4 @@
-"""This machine's addresses on its networks, the hall's first: what a link for others can be made of.
+"""Addresses of this machine on its networks, the hall's first: what links for others are made of.
 
 The way to a router tells one address alone, and with a VPN that is the tunnel's, which nobody in
 the hall can reach. So all interfaces are asked, and put in an order by what they are. Pure, but for
@@ -111,7 +111,7 @@ class _Entry(ctypes.Structure):
     """`struct ifaddrs`, as far as it is the same everywhere."""
 
 
-_Entry._fields_ = [  # noqa: SLF001 - this is how ctypes has a structure point to its like
+_Entry._fields_ = [
     ("next", ctypes.POINTER(_Entry)),
     ("name", ctypes.c_char_p),
     ("flags", ctypes.c_uint),

@@ -17,7 +17,7 @@ would be."""
 
 
 def link(host: str, port: int, path: str) -> str:
-    """The address of the page on a server that listens at `host`; the most likely one of several."""
+    """The address of the page on a server that listens at `host`; of several the most likely."""
     return links(host, port, path)[0]
 
 

@@ -120,8 +120,8 @@ class StageServer:
                 words = "It was asked for under a name that this machine does not know as its own."
                 refused = _WORDS.format(title="Not a name of this machine", words=words)
                 return web.Response(status=403, text=refused, content_type="text/html")
-        elif request.path.startswith("/open/"):
-            pass  # a ticket is looked at by its handler
+        elif request.match_info.handler == self._open:
+            pass  # by a ticket, which that looks at
         elif not is_key(self.path.strip("/"), request.path.split("/")[1]):
             return web.Response(status=403, text=_REFUSED, content_type="text/html")
         if request.method == "POST" and not is_own_page(request):

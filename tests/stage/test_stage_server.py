@@ -25,8 +25,8 @@ from micstream.settings import Settings, load
 from micstream.settings.pieces import ConnectionSettings
 from micstream.stage import link as stage_link
 from micstream.stage import server as stage_server
-from micstream.stage.admission import Tickets, passes
 from micstream.stage.addresses import Interface
+from micstream.stage.admission import Tickets, passes
 from micstream.stage.link import is_known, link, links, qr
 from micstream.stage.look import Look
 from micstream.web.admission import is_key, key_for, named_as_here
@@ -435,6 +435,20 @@ async def test_a_ticket_leads_to_the_page_once(
         async with client.get(used, allow_redirects=False) as answer:
             assert answer.status in (403, 404), used
             assert key not in str(answer.headers)
+
+
+async def test_the_tickets_path_is_no_way_round_the_key(
+    lan: Staged, client: aiohttp.ClientSession
+) -> None:
+    lan.to_open()
+    for method, path in (
+        *(("GET", each) for each in ("/open", "/open/", "/open/stage.js", "/open/poster")),
+        *(("POST", each) for each in ("/open/session", "/open/", "/open//session")),
+    ):
+        async with client.request(method, here(lan) + path, allow_redirects=False) as answer:
+            assert answer.status == 403, path
+            assert "token" not in await answer.text()
+    assert lan.events == []
 
 
 def test_a_ticket_is_good_for_a_minute() -> None:
