@@ -13,9 +13,9 @@ import ipaddress
 import re
 import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -96,15 +96,17 @@ def found() -> list[Interface]:
 
 
 def _by_name_service(
-    lookup: Callable[..., list[tuple[object, ...]]] = socket.getaddrinfo,
+    lookup: Callable[[str, None], Iterable[Sequence[Any]]] = socket.getaddrinfo,
 ) -> list[Interface]:
     """Windows tells all of the machine's own addresses for its own name, and no interfaces."""
     told: list[Interface] = []
     for *_, place in lookup(socket.gethostname(), None):
-        if isinstance(place, tuple):
-            address = ipaddress.ip_address(str(place[0]).partition("%")[0])
-            told.append(Interface(address))
+        address = ipaddress.ip_address(str(place[0]).partition("%")[0])
+        told.append(Interface(address))
     return told
+
+
+_SIZES: Final[dict[int, int]] = {socket.AF_INET: 16, socket.AF_INET6: 28}
 
 
 class _Entry(ctypes.Structure):
@@ -133,7 +135,7 @@ def _by_getifaddrs() -> list[Interface]:
             entry = at.contents
             if entry.address:
                 raw = ctypes.string_at(entry.address, 4)
-                size = {socket.AF_INET: 16, socket.AF_INET6: 28}.get(family(raw))
+                size = _SIZES.get(family(raw))
                 if size is not None:
                     address = address_in(ctypes.string_at(entry.address, size))
                     name = (entry.name or b"").decode(errors="replace")
