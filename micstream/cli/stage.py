@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from micstream.stage.look import Fit, Look
 
 _NOT_OURS = ("identity", "wait_avatar", "ready_timeout")
-_NEEDED = tuple(knob for knob in CONNECTION if knob.name not in _NOT_OURS)
+# What these mean to a page, which speaks to nobody.
+_WORDS = {
+    "token": "A ready token that may only watch this room, of kind standard, in place of key and "
+    "secret; for one page.",
+    "avatar": "Whom the page shows: an identity, or a prefix ending in *, and then all of those. "
+    "May be given several times.",
+}
+_NEEDED = tuple(
+    replace(knob, help=_WORDS.get(knob.name, knob.help))
+    for knob in CONNECTION
+    if knob.name not in _NOT_OURS
+)
 _HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where who listens so is reached
 _LOOK = "Look"
 _PAGE = "Page"
@@ -47,7 +58,10 @@ def stage(
     lan: Annotated[
         bool,
         typer.Option(
-            "--lan", help="For other machines too; the link holds a key.", rich_help_panel=_PAGE
+            "--lan",
+            help="For other machines too; the link holds a key. One link for each network that "
+            "this machine is on.",
+            rich_help_panel=_PAGE,
         ),
     ] = False,
     host: Annotated[
@@ -158,7 +172,8 @@ async def _serve(
     from micstream.events import StageOpen, Warned
     from micstream.room.address import Reach, reach, warnings
     from micstream.signals import set_on_signals
-    from micstream.stage.link import is_known, open_browser
+    from micstream.stage.link import is_known
+    from micstream.tasks import run_until
 
     quiet_libraries(verbose=output.verbose)
     bus, stop = Bus(), asyncio.Event()
@@ -192,15 +207,23 @@ async def _serve(
                     )
                 )
             bus.emit(StageOpen(link=served.link, room=settings.room, others=served.others))
-            if open_ and not await asyncio.to_thread(open_browser, served.to_open()):
-                bus.emit(
-                    Warned(
-                        code="no_browser",
-                        message="no browser that shows pictures could be opened",
-                        hint="open the link by hand, on a machine with a screen",
-                    )
-                )
+            if open_:
+                await run_until(_open(served, bus), stop)
             await stop.wait()
+
+
+async def _open(served: Served, bus: Emitter) -> None:
+    from micstream.events import Warned
+    from micstream.stage.link import open_browser
+
+    if not await open_browser(served.to_open()):
+        bus.emit(
+            Warned(
+                code="no_browser",
+                message="no browser that shows pictures could be opened",
+                hint="open the link by hand, on a machine with a screen",
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,8 +301,6 @@ def _show_code(address: str, *, plain: bool) -> None:
 @asynccontextmanager
 async def demo_page(settings: Settings, say: Callable[[str], None]) -> AsyncIterator[None]:
     """The page of the demo, opened where there is somebody to see it."""
-    import asyncio
-
     from micstream.bus import Bus
     from micstream.errors import MicstreamError
     from micstream.stage.link import has_display, open_browser
@@ -294,5 +315,5 @@ async def demo_page(settings: Settings, say: Callable[[str], None]) -> AsyncIter
         else:
             say(f"watch the avatar at {served.link}")
             if has_display():
-                await asyncio.to_thread(open_browser, served.to_open())
+                await open_browser(served.to_open())
         yield

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
 import socket
-import subprocess
 import sys
 from typing import Final
 
@@ -91,58 +91,44 @@ def has_display() -> bool:
     return _has_desktop()
 
 
-def open_browser(address: str) -> bool:
+async def open_browser(address: str) -> bool:
     """Open it in the user's own browser; False where none was found that shows pictures.
 
-    Without a desktop, or where only one is installed, Python would start a browser of letters in
-    this very terminal. A process of its own opens it: some browsers write to our output, wait until
-    they are closed, or end with Ctrl-C in our terminal.
+    Without a desktop, or where only such a one is installed, Python would start a browser of
+    letters in this very terminal. A process of its own opens it, told by its standard input: some
+    browsers write to our output, wait until they are closed, or end with Ctrl-C in our terminal.
     """
     if sys.platform not in ("darwin", "win32") and not _has_desktop():
         return False
-    if _is_of_letters():
-        return False
+    quiet = asyncio.subprocess.DEVNULL
     try:
-        opened = subprocess.run(
-            [sys.executable, "-c", _OPEN],
-            input=address,
-            text=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=_OPEN_S,
+        opening = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", _OPEN),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=quiet,
+            stderr=quiet,
             start_new_session=True,
-            check=False,
         )
-    except subprocess.TimeoutExpired:
-        return True  # it is open, and the command that opened it stays
     except OSError:
         return False
-    return opened.returncode == 0
-
-
-_OPEN: Final = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.stdin.read()))"
-_OPEN_S: Final = 10.0
-_OF_LETTERS: Final = {
-    "www-browser",
-    "links",
-    "links2",
-    "elinks",
-    "lynx",
-    "w3m",
-    "browsh",
-    "edbrowse",
-}
-
-
-def _is_of_letters() -> bool:
-    """Whether the browser that Python would take writes into the terminal."""
-    import webbrowser
-
     try:
-        name = getattr(webbrowser.get(), "name", "")
-    except webbrowser.Error:
-        return False  # none at all: opening says so
-    return os.path.basename(str(name)) in _OF_LETTERS  # noqa: PTH119 - a command, maybe no path
+        async with asyncio.timeout(_OPEN_S):
+            await opening.communicate(address.encode())
+    except TimeoutError:
+        return True  # it is open, and the command that opened it stays
+    return opening.returncode == 0
+
+
+_OPEN_S: Final = 10.0
+_OPEN: Final = """
+import os, sys, webbrowser
+letters = ("www-browser", "links", "links2", "elinks", "lynx", "w3m", "browsh", "edbrowse")
+try:
+    name = os.path.basename(str(getattr(webbrowser.get(), "name", "")))
+except webbrowser.Error:
+    sys.exit(1)
+sys.exit(name in letters or not webbrowser.open(sys.stdin.read()))
+"""
 
 
 def _has_desktop() -> bool:
