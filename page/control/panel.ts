@@ -54,6 +54,11 @@ export class Panel {
     write(element("word"), title);
     mark(element("state"), "data-tone", "bad");
     write(element("more"), "what is shown below is from before");
+    // What is lit says what is heard now, and of that nothing is known.
+    for (const shining of document.querySelectorAll("[data-lit]")) mark(shining, "data-lit", null);
+    mark(element("audience"), "data-heard", "false");
+    write(element("hears"), "is not known");
+    this.cue = null;
     this.level(null);
     this.away();
   }

@@ -176,6 +176,8 @@ async def test_the_server_goes_and_comes_back(chromium: Browser) -> None:
             await held(first, view)
         assert await seconds_until(view, "ended") < 1.0
         assert await view.text("lost-title") == "SHOW IS OVER"
+        assert await view.attribute("#talk", "data-lit") is None, "not known any more"
+        assert await view.text("hears") == "is not known"
         await view.shot("ended")
         await view.until_is("#talk", "aria-pressed", "false")
         await asyncio.sleep(1)
