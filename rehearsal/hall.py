@@ -51,7 +51,8 @@ class Hall:
         self._stack, self._folder = stack, folder
         self._avatar: AvatarProcess
         self._other: WireAvatar
-        self._recordings: list[SoundRecording] = []
+        self._recordings: list[tuple[float, SoundRecording]] = []
+        """Each since its unix second; one that is watched no more may go on all the same."""
         self._microphone: VirtualMicrophone
 
     # ---- before the show -----------------------------------------------------------------------
@@ -99,7 +100,7 @@ class Hall:
     async def _watch(self) -> None:
         name = f"viewer-{len(self._recordings) + 1}"
         viewer = await self._stack.enter_async_context(viewing(self.server, ROOM, name))
-        self._recordings.append(viewer.record_sound(ANNA))
+        self._recordings.append((time.time(), viewer.record_sound(ANNA)))
 
     async def _call_anna(self) -> None:
         place = (self.server.url, self.server.api_key, self.server.api_secret, ROOM)
@@ -135,10 +136,10 @@ class Hall:
 
     # ---- what befalls it -----------------------------------------------------------------------
 
-    async def avatar_dies(self) -> None:
-        """The first avatar is killed; another one comes."""
+    async def lose_avatar(self, number: signal.Signals) -> None:
+        """The first avatar is ended by this signal; another one comes."""
         since = time.time()
-        os.kill(self._avatar.pid, signal.SIGKILL)
+        os.kill(self._avatar.pid, number)
         await self.sender.until(
             "avatar_left", "avatar_silent", since=since, timeout=45 * self.stretch
         )
@@ -162,16 +163,17 @@ class Hall:
     def heard(self) -> list[Heard]:
         """What the third participant has heard of the first avatar."""
         pitches = tuple(PITCHES.values())
-        pieces = [piece for each in self._recordings for piece in heard(each, pitches)]
-        return sorted(pieces, key=lambda piece: piece.t)
-
-    def loud_since(self, since: float) -> bool:
-        """Whether anything was heard since then."""
-        return self._recordings[-1].first_loud_at(since) is not None
+        ends = [*(since for since, _ in self._recordings[1:]), float("inf")]
+        return [
+            piece
+            for (since, each), end in zip(self._recordings, ends, strict=True)
+            for piece in heard(each, pitches)
+            if since <= piece.t < end
+        ]
 
     def silent_s(self) -> float:
         """Seconds of silence at the end of what was heard."""
-        return self._recordings[-1].silent_s()
+        return self._recordings[-1][1].silent_s()
 
     @property
     def other_bytes(self) -> int:

@@ -17,16 +17,15 @@ import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Final
 
 from micstream import events
-from micstream.show.osc_words import STATE, feedback
+from micstream.show.osc_words import feedback
 from micstream.state import State, fold
 from rehearsal.accounts import Accounts, Asked, Told
 from rehearsal.cast import ANNA, BEN, PITCHES, SOUNDS
 from rehearsal.script import Expected
-from rehearsal.tones import WINDOW_S, Heard
+from rehearsal.tones import WINDOW_S
 
 TOLD_S: Final = 3.0
 CTL_TOLD_S: Final = 8.0
@@ -454,6 +453,3 @@ def _some(found: Iterable[object], most: int = 3) -> str:
     words = [str(each) for each in found]
     more = f" and {len(words) - most} more" if len(words) > most else ""
     return "; ".join(words[:most]) + more
-
-
-__all__ = ["STATE", "Heard", "Judgement", "Line", "judge", "pairwise"]

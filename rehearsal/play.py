@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,7 +13,6 @@ from rehearsal.accounts import Accounts, Asked, Harmed
 from rehearsal.cast import ANNA
 from rehearsal.hall import Hall
 from rehearsal.script import Act, Fault, Harm, Pause, Scene, Step, Wait, What
-from testbed.waiting import wait_until
 
 WELL_INTO_S: Final = 0.8
 """No longer than the shortest sentence."""
@@ -79,8 +79,10 @@ class _Playing:
                 await self._hall.ways.lose_page()
                 await asyncio.sleep(1.0)
                 await self._hall.ways.another_page()
+            case "avatar leaves":
+                await self._hall.lose_avatar(signal.SIGTERM)
             case "avatar dies":
-                await self._hall.avatar_dies()
+                await self._hall.lose_avatar(signal.SIGKILL)
             case "server restarts":
                 await self._hall.server_restarts()
 
@@ -154,6 +156,3 @@ class _Playing:
             if await same():
                 return
             await asyncio.sleep(0.1)
-
-
-__all__ = ["play", "wait_until"]

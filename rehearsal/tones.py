@@ -27,7 +27,7 @@ class Heard:
     """A piece of what was heard: when it came, whether it is loud, and at which pitch it sounds."""
 
     t: float
-    """Unix second."""
+    """Unix second of its middle."""
     loud: bool
     hz: int | None = None
     """Of a cue; None: speech, noise, silence."""
@@ -54,7 +54,7 @@ def heard(recording: SoundRecording, pitches: tuple[int, ...]) -> list[Heard]:
     tones = pitches_of(pieces, pitches)
     loud = np.abs(pieces.astype(np.int32)).max(axis=1) > LOUD
     return [
-        Heard(float(at), bool(is_loud), tone if is_loud else None)
+        Heard(float(at) + WINDOW_S / 2, bool(is_loud), tone if is_loud else None)
         for at, is_loud, tone in zip(came[first], loud, tones, strict=True)
     ]
 

@@ -29,6 +29,7 @@ from rehearsal.script import KEYS, Act
 _ANSWER_S: Final = 10.0
 _KEEPALIVE_S: Final = 0.3
 _LEVELS_S: Final = 1.0
+_SUBSCRIBED_S: Final = 5.0
 
 
 class Page:
@@ -179,16 +180,24 @@ class Remote(asyncio.DatagramProtocol):
 
 @asynccontextmanager
 async def remote(port: int) -> AsyncIterator[Remote]:
-    """A surface that speaks to this port, and has subscribed."""
+    """A surface that speaks to this port, and has subscribed: again and again, as surfaces do."""
     surface = Remote()
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(
         lambda: surface, remote_addr=("127.0.0.1", port)
     )
-    surface.send("/micstream/subscribe", 3600)
+
+    async def subscribe() -> None:
+        while True:
+            surface.send("/micstream/subscribe", 10)
+            await asyncio.sleep(_SUBSCRIBED_S)
+
+    subscribing = asyncio.create_task(subscribe())
     try:
         yield surface
     finally:
+        subscribing.cancel()
+        await asyncio.wait([subscribing])
         transport.close()
 
 
