@@ -13,6 +13,7 @@ Pure. Bounds are for a machine that does nothing else; `stretch` stretches them.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -23,31 +24,16 @@ from micstream import events
 from micstream.show.osc_words import feedback
 from micstream.state import State, fold
 from rehearsal.accounts import Accounts, Asked, Told
-from rehearsal.cast import ANNA, BEN, PITCHES, SOUNDS
+from rehearsal.cast import ANNA, BEN, SOUNDS
+from rehearsal.evidence import Evidence, Line, has, some
+from rehearsal.judge_sound import JudgeOfSound
 from rehearsal.script import Expected
-from rehearsal.tones import WINDOW_S
 
 TOLD_S: Final = 3.0
 CTL_TOLD_S: Final = 8.0
 """A command has to be started first."""
-SILENT_S: Final = 1.0
-"""From an interrupt until nothing more is heard; its figure is measured elsewhere."""
-FIRST_S: Final = 1.5
-"""From a cue's press until it is heard."""
-LIT_S: Final = 1.0
-AFTER_S: Final = 1.0
-"""What was played is on its way to whoever listens for no longer."""
 _CHANGES: Final = ("gate", "interrupted", "route", "marked", "cue_started", "cue_ended")
 _NOBODY: Final = (None, "", "cue")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the judgement."""
-
-    what: str
-    agrees: bool
-    found: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,41 +51,33 @@ class Judgement:
 
 def judge(accounts: Accounts, *, stretch: float = 1.0) -> Judgement:
     """Lay the accounts beside each other."""
-    judging = _Judging(accounts, stretch)
+    evidence = Evidence(accounts, stretch)
+    deeds, sound = _JudgeOfDeeds(evidence), JudgeOfSound(evidence)
     parts: tuple[Callable[[], Iterable[Line]], ...] = (
-        judging.acts,
-        judging.states,
-        judging.utterances,
-        judging.strays,
-        judging.cues,
-        judging.interrupts,
-        judging.mutes,
-        judging.other,
-        judging.recoveries,
-        judging.remotes,
-        judging.end,
+        deeds.acts,
+        deeds.states,
+        sound.utterances,
+        sound.strays,
+        sound.cues,
+        sound.interrupts,
+        sound.mutes,
+        deeds.other,
+        deeds.recoveries,
+        deeds.remotes,
+        deeds.end,
     )
     lines = [line for part in parts for line in part()]
-    return Judgement(tuple(lines), judging.figures())
+    figures = {name: round(statistics.median(ms)) for name, ms in sorted(evidence.measured.items())}
+    return Judgement(tuple(lines), figures)
 
 
-class _Judging:
-    def __init__(self, accounts: Accounts, stretch: float) -> None:
-        self._all = accounts
-        self._record = accounts.record
-        self._stretch = stretch
-        self._told_ms: dict[str, list[float]] = defaultdict(list)
-        self._spread: dict[str, list[float]] = defaultdict(list)
-
-    def figures(self) -> dict[str, Any]:
-        """Medians of what was measured on the way."""
-        ways = {f"{way}_to_event_ms": ms for way, ms in sorted(self._told_ms.items())}
-        return {
-            name: round(statistics.median(found)) for name, found in (ways | self._spread).items()
-        }
-
-    def _named(self, *names: str, **fields: Any) -> list[Told]:
-        return [told for told in self._record if told["event"] in names and _has(told, fields)]
+class _JudgeOfDeeds:
+    def __init__(self, evidence: Evidence) -> None:
+        self._named = evidence.named
+        self._all = evidence.accounts
+        self._record = evidence.record
+        self._stretch = evidence.stretch
+        self._measured = evidence.measured
 
     # ---- what was asked for --------------------------------------------------------------------
 
@@ -120,7 +98,7 @@ class _Judging:
             and told["event"] in _CHANGES
             and (told["event"] == "cue_started" or told.get("by") not in _NOBODY)
         ]
-        yield Line("nothing was done that nobody asked for", not unasked, _some(unasked))
+        yield Line("nothing was done that nobody asked for", not unasked, some(unasked))
 
     def _act(self, asked: Asked, used: set[int]) -> Line:
         bound = (CTL_TOLD_S if asked.act.way == "ctl" else TOLD_S) * self._stretch
@@ -131,7 +109,7 @@ class _Judging:
                 lacking.append(f"{expected.event} {dict(expected.fields)}")
             elif first is None:
                 first = self._record[index]["t"] - asked.at
-                self._told_ms[asked.act.way].append(first * 1000)
+                self._measured[f"{asked.act.way}_to_event_ms"].append(first * 1000)
         found = f"refused: {asked.refused}" if asked.refused else ""
         if lacking:
             found = f"not told within {bound:g} s: {'; '.join(lacking)} {found}"
@@ -144,7 +122,7 @@ class _Judging:
         for index, told in enumerate(self._record):
             if index in used or told["event"] != expected.event:
                 continue
-            if at - 0.05 <= told["t"] <= at + bound and _has(told, expected.fields):
+            if at - 0.05 <= told["t"] <= at + bound and has(told, expected.fields):
                 used.add(index)
                 return index
         return None
@@ -164,188 +142,7 @@ class _Judging:
             if shown not in same_time:
                 wrong.append(_difference(shown, same_time))
         what = f"the state after each act is the record's: {len(self._all.states)} times"
-        yield Line(what, bool(self._all.states) and not wrong, _some(wrong))
-
-    # ---- what was heard ------------------------------------------------------------------------
-
-    def utterances(self) -> Iterator[Line]:
-        """All that was reported as played was heard; all that was sent has its account."""
-        unheard, lost, short = [], [], []
-        begun = self._named("utterance_started", avatar=ANNA)
-        finished = {told["id"]: told for told in self._named("playback_finished", avatar=ANNA)}
-        ended = {told["id"]: told for told in self._named("utterance_ended", avatar=ANNA)}
-        played = 0
-        for told in begun:
-            end = finished.get(told["id"])
-            if end is None:
-                if not self._at_fault(told["t"]):
-                    lost.append(told["id"])
-                continue
-            if end["interrupted"]:
-                continue
-            played += 1
-            loud = self._loud_s(told["t"], end["t"] + AFTER_S * self._stretch)
-            if loud < 0.5 * end["position_s"]:
-                unheard.append(f"{told['id']}: {loud:.1f} s of {end['position_s']:.1f}")
-            sent = ended.get(told["id"], {}).get("duration_s", 0.0)
-            if abs(sent - end["position_s"]) > 0.25:
-                short.append(f"{told['id']}: {sent:.2f} s sent, {end['position_s']:.2f} played")
-        yield Line(
-            f"what is reported as played was heard: {played} times",
-            not unheard and played > 0,
-            _some(unheard),
-        )
-        yield Line("it was played as long as it was sent", not short, _some(short))
-        yield Line("each utterance has its report, or a fault", not lost, _some(lost))
-
-    def strays(self) -> Iterator[Line]:
-        """Nothing was heard that is not told."""
-        spans = sorted(self._playing())
-        strays = [
-            piece
-            for piece in self._all.heard
-            if piece.loud and not any(a <= piece.t <= b for a, b in spans)
-        ]
-        yield Line(
-            "nothing was heard that is not told", not strays, _some(f"{p.t:.2f}" for p in strays)
-        )
-
-    def _playing(self) -> Iterator[tuple[float, float]]:
-        """Spans in which the record says that the avatar may sound."""
-        finished = {told["id"]: told["t"] for told in self._named("playback_finished", avatar=ANNA)}
-        again = [told["t"] for told in self._named("avatar_ready", identity=ANNA)]
-        for told in self._named("utterance_started", avatar=ANNA):
-            end = finished.get(told["id"])
-            if end is None:
-                end = next((t for t in again if t > told["t"]), float("inf"))
-            yield told["t"] - 0.1, end + AFTER_S * self._stretch
-
-    def _loud_s(self, since: float, until: float) -> float:
-        return WINDOW_S * sum(p.loud for p in self._all.heard if since <= p.t <= until)
-
-    def _at_fault(self, t: float) -> bool:
-        """It was on its way when a fault was provoked, or until all was well again."""
-        for harmed in self._all.harmed:
-            if harmed.fault == "page gone":
-                continue
-            ready = [told["t"] for told in self._named("ready") if told["t"] > harmed.at]
-            if harmed.at - 30 <= t <= (ready[0] if ready else float("inf")):
-                return True
-        return False
-
-    # ---- cues ----------------------------------------------------------------------------------
-
-    def cues(self) -> Iterator[Line]:
-        """Each cue sounds at its pitch, as long as was sent, and was lit when it was heard."""
-        begun = self._named("cue_started")
-        ended = self._named("cue_ended")
-        claimed: set[float] = set()
-        for told in begun:
-            end = next((e for e in ended if e["cue"] == told["cue"] and e["t"] >= told["t"]), None)
-            if end is None:
-                yield Line(f"cue {told['cue']}", False, "it never ended")
-            elif told["cue"] in PITCHES:
-                yield self._cue(told, end, claimed)
-        strays = [p for p in self._all.heard if p.hz is not None and p.t not in claimed]
-        yield Line(
-            "no cue sounds before or after its time",
-            not strays,
-            _some(f"{p.hz} Hz at {p.t:.2f}" for p in strays),
-        )
-        count, told_ends = len(begun), len(ended)
-        yield Line(f"each cue that began has ended: {count}", count == told_ends, f"{told_ends}")
-
-    def _cue(self, told: Told, end: Told, claimed: set[float]) -> Line:
-        pitch, sent = PITCHES[told["cue"]], end["sent_s"]
-        until = end["t"] + 2.0 * self._stretch
-        tone = [p for p in self._all.heard if p.hz == pitch and told["t"] <= p.t <= until]
-        claimed.update(p.t for p in tone)
-        sounds = WINDOW_S * len(tone)
-        what = f"cue {told['cue']}: {end['reason']}"
-        found = f"{sent:.1f} s sent, {sounds:.1f} s heard"
-        cut = end["reason"] in ("interrupt", "panic", "performer")
-        least = 0.0 if cut else max(0.0, 0.8 * sent - 0.4)
-        agrees = least <= sounds <= sent + 0.4
-        if tone:
-            first = tone[0].t - told["t"]
-            self._spread["cue_to_heard_ms"].append(first * 1000)
-            found += f", the first after {first * 1000:.0f} ms"
-            agrees &= first <= FIRST_S * self._stretch
-        lit = next(
-            (
-                each.at
-                for each in self._all.lit
-                if each.cue == told["cue"] and told["t"] - 0.05 <= each.at <= until
-            ),
-            None,
-        )
-        if lit is not None and tone:
-            late = lit - tone[0].t
-            self._spread["lit_after_heard_ms"].append(late * 1000)
-            found += f", lit {late * 1000:+.0f} ms"
-            agrees &= abs(late) <= LIT_S * self._stretch
-        elif tone and not cut:
-            agrees, found = False, f"{found}, never lit"
-        elif lit is not None:
-            agrees, found = False, f"{found}, lit and never heard"
-        return Line(what, agrees, found)
-
-    # ---- interrupts and mutes ------------------------------------------------------------------
-
-    def interrupts(self) -> Iterator[Line]:
-        """After each the avatar is silent in time, until something new is sent."""
-        late = []
-        told_of = self._named("interrupted")
-        for told in told_of:
-            begun = [
-                b["t"] for b in self._named("utterance_started", avatar=ANNA) if b["t"] > told["t"]
-            ]
-            until = begun[0] if begun else float("inf")
-            loud = [p.t for p in self._all.heard if p.loud and told["t"] <= p.t < until]
-            silent = max(0.0, loud[-1] + WINDOW_S - told["t"]) if loud else 0.0
-            self._spread["interrupt_to_silence_ms"].append(silent * 1000)
-            if silent > SILENT_S * self._stretch:
-                late.append(f"{silent:.2f} s")
-        yield Line(f"silence after each interrupt: {len(told_of)}", not late, _some(late))
-
-    def mutes(self) -> Iterator[Line]:
-        """While muted nothing of the performer's is sent, and nothing of his is heard."""
-        said, heard = [], []
-        cues = [
-            (begun["t"], ended["t"] + 0.3)
-            for begun in self._named("cue_started")
-            for ended in self._named("cue_ended", cue=begun["cue"])
-            if ended["t"] >= begun["t"]
-        ]
-        spans = list(self._muted())
-        for start, end in spans:
-            said += [
-                told["id"]
-                for told in self._named("utterance_started")
-                if start < told["t"] < end and not any(a <= told["t"] <= b for a, b in cues)
-            ]
-            quiet = start + 1.2 * self._stretch
-            heard += [
-                p.t
-                for p in self._all.heard
-                if p.loud
-                and p.hz is None
-                and quiet < p.t < end
-                and not any(a <= p.t <= b + AFTER_S for a, b in cues)
-            ]
-        yield Line(f"nothing is sent while muted: {len(spans)} times", not said, _some(said))
-        yield Line("nothing is heard while muted", not heard, _some(heard))
-
-    def _muted(self) -> Iterator[tuple[float, float]]:
-        since: float | None = None
-        for told in self._named("gate"):
-            if told["muted"] and since is None:
-                since = told["t"]
-            elif not told["muted"] and since is not None:
-                yield since, told["t"]
-                since = None
-        if since is not None:
-            yield since, self._record[-1]["t"]
+        yield Line(what, bool(self._all.states) and not wrong, some(wrong))
 
     # ---- the other avatar ----------------------------------------------------------------------
 
@@ -360,7 +157,7 @@ class _Judging:
         )
         bows = len(self._named("cue_started", cue="bow"))
         calls = self._all.other_calls
-        yield Line(f"each bow came: {bows}", calls == ["gesture bow"] * bows, _some(calls))
+        yield Line(f"each bow came: {bows}", calls == ["gesture bow"] * bows, some(calls))
         nods = len(self._named("cue_started", cue="nod"))
         refused = self._named("warning", code="cue_message_failed")
         yield Line(
@@ -413,12 +210,13 @@ class _Judging:
             if state.as_dict() == last:
                 shown = {k: float(v) for k, v in feedback(state, tuple(SOUNDS)).items()}
         shown = {where: value for where, value in shown.items() if "/cue/" not in where}
-        wrong = {
-            k: (v, self._all.osc.get(k)) for k, v in shown.items() if self._all.osc.get(k) != v
-        }
-        yield Line(
-            f"OSC shows it: {len(shown)} addresses", bool(shown) and not wrong, _some(wrong.items())
-        )
+        told = self._all.osc
+        wrong = [
+            f"{where}: {told.get(where)} / {value:g}"
+            for where, value in shown.items()
+            if not math.isclose(told.get(where, math.nan), value, rel_tol=1e-4)
+        ]
+        yield Line(f"OSC shows it: {len(shown)} addresses", bool(shown) and not wrong, some(wrong))
         levels = self._all.levels_a_second
         yield Line("the page gets levels, ten a second at most", 0 < levels <= 11, f"{levels}")
 
@@ -434,12 +232,12 @@ class _Judging:
         )
         yield Line("no event was lost", not self._named("warning", code=events.EVENTS_LOST))
         errors = self._named("error")
-        yield Line("no error", not errors, _some(errors))
-        yield Line("the show came to its end", not self._all.stopped, self._all.stopped)
-
-
-def _has(told: Told, fields: Any) -> bool:
-    return all(told.get(name) == value for name, value in fields.items())
+        yield Line("no error", not errors, some(errors))
+        yield Line(
+            "the show came to its end",
+            not self._all.stopped,
+            self._all.stopped,
+        )
 
 
 def _difference(shown: Told, given: list[Told]) -> str:
@@ -447,9 +245,3 @@ def _difference(shown: Told, given: list[Told]) -> str:
         return f"no event at {shown.get('t')}"
     names = [name for name in given[-1] if shown.get(name) != given[-1][name]]
     return ", ".join(f"{name}: {shown.get(name)} / {given[-1][name]}" for name in names)
-
-
-def _some(found: Iterable[object], most: int = 3) -> str:
-    words = [str(each) for each in found]
-    more = f" and {len(words) - most} more" if len(words) > most else ""
-    return "; ".join(words[:most]) + more
