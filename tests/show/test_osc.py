@@ -228,7 +228,7 @@ def test_a_port_that_is_none_is_refused(port: object) -> None:
 
 
 async def test_what_changes_while_another_one_subscribes_is_told_to_all() -> None:
-    async with desk() as (ours, remote):
+    async with desk() as (_, remote):
         remote.send("/micstream/subscribe", 60)
         await wait_until(lambda: remote.got.get("/micstream/state/muted") == [0], 3)
         remote.send("/micstream/mute", 1)
