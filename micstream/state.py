@@ -13,7 +13,6 @@ the same state as the session that wrote it.
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -22,8 +21,8 @@ from typing import Any, Final, Literal
 from micstream import events
 from micstream.cue_state import CueState, after
 from micstream.events import Bye, Event
+from micstream.state_parts import AvatarState, Mark, Trouble, cut
 
-Link = Literal["absent", "joined", "listening", "silent", "bound"]
 Obstacle = Literal["microphone", "connection", "muted", "gate", "avatar"]
 """What stands between the next word and its being heard."""
 
@@ -32,48 +31,6 @@ _DELAYS_KEPT: Final = 10_000
 _ABSENT_KEPT: Final = 8
 """Avatars that have left and are still told of; some take a new identity each time they join."""
 _SHOWN_AVATARS: Final = 9
-_SHOWN_BYTES: Final = 40
-"""Of a name: a snapshot fits in 4 KiB."""
-
-
-@dataclass(frozen=True, slots=True)
-class AvatarState:
-    """State of one avatar, by its identity."""
-
-    name: str
-    link: Link = "absent"
-    utterance: str | None = None
-    """Id of the utterance that is being sent."""
-    playing: bool = False
-    """By its own reports: from a start to the finish; many avatars tell no start."""
-    backlog_s: float = 0.0
-    """Estimated seconds sent and not yet played, as last told."""
-    utterances: int = 0
-    seconds: float = 0.0
-    """Sound that was sent, in seconds."""
-    dropped_s: float = 0.0
-    delay_ms: int | None = None
-    """The newest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A marker that somebody has put."""
-
-    t: float
-    """Unix seconds."""
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """A warning or an error, as it was last told."""
-
-    t: float
-    """Unix seconds."""
-    code: str
-    message: str
-    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,20 +146,20 @@ class State:
             "gate": self.gate,
             "muted": self.muted,
             "held": self.held,
-            "cue": self.cue and {**self.cue.as_dict(), "name": _cut(self.cue.name)},
+            "cue": self.cue and {**self.cue.as_dict(), "name": cut(self.cue.name)},
             "marks": self.marks,
-            "mark": self.mark and {"t": self.mark.t, "text": _cut(self.mark.text, 2)},
+            "mark": self.mark and self.mark.as_dict(),
             "route": self.route,
-            "routed": [_cut(name) for name in self.routed[:_SHOWN_AVATARS]],
+            "routed": [cut(name) for name in self.routed[:_SHOWN_AVATARS]],
             "connection": self.connection,
             "attempt": self.attempt,
             "ready": self.ready,
             "heard": self.heard,
-            "device": self.device and _cut(self.device),
+            "device": self.device and cut(self.device),
             "microphone": self.microphone,
             "speaking": self.speaking,
             "backlog_s": self.backlog_s,
-            "avatars": [_avatar(avatar) for avatar in self.avatars[-_SHOWN_AVATARS:]],
+            "avatars": [avatar.as_dict() for avatar in self.avatars[-_SHOWN_AVATARS:]],
             "utterances": self.utterances,
             "seconds": self.seconds,
             "dropped_s": self.dropped_s,
@@ -212,8 +169,8 @@ class State:
             "interrupts": self.interrupts,
             "faults": self.faults,
             "warnings": self.warnings,
-            "warning": self.warning and _trouble(self.warning),
-            "error": self.error and _trouble(self.error),
+            "warning": self.warning and self.warning.as_dict(),
+            "error": self.error and self.error.as_dict(),
             "lost_events": self.lost_events,
             "since": self.since,
             "t": self.t,
@@ -382,43 +339,6 @@ def _warned(state: State, event: events.Warned) -> State:
         warning=Trouble(_ms(event.t), event.code, event.message, event.hint),
         lost_events=state.lost_events + lost,
     )
-
-
-# ---- the snapshot ------------------------------------------------------------------------------
-
-
-def _avatar(avatar: AvatarState) -> dict[str, Any]:
-    return {
-        "name": _cut(avatar.name),
-        "link": avatar.link,
-        "utterance": avatar.utterance,
-        "playing": avatar.playing,
-        "backlog_s": avatar.backlog_s,
-        "utterances": avatar.utterances,
-        "seconds": avatar.seconds,
-        "dropped_s": avatar.dropped_s,
-        "delay_ms": avatar.delay_ms,
-    }
-
-
-def _trouble(trouble: Trouble) -> dict[str, Any]:
-    message, hint = _cut(trouble.message, 3), _cut(trouble.hint, 2)
-    return {"t": trouble.t, "code": trouble.code, "message": message, "hint": hint}
-
-
-def _cut(text: str, parts: int = 1) -> str:
-    """The text, as much of it as has a place; measured as JSON writes it."""
-    most = parts * _SHOWN_BYTES
-    if _written(text) <= most:
-        return text
-    kept = text[:most]
-    while _written(kept) > most - 3:
-        kept = kept[:-1]
-    return kept + "…"
-
-
-def _written(text: str) -> int:
-    return len(json.dumps(text, ensure_ascii=False).encode(errors="surrogatepass")) - 2
 
 
 def _ms(seconds: float) -> float:

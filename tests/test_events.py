@@ -24,7 +24,8 @@ PUBLISHED = {
     "avatar_left": {"identity"},
     "avatar_silent": {"identity"},
     "ready": set(),
-    "utterance_started": {"avatar", "id", "onset_s", "decided_s", "lead_ms"},
+    "utterance_started": {"avatar", "id", "onset_s", "decided_s", "lead_ms", "source"},
+    "playing": {"file", "round"},
     "utterance_ended": {"avatar", "id", "duration_s", "bytes", "reason"},
     "playback_started": {"avatar", "id", "delay_ms"},
     "playback_finished": {"avatar", "id", "position_s", "interrupted", "stutter_ms"},
@@ -93,7 +94,10 @@ EXAMPLES: dict[str, Event] = {
         events.AvatarLeft(identity="avatar-a"),
         events.AvatarSilent(identity="avatar-a"),
         events.Ready(),
-        events.UtteranceStarted(avatar=ANNA, id="u1", onset_s=1.23456, decided_s=1.3, lead_ms=160),
+        events.Playing(file="scenes/one.wav", round=2),
+        events.UtteranceStarted(
+            avatar=ANNA, id="u1", onset_s=1.23456, decided_s=1.3, lead_ms=160, source="one.wav"
+        ),
         events.UtteranceEnded(
             avatar=ANNA, id="u1", duration_s=2.5, bytes=80_000, reason=EndReason.SILENCE
         ),

@@ -43,6 +43,7 @@ ORDER = (
     "delivery",
     "bus",
     "state",
+    "state_parts",
     "cue_state",
     "verbs",
     "fan_out",
@@ -54,7 +55,9 @@ ORDER = (
     "audio",
     "tasks",
     "signals",
+    "windows",
     "private_files",
+    "plain_text",
     "backoff",
     "errors",
 )
@@ -67,6 +70,7 @@ PURE = (
     "link/**/*.py",
     "state.py",
     "cue_state.py",
+    "state_parts.py",
     "gating.py",
     "verbs.py",
     "messages.py",
@@ -76,8 +80,10 @@ PURE = (
     "show/osc_words.py",
     "notices.py",
     "backoff.py",
+    "plain_text.py",
     "settings/knob.py",
     "settings/table.py",
+    "settings/cutting_table.py",
     "sources/names.py",
 )
 IMPURE = {

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias
 from micstream import events
 from micstream.bus import Bus, ThreadConsumer
 from micstream.cli.options import Flags, Output
+from micstream.cli.streams import STREAMS, reason
 from micstream.errors import MicstreamError
 from micstream.room.redact import Redacting
 from micstream.settings import Settings, load
-from micstream.signals import set_on_signals
+from micstream.signals import hangup_ends, set_on_signals
 from micstream.tasks import run_guarded, run_until, task_group
 from micstream.view.json_lines import JsonLines
 from micstream.view.lines import Echo, Lines
@@ -68,9 +69,11 @@ async def run_session(
                     if keyed:
                         working = run_guarded(working, _keys(session, output, view, stop))
                     await session.run(working, stop=stop)
-            except MicstreamError as error:
-                bus.emit(events.Failed(code=error.code, message=error.message, hint=error.hint))
-                error.told = True
+            except Exception as error:
+                from micstream.session import untold
+
+                if (failed := untold(error)) is not None:
+                    bus.emit(failed)
                 raise
             finally:
                 bus.emit_summary()
@@ -160,20 +163,28 @@ async def showing(
     finally:
         if await consumer.aclose(_FLUSH_S):
             await watching
+        else:
+            STREAMS.has_stalled = True
         watching.cancel()
 
 
 async def _watch(consumer: ThreadConsumer, stop: asyncio.Event) -> None:
-    error = await consumer.wait_ended()
+    try:
+        error = await consumer.wait_ended()
+    except Exception as mistake:  # ours: told now, and raised at the end
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"micstream: nothing more is shown: {mistake!r}; the show goes on\n")
+        raise
     if error is None:
         return
     drop_stdout()
-    if error.errno in (errno.EPIPE, errno.EIO):  # EIO: its terminal was closed
+    terminal_closed = error.errno == errno.EIO and hangup_ends()
+    if error.errno == errno.EPIPE or terminal_closed:
         stop.set()
         return
     # A disk that is full, for example. It must not end the show.
     with contextlib.suppress(OSError):
-        sys.stderr.write(f"micstream: nothing more is written: {error.strerror}\n")
+        sys.stderr.write(f"micstream: nothing more is written: {reason(error)}\n")
 
 
 @asynccontextmanager
@@ -237,7 +248,12 @@ def drop_stdout() -> None:
 
 
 def quiet_libraries(*, verbose: bool) -> None:
-    """Log of the SDK and asyncio to stderr, only on demand; in a thread, as it may stand still."""
+    """Log of the SDK and asyncio to stderr, only on demand; in a thread, as it may stand still.
+
+    What ALSA, JACK and their like print there by themselves likewise.
+    """
+    if not verbose:
+        STREAMS.lead_libraries_away()
     level = logging.DEBUG if verbose else logging.CRITICAL
     handler: logging.Handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Redacting(logging.BASIC_FORMAT))

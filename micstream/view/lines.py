@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TextIO
+from dataclasses import fields, replace
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -46,6 +47,7 @@ _STEPS = {
 }
 
 _IN_DETAIL = (
+    "playing",
     "utterance_started",
     "utterance_ended",
     "playback_started",
@@ -54,7 +56,24 @@ _IN_DETAIL = (
     "dropped",
 )
 """Told one by one only where details are asked for: see `sentences` and `losses`."""
-_TOLD_ANYWAY = ("warning", "microphone", "dropped", "stage_open", "rehearsal_open", "bye")
+_TOLD_ANYWAY = (
+    "warning",
+    "microphone",
+    "dropped",
+    "stage_open",
+    "control_open",
+    "rehearsal_open",
+    "bye",
+)
+_CUE_ENDS = {
+    "end": "ended",
+    "stop": "stopped",
+    "replaced": "gave way to another",
+    "performer": "gave way to you",
+    "interrupt": "cut off",
+    "panic": "cut off",
+    "shutdown": "ended with the show",
+}
 _BACKLOG_SHOWN_S = 1.0
 """Less is the avatar's own buffer."""
 
@@ -136,7 +155,7 @@ class Lines:
         style = _STYLES.get(event.EVENT, "")
         for said in lines:
             self._console.print(
-                Text(f"{clock}  ", "dim"), Text(printable(said), style), sep="", soft_wrap=True
+                Text(f"{clock}  ", "dim"), Text(said, style), sep="", soft_wrap=True
             )
 
     def _write_error(self, error: Failed) -> None:
@@ -181,12 +200,13 @@ def line(event: Event, state: State) -> str:
         key = "m" if state.muted else "t"
         why = "muted" if state.muted else "the gate is closed"
         return f"ready, but {why}: you are NOT heard (press {key})"
-    whose = getattr(event, "avatar", None)
+    whose = printable(getattr(event, "avatar", None) or "")
     return f"{words(event)}   ({whose})" if whose and state.several else words(event)
 
 
 def words(event: Event) -> str:
-    """The event in words."""
+    """The event in words. What others named cannot forge a line, nor command a terminal."""
+    event = _harmless(event)
     match event:
         case events.Capturing():
             channels = "mono" if event.channels == 1 else f"{event.channels} channels"
@@ -213,6 +233,8 @@ def words(event: Event) -> str:
             return f"avatar {event.identity} has left"
         case events.AvatarSilent():
             return f"avatar {event.identity} is silent: it plays nothing any more"
+        case events.Playing():
+            return f"plays {event.file}" + (f", round {event.round}" if event.round > 1 else "")
         case events.Ready():
             return "ready: speak now, the avatar will say it"
         case events.UtteranceStarted():
@@ -243,6 +265,14 @@ def words(event: Event) -> str:
             return "automatic: sent while you speak"
         case events.Interrupted():
             return "interrupted: the avatar is told to fall silent"
+        case events.CueStarted():
+            return f"cue {event.cue!r}: {event.duration_s:.1f} s"
+        case events.CueEnded():
+            return f"cue {event.cue!r} {_CUE_ENDS[event.reason]} after {event.sent_s:.1f} s"
+        case events.Marked():
+            return f"mark: {event.text}"
+        case events.ControlOpen():
+            return f"control the show at {event.link}"
         case events.Route(avatars=[one]) | events.Voice(avatars=[one]):
             return f"what is said goes to {one}"
         case events.Route() | events.Voice():
@@ -260,6 +290,18 @@ def words(event: Event) -> str:
         case events.Bye():
             return _summary(event)
     return event.EVENT
+
+
+def _harmless(event: Event) -> Event:
+    """The event with each text in it printable."""
+    spoiled: dict[str, Any] = {
+        field.name: printable(text)
+        for field in fields(event)
+        if isinstance(text := getattr(event, field.name), str) and not text.isprintable()
+    }
+    if isinstance(event, events.Route | events.Voice):
+        spoiled["avatars"] = tuple(printable(each) for each in event.avatars)
+    return replace(event, **spoiled) if spoiled else event
 
 
 def _trouble(event: events.Microphone) -> str:
