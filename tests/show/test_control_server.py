@@ -4,67 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import aiohttp
 import pytest
 
 from micstream import events
-from micstream.bus import Bus
-from micstream.controls import Controls
-from micstream.fan_out import FanOut
-from micstream.settings.pieces import ControlSettings
-from micstream.show.cue import Cue
-from micstream.show.player import CuePlayer
-from micstream.show.server import CLIENTS, ControlServer
-from micstream.show.show_file import Show
+from micstream.show.server import CLIENTS
 from micstream.speech.cutter import Gate
-from micstream.taps import Captured, Taps
-from micstream.web.serving import LOOPBACK, serving
+from micstream.taps import Captured
 from testbed.waiting import wait_until
-from tests.support.outputs import NotedOutput
-
-KEY = "0123456789abcdef0123456789abcdef"
-
-
-class Desk:
-    """A session's controls, served."""
-
-    def __init__(self) -> None:
-        self.outputs = NotedOutput("avatar-a"), NotedOutput("avatar-b")
-        self.bus, self.taps = Bus(), Taps()
-        fan_out = FanOut(self.outputs)
-        show = Show((Cue("applause", bytes(64_000), colour="#c04030"),), {"panic": "x"})
-        player = CuePlayer(show, fan_out, self.taps, self.bus, self)
-        self.controls = Controls(fan_out, self.bus, ControlSettings(manual=False, route=0), player)
-        self.server = ControlServer(self.controls, self.bus, self.taps, show, key=KEY)
-        self.url = ""
-
-    async def send(self, message: object) -> None:
-        """Nobody is there to be told."""
-
-
-@asynccontextmanager
-async def desk() -> AsyncIterator[tuple[Desk, aiohttp.ClientSession]]:
-    ours = Desk()
-    headers = {"Authorization": f"Bearer {KEY}"}
-    async with (
-        serving(ours.server.app(), host=LOOPBACK, port=0, usual=0) as port,
-        aiohttp.ClientSession(headers=headers) as client,
-    ):
-        ours.url = f"http://127.0.0.1:{port}"
-        yield ours, client
-
-
-async def told(socket: aiohttp.ClientWebSocketResponse, kind: str) -> Any:
-    """The next message of that kind."""
-    async with asyncio.timeout(5):
-        while True:
-            message = await socket.receive_json()
-            if kind in message and (kind == "event") == ("event" in message):
-                return message
+from tests.support.desk import KEY, desk, told
 
 
 async def test_a_verb_is_done_and_answered_with_the_state() -> None:
