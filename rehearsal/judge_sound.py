@@ -120,7 +120,8 @@ class JudgeOfSound:
 
     def _cue(self, told: Told, end: Told, claimed: set[float]) -> Line:
         pitch, sent = PITCHES[told["cue"]], end["sent_s"]
-        until = end["t"] + 2.0 * self._stretch
+        again = [t["t"] for t in self._named("cue_started", cue=told["cue"]) if t["t"] > told["t"]]
+        until = min([end["t"] + 2.0 * self._stretch, *again])
         tone = [p for p in self._all.heard if p.hz == pitch and told["t"] <= p.t <= until]
         claimed.update(p.t for p in tone)
         sounds = WINDOW_S * len(tone)

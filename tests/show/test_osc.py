@@ -22,7 +22,7 @@ from micstream.state import State
 from micstream.verbs import VERBS
 from micstream.web.serving import LOOPBACK
 from testbed.waiting import wait_until
-from tests.show.test_control_server import Desk
+from tests.support.desk import Desk
 
 CUES = ("applause", "Second Act", "7")
 

@@ -19,7 +19,7 @@ from micstream.show.osc import serving_osc
 from micstream.speech.cutter import Gate
 from micstream.web.serving import LOOPBACK
 from testbed.waiting import wait_until
-from tests.show.test_control_server import Desk
+from tests.support.desk import Desk
 
 PROGRAMS = ("oscsend", "oscdump")
 

@@ -17,8 +17,8 @@ from micstream.gating import Gating
 from micstream.show.client import KEEPALIVE_S
 from micstream.speech.cutter import Gate
 from testbed.waiting import stays, wait_until
-from tests.show.test_control_server import KEY, Desk
-from tests.show.test_control_server import desk as served
+from tests.support.desk import KEY, Desk
+from tests.support.desk import desk as served
 
 HOLDER = """
 import asyncio, sys, aiohttp
