@@ -44,7 +44,8 @@ class _Playing:
         self._hall = hall
         self._say = say
         self._begun = time.time()
-        self._cue_since = 0.0
+        self._cue: tuple[str, float] = ("", 0.0)
+        """The one that was pressed last, and when."""
 
     async def step(self, step: Step) -> None:
         """Do one step."""
@@ -63,8 +64,8 @@ class _Playing:
                 await self._harm(fault)
 
     async def _act(self, act: Act) -> None:
-        if act.verb == "cue":
-            self._cue_since = time.time()
+        if act.verb == "cue" and act.argument != "stop":
+            self._cue = str(act.argument), time.time()
         asked = Asked(act, time.time())
         self.accounts.asked.append(asked)
         asked.refused = await self._hall.ways.act(act)
@@ -112,8 +113,13 @@ class _Playing:
                         lambda: bool(page.state.get("cue") and page.state["cue"]["heard"])
                     )
             case "cue over":
-                since = self._cue_since
-                await sender.until("cue_ended", since=since, timeout=30 * stretch)
+                name, since = self._cue
+                await sender.until(
+                    "cue_ended",
+                    since=since,
+                    timeout=30 * stretch,
+                    where=lambda told: told["cue"] == name,
+                )
                 await self._hall.until_silent(0.3)
             case "quiet":
                 await self._hall.until_silent(0.3)
