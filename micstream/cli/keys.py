@@ -4,41 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Final
 
 from micstream.cli.keyboard import KeyParser
+from micstream.cli.keymap import QUIT, Keymap
 from micstream.cli.terminal import Reader, terminal
 from micstream.controls import Controls
 from micstream.signals import hangup_ends
 from micstream.tasks import task_group
 
-KEYS: Final[dict[str, tuple[str, str | None]]] = {
-    "m": ("mute", "toggle"),
-    "t": ("manual", "toggle"),
-    "v": ("auto", None),
-    "i": ("interrupt", None),
-}
-"""Key: its verb, and the verb's argument. A digit is a `route`."""
-QUIT: Final = ("q", "\x03")
-"""Ctrl-C is a key where the terminal makes no signal of it."""
-
 
 class Keys:
     """Reads keys as they are pressed; puts the terminal back as it was on every path."""
 
-    HELP = "keys: m mute   t talk (open the gate)   v automatic   i interrupt   q quit"
-
-    @classmethod
-    def help(cls, avatars: int) -> str:
-        """Help: what there is to press, with so many avatars."""
-        if avatars == 1:
-            return cls.HELP
-        return f"{cls.HELP}\n      1 to {min(avatars, 9)}: that avatar speaks   0: all of them"
-
     def __init__(
-        self, controls: Controls, stop: asyncio.Event, reader: Reader | None = None
+        self,
+        controls: Controls,
+        stop: asyncio.Event,
+        reader: Reader | None = None,
+        keymap: Keymap | None = None,
     ) -> None:
         self._controls = controls
+        self._keymap = keymap or Keymap(avatars=controls.avatars)
         self._stop = stop
         self._loop = asyncio.get_running_loop()
         self._pressed: asyncio.Queue[str] = asyncio.Queue()
@@ -58,14 +44,10 @@ class Keys:
 
     async def press(self, key: str) -> None:
         """Carry out what a key means."""
-        key = key.lower()
-        if key in QUIT:
+        if key.lower() in QUIT:
             self._stop.set()
-        elif key in KEYS:
-            verb, argument = KEYS[key]
-            await self._controls.do(verb, argument, by="key")
-        elif key in "0123456789" and int(key) <= self._controls.avatars:
-            await self._controls.do("route", int(key), by="key")
+        elif (meaning := self._keymap.press(key)) is not None:
+            await self._controls.do(*meaning, by="key")
 
     def take(self, text: str, now: float) -> None:
         """Take what the terminal sent at this monotonic second."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias
 
 from micstream import events
 from micstream.bus import Bus, ThreadConsumer
+from micstream.cli.keymap import Keymap
 from micstream.cli.options import Flags, Output
 from micstream.cli.streams import STREAMS, reason
 from micstream.errors import MicstreamError
@@ -63,11 +64,18 @@ async def run_session(
                     session = await run_until(_open(settings, bus, live=live), stop)
                     if session is None:
                         return
+                    show = session.show
+                    keymap = Keymap(
+                        avatars=len(session.room.avatars),
+                        cues=[(cue.name, cue.key) for cue in show.cues],
+                        own=show.keys,
+                    )
                     working = work(session, settings)
                     if has_status(view):
                         working = run_guarded(working, draw_levels(session.taps, consumer))
                     if keyed:
-                        working = run_guarded(working, _keys(session, output, view, stop))
+                        keys = _keys(session, keymap, output, view, stop)
+                        working = run_guarded(working, keys)
                     await session.run(working, stop=stop)
             except Exception as error:
                 from micstream.session import untold
@@ -110,15 +118,19 @@ async def _open(settings: Settings, bus: Bus, *, live: bool) -> Session:
 
 
 async def _keys(
-    session: Session, output: Output, view: Lines | JsonLines, stop: asyncio.Event
+    session: Session,
+    keymap: Keymap,
+    output: Output,
+    view: Lines | JsonLines,
+    stop: asyncio.Event,
 ) -> None:
     """Keys, with what they are and do told where no status tells it."""
     from micstream.cli.keys import Keys
 
-    if not output.json and not has_status(view):
-        sys.stderr.write(f"{Keys.help(len(session.room.avatars))}\n")
+    if not output.json and (session.show.cues or not has_status(view)):
+        sys.stderr.write(f"{keymap.help()}\n")
     async with echoing(session.bus, output):
-        await Keys(session.controls, stop).run()
+        await Keys(session.controls, stop, keymap=keymap).run()
 
 
 async def with_avatar(

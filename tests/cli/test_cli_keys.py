@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from micstream.cli.keys import Keys
+from micstream.cli.keymap import Keymap
 from micstream.demo.server import LocalServer
 from testbed.program import environment, program
 from testbed.rooms import wire_avatar
@@ -134,7 +134,7 @@ async def test_a_number_leads_what_is_said_to_that_avatar_in_mid_utterance(
             os.write(keyboard, b"q")
             assert await ours.ended() == 0
             assert (len(a.streams), len(b.streams)) == (1, 1)
-    assert "1 to 2: that avatar speaks   0: all of them" in Keys.help(2)
+    assert "1 to 2: that avatar speaks   0: all of them" in Keymap(avatars=2).help()
 
 
 async def test_a_job_of_a_shell_goes_on_in_the_background_and_has_its_keys_in_the_foreground(

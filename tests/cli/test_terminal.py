@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from micstream.cli.keys import QUIT
+from micstream.cli.keymap import QUIT
 from micstream.cli.terminal import ConsoleReader
 from micstream.windows import NO_KEY, WindowsConsole, told_of_closing
 
