@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import shutil
 import signal
 import sys
 import tempfile
@@ -35,19 +36,21 @@ def main() -> int:
     options.add_argument("--minutes", type=float, default=10.0, help="how long, about (10)")
     options.add_argument("--seed", type=int, default=1, help="the same seed makes the same show")
     options.add_argument("--stretch", type=float, default=1.0, help="stretch every bound so much")
-    options.add_argument("--keep", type=Path, help="a file for all accounts, as JSON")
+    options.add_argument(
+        "--keep",
+        type=Path,
+        default=Path("out/rehearsal"),
+        help="where all accounts and logs are written down, unless they agree",
+    )
     given = options.parse_args()
     if given.quick:
         given.minutes = 1.0
     logging.basicConfig(level=logging.CRITICAL)  # the SDK tells at length of what is provoked here
     try:
-        accounts, judgement = asyncio.run(_run(given))
+        judgement = asyncio.run(_run(given))
     except asyncio.CancelledError:
         print("ended early", file=sys.stderr)
         return 1
-    if given.keep is not None:
-        given.keep.parent.mkdir(parents=True, exist_ok=True)
-        given.keep.write_text(json.dumps(asdict(accounts), ensure_ascii=False))
     if given.json:
         lines = [asdict(line) for line in judgement.lines]
         found = {"agrees": judgement.agrees, "lines": lines, **judgement.figures}
@@ -58,24 +61,40 @@ def main() -> int:
 
 
 async def rehearse(
-    binary: Path, *, minutes: float, seed: int = 1, stretch: float = 1.0
-) -> tuple[Accounts, Judgement]:
-    """Play it and judge it; whatever was started has ended when this returns."""
+    binary: Path, *, minutes: float, seed: int = 1, stretch: float = 1.0, keep: Path | None = None
+) -> Judgement:
+    """Play it and judge it; whatever was started has ended when this returns.
+
+    `keep`: where accounts and logs are written where they do not agree.
+    """
     with tempfile.TemporaryDirectory(prefix="micstream-rehearsal-") as folder:
         async with hall(binary, Path(folder), stretch=stretch) as stage:
             begun = time.time()
             accounts = await play(script(minutes, seed), stage, _say)
             _say(f"{time.time() - begun:5.0f} s  the end")
-    return accounts, judge(accounts, stretch=stretch)
+        judgement = judge(accounts, stretch=stretch)
+        if keep is not None and not judgement.agrees:
+            await asyncio.to_thread(_keep, keep, Path(folder), accounts)
+    return judgement
 
 
-async def _run(given: Namespace) -> tuple[Accounts, Judgement]:
+def _keep(place: Path, folder: Path, accounts: Accounts) -> None:
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "accounts.json").write_text(json.dumps(asdict(accounts), ensure_ascii=False))
+    for log in folder.glob("*.log"):
+        shutil.copy(log, place)
+    _say(f"all accounts and logs are in {place}")
+
+
+async def _run(given: Namespace) -> Judgement:
     task = asyncio.current_task()
     assert task is not None
     for ending in (signal.SIGINT, signal.SIGTERM):  # all that was started is ended
         asyncio.get_running_loop().add_signal_handler(ending, task.cancel)
     binary = await find_server(progress=_say)
-    return await rehearse(binary, minutes=given.minutes, seed=given.seed, stretch=given.stretch)
+    return await rehearse(
+        binary, minutes=given.minutes, seed=given.seed, stretch=given.stretch, keep=given.keep
+    )
 
 
 def _say(line: str) -> None:

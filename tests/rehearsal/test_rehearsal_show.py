@@ -16,7 +16,7 @@ STRETCH = 4.0
 @pytest.mark.sound
 @pytest.mark.slow
 async def test_all_accounts_of_a_show_agree(server_binary: Path) -> None:
-    _, judgement = await rehearse(server_binary, minutes=1, stretch=STRETCH)
+    judgement = await rehearse(server_binary, minutes=1, stretch=STRETCH)
     differing = [line for line in judgement.lines if not line.agrees]
     assert not differing
     assert len(judgement.lines) > 50
