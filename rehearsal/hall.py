@@ -145,6 +145,7 @@ class Hall:
         )
         await self._call_anna()
         await self.sender.until("ready", since=since, timeout=30 * self.stretch)
+        await self._until_heard_again()
 
     async def server_restarts(self) -> None:
         """The server is killed and started again; all others come back, as they would."""
@@ -157,6 +158,16 @@ class Hall:
         self._other.register("gesture")
         await asyncio.gather(self._watch(), self._call_anna())
         await self.sender.until("ready", since=since, timeout=40 * self.stretch)
+        await self._until_heard_again()
+
+    async def _until_heard_again(self) -> None:
+        """Until the third participant gets the new avatar's sound, or its silence."""
+        since, recording = time.time(), self._recordings[-1][1]
+        await wait_until(
+            lambda: recording.received_s(since=since) > 0,
+            20 * self.stretch,
+            "the avatar's sound at the third participant",
+        )
 
     # ---- what came of it -----------------------------------------------------------------------
 

@@ -32,6 +32,8 @@ from rehearsal.script import Expected
 TOLD_S: Final = 3.0
 CTL_TOLD_S: Final = 8.0
 """A command has to be started first."""
+LEVELS: Final = 11
+"""Within a second at most; where the page gets no turn for a while, they come at once."""
 _CHANGES: Final = ("gate", "interrupted", "route", "marked", "cue_started", "cue_ended")
 _NOBODY: Final = (None, "", "cue")
 
@@ -218,7 +220,11 @@ class _JudgeOfDeeds:
         ]
         yield Line(f"OSC shows it: {len(shown)} addresses", bool(shown) and not wrong, some(wrong))
         levels = self._all.levels_a_second
-        yield Line("the page gets levels, ten a second at most", 0 < levels <= 11, f"{levels}")
+        yield Line(
+            "the page gets levels, ten a second at most",
+            0 < levels <= LEVELS * self._stretch,
+            f"{levels}",
+        )
 
     def end(self) -> Iterator[Line]:
         """The summary is what the record gives; the show came to its end."""

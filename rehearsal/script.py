@@ -16,8 +16,15 @@ Fault = Literal["page gone", "avatar leaves", "avatar dies", "server restarts"]
 What = Literal["spoken", "heard", "cue heard", "cue over", "quiet", "ready"]
 
 WAYS: Final[tuple[Way, ...]] = ("http", "page", "ctl", "osc", "key")
-KEYS: Final = {"mute": "m", "manual": "t", "auto": "v", "interrupt": "i"}
-"""What the key for a verb is, where the terminal has had one from the beginning."""
+KEYS: Final = {
+    "mute": "m",
+    "manual": "t",
+    "auto": "v",
+    "cough": "c",
+    "interrupt": "i",
+    "panic": "p",
+}
+"""What is pressed for a verb in the terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +165,7 @@ def _mutes(pick: Pick) -> Steps:
     yield Pause(1.0)
     yield mute("key", on=False)
     yield Wait("spoken")
-    yield cough(pick())
+    yield cough(pick("key", "page", "osc"))
     yield Pause(1.2)
 
 
@@ -221,7 +228,7 @@ def _panic(pick: Pick) -> Steps:
     yield Scene("panic in the middle of a cue")
     yield cue(pick(), "music")
     yield Wait("cue heard")
-    yield panic(pick(), of_cue="music")
+    yield panic(pick(*WAYS), of_cue="music")
     yield Wait("quiet")
     yield Pause(1.0)
     yield gate(pick("key", "page", "osc"), "auto", "detector")

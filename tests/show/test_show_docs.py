@@ -18,7 +18,7 @@ import pytest
 import soundfile
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from micstream.cli.keys import KEYS, QUIT
+from micstream.cli.keymap import KEYS, QUIT, ROUTE, Keymap
 from micstream.show import key_file, osc_words, show_file
 from micstream.show.cue import Cue
 from micstream.show.key_file import RunningShow, announced
@@ -116,11 +116,24 @@ def test_the_verbs_are_told_as_they_are() -> None:
 
 def test_the_keys_are_told_as_they_are() -> None:
     table = part("show", "The verbs").partition("**Keys**")[2].partition("**By command**")[0]
-    told = {key for cells in rows(table) for key in quoted(cells[0])}
-    assert {key for key in (*KEYS, *QUIT) if key.isprintable()} <= told
+    told = {quoted(cells[0])[0]: cells[1] for cells in rows(table) if quoted(cells[0])}
+    letters = {key for key in (*KEYS, *QUIT, ROUTE) if key.isprintable()}
+    assert letters | {"1"} == set(told)
     sheet = part("show", "The sheet to print")
     for key, (verb, _) in KEYS.items():
-        assert re.search(rf"\b{key} {verb}\b", sheet), key
+        word = {"cue": "stop"}.get(verb, verb)
+        assert word in told[key]
+        assert re.search(rf"\b{key} {word}\b", sheet), key
+
+
+@pytest.mark.parametrize("text", toml_blocks())
+def test_the_keys_of_a_shows_file_are_none_that_are_taken(text: str, tmp_path: Path) -> None:
+    (tmp_path / "show.toml").write_text(text)
+    show = load_show(str(tmp_path / "show.toml"))
+    keymap = Keymap(cues=[(cue.name, cue.key) for cue in show.cues], own=show.keys)
+    assert keymap.press("x") == ("panic", None)
+    assert keymap.press("a") == ("cue", "applause")
+    assert keymap.press("3") == ("cue", "the end")
 
 
 def ctl_lines() -> Iterator[str]:
