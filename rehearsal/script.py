@@ -205,6 +205,7 @@ def _interrupts(pick: Pick) -> Steps:
     yield Wait("spoken")
     yield interrupt(pick())
     yield Wait("quiet")
+    yield Wait("heard")  # a stock avatar does not tell of the first start after an interrupt
     yield cue(pick(), "music")
     yield Wait("cue heard")
     yield interrupt("key", of_cue="music")

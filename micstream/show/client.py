@@ -6,8 +6,8 @@ again whenever it has changed. It sends `{"do": VERB, "argument": ..., "id": ...
 `{"ping": sign}` gets `{"pong": sign}`: a browser tells its page nothing of a line that is dead.
 
 Push-to-talk is held as long as it is asked for again within a second, and no longer than the socket
-is open: whoever is gone holds nothing. `{"do": "talk"}` again is a press; `{"keep": "talk"}` goes on
-with one, and is refused where another verb has ended it.
+is open: whoever is gone holds nothing. `{"do": "talk"}` again is a press; `{"keep": "talk"}` goes
+on with one, and is refused where another verb has ended it.
 """
 
 from __future__ import annotations
