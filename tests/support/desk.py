@@ -29,16 +29,21 @@ _SHOW: Final = Show((Cue("applause", bytes(64_000), colour="#c04030"),), {"panic
 class Desk:
     """A session's controls, served."""
 
-    def __init__(
-        self, show: Show = _SHOW, avatars: tuple[str, ...] = ("avatar-a", "avatar-b")
-    ) -> None:
+    def __init__(self, show: Show = _SHOW, avatars: Sequence[str] = AVATARS) -> None:
         self.outputs = tuple(NotedOutput(name) for name in avatars)
         self.bus, self.taps = Bus(), Taps()
         fan_out = FanOut(self.outputs)
-        player = CuePlayer(show, fan_out, self.taps, self.bus, self)
-        self.controls = Controls(fan_out, self.bus, ControlSettings(manual=False, route=0), player)
+        self.player = CuePlayer(show, fan_out, self.taps, self.bus, self)
+        self.controls = Controls(
+            fan_out, self.bus, ControlSettings(manual=False, route=0), self.player
+        )
         self.server = ControlServer(self.controls, self.bus, self.taps, show, key=KEY)
         self.url = ""
+
+    @property
+    def page(self) -> str:
+        """Link of the operator's page."""
+        return f"{self.url}{self.server.path}"
 
     async def send(self, message: object) -> None:
         """Nobody is there to be told."""
