@@ -29,7 +29,9 @@ _SHOW: Final = Show((Cue("applause", bytes(64_000), colour="#c04030"),), {"panic
 class Desk:
     """A session's controls, served."""
 
-    def __init__(self, show: Show = _SHOW, avatars: Sequence[str] = AVATARS) -> None:
+    def __init__(
+        self, show: Show = _SHOW, avatars: Sequence[str] = AVATARS, key: str = KEY
+    ) -> None:
         self.outputs = tuple(NotedOutput(name) for name in avatars)
         self.bus, self.taps = Bus(), Taps()
         fan_out = FanOut(self.outputs)
@@ -37,7 +39,7 @@ class Desk:
         self.controls = Controls(
             fan_out, self.bus, ControlSettings(manual=False, route=0), self.player
         )
-        self.server = ControlServer(self.controls, self.bus, self.taps, show, key=KEY)
+        self.server = ControlServer(self.controls, self.bus, self.taps, show, key=key)
         self.url = ""
 
     @property
@@ -51,11 +53,11 @@ class Desk:
 
 @asynccontextmanager
 async def desk(
-    show: Show = _SHOW, avatars: Sequence[str] = AVATARS, port: int = 0
+    show: Show = _SHOW, avatars: Sequence[str] = AVATARS, port: int = 0, key: str = KEY
 ) -> AsyncIterator[tuple[Desk, aiohttp.ClientSession]]:
     """A desk of these cues and avatars, served at the port, and a program that has its key."""
-    ours = Desk(show, avatars)
-    headers = {"Authorization": f"Bearer {KEY}"}
+    ours = Desk(show, avatars, key)
+    headers = {"Authorization": f"Bearer {key}"}
     async with (
         serving(ours.server.app(), host=LOOPBACK, port=port, usual=0) as taken,
         aiohttp.ClientSession(headers=headers) as client,
