@@ -24,7 +24,7 @@ def queued(segments: int, **conduct: Any) -> Stage:
     stage = ready(Conduct(reads_ahead=False, **conduct), capacity_s=60, late="queue")
     for _ in range(segments):
         stage.say(2.0, pace=0)
-        stage.run(0.2)
+        stage.run(0.15)
     assert len(stage.player.holds) == segments
     return stage
 
@@ -150,13 +150,13 @@ def test_a_second_report_of_an_interruption_does_not_end_the_next_one() -> None:
 def test_an_interrupt_while_one_is_under_way_returns_with_its_own_end() -> None:
     stage = queued(1)
     stage.interrupt()
-    stage.run(0.1)
+    stage.run(0.03)
     stage.conduct.write_s = 0.4
     stage.begin()
     stage.go_on(0.2)
     stage.run(0.01)
     stage.interrupt()
-    stage.run(0.35)
+    stage.run(0.25)
     assert len(clears(stage)) == 1, "the write is not over"
     assert stage.did(actions.Cleared) == [], "nor is this interrupt"
     stage.run(3)
@@ -192,7 +192,7 @@ def cases(draw: st.DrawFn) -> tuple[int, Conduct, list[float]]:
     return draw(st.integers(0, 6)), conduct, pauses
 
 
-@settings(max_examples=300)
+@settings(max_examples=60)
 @given(cases(), st.floats(0.0, 0.7), st.booleans())
 def test_whatever_is_queued_the_avatar_falls_silent_and_the_next_word_is_heard(
     case: tuple[int, Conduct, list[float]], pause_s: float, speaking: bool
