@@ -79,7 +79,8 @@ async def test_oscsend_presses_and_oscdump_shows(tmp_path: Path) -> None:
                 break
             await asyncio.sleep(0.1)
         assert shown(printed)["/micstream/state/muted"] == ("i", 0)
-        assert shown(printed)["/micstream/state/backlog"] == ("f", 0)
+        backlog = "/micstream/state/backlog"
+        await wait_until(lambda: shown(printed).get(backlog) == ("f", 0), 3)
 
         await send(port, "/micstream/mute", "i", 1)
         await wait_until(lambda: ours.controls.muted, 3)
