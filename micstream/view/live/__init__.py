@@ -1,1 +1,1 @@
-"""The live view: all of a terminal, as a picture of the state. textual is loaded by `screen` alone."""
+"""The live view: all of a terminal, as a picture of the state. `screen` alone loads textual."""

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from micstream.audio.levels import FLOOR_DB
 from micstream.plain_text import printable
+from micstream.state_parts import AvatarState
 from micstream.view.live.headline import headline, name
 from micstream.view.live.letters import big
 from micstream.view.live.scene import Scene
@@ -206,10 +207,7 @@ def _avatars(scene: Scene, width: int) -> list[Text]:
     return lines
 
 
-def _avatar(scene: Scene, avatar: object, width: int) -> Text:
-    from micstream.state_parts import AvatarState
-
-    assert isinstance(avatar, AvatarState)
+def _avatar(scene: Scene, avatar: AvatarState, width: int) -> Text:
     link, style = _LINKS[avatar.link]
     line = Text(set_cell_size(name(avatar), 24 if width >= 60 else 14), "bold")
     line.append(" ").append(link, style)
@@ -258,7 +256,7 @@ def _trouble(scene: Scene, width: int) -> list[Text]:
 def _wrapped(text: str, width: int, most: int) -> list[str]:
     rows = [""]
     for word in text.split(" "):
-        longer = f"{rows[-1]} {word}" if rows[-1] or len(rows) == 1 and not word else word
+        longer = f"{rows[-1]} {word}" if rows[-1] or (len(rows) == 1 and not word) else word
         if cell_len(longer) <= width or not rows[-1].strip():
             rows[-1] = longer
         elif len(rows) < most:
@@ -310,15 +308,17 @@ def _keys(scene: Scene, width: int) -> tuple[list[Text], list[Spot]]:
     for place, (key, word) in enumerate(pressed):
         is_cue = place > len(scene.keys.verbs) + 1
         said = f"{key} {printable(word)[:20]}"
-        if rows[-1] and rows[-1].cell_len + cell_len(said) + 2 > width or (
-            is_cue and place == len(scene.keys.verbs) + 2 and rows[-1]
-        ):
+        is_full = rows[-1].cell_len + cell_len(said) + 2 > width
+        is_first_cue = place == len(scene.keys.verbs) + 2
+        if rows[-1] and (is_full or is_first_cue):
             rows.append(Text())
         if rows[-1]:
             rows[-1].append("  ")
         start = rows[-1].cell_len
         on = is_cue and cue is not None and cue.name == word
         style = "reverse" if on and cue is not None and cue.heard else "underline" if on else ""
-        rows[-1].append(key, "bold" + (" " + style if style else "")).append(said[len(key) :], style)
+        rows[-1].append(key, "bold" + (" " + style if style else "")).append(
+            said[len(key) :], style
+        )
         spots.append(Spot(len(rows) - 1, start, start + cell_len(said), key))
     return rows, spots

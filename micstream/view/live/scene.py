@@ -1,4 +1,4 @@
-"""Scene: all that the live view is drawn from. Pure data, and the folds of what the state has not."""
+"""Scene: all that the live view is drawn from. Pure: data, and what happened lately."""
 
 from __future__ import annotations
 
