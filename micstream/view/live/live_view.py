@@ -94,10 +94,9 @@ class LiveView:
         if isinstance(event, events.Bye):
             self._end()
         lines = self.lines.take(event)
+        rows = [row for said in lines for row in said.splitlines()]
+        self._recent.log.extend((f"{_clock(event.t)}  {row}", style_of(event)) for row in rows)
         if self.is_shown and self._wanted:
-            clock = _clock(event.t)
-            rows = [f"{clock}  {row}" for said in lines for row in said.splitlines()]
-            self._recent.log.extend((row, style_of(event)) for row in rows)
             if event.EVENT in TOLD_ANYWAY or isinstance(event, events.Failed):
                 self._kept.append((event, lines))
             return

@@ -290,7 +290,7 @@ def _help(scene: Scene, room: int) -> list[Text]:
     if keys.avatars > 1:
         digits = f"{'r, then ' if keys.cues else ''}1 to {min(9, keys.avatars)}"
         said.append(f"  {digits}  that avatar speaks; 0: all of them")
-    said.append("The level: = now, ! peak, | noise floor, : speech from there.")
+    said += ["In the level:", "  =  now   !  peak", "  |  noise floor   :  speech from there"]
     columns = 2 if len(said) > room else 1
     if columns == 2:
         half = -(-len(said) // 2)
