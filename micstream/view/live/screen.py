@@ -67,7 +67,7 @@ class Shown(Widget):
             self._press(key)
 
 
-class LiveApp(App[None]):
+class LiveApp(App[None], inherit_bindings=False):
     """The app: one widget, no keys of its own."""
 
     CSS: ClassVar[str] = "Screen { overflow: hidden; } Shown { width: 100%; height: 100%; }"
