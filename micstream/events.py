@@ -360,6 +360,8 @@ class StageOpen(Event):
     EVENT = "stage_open"
     link: str
     room: str
+    others: tuple[str, ...] = ()
+    """Further links, where the machine is on several networks: `link` is the most likely one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,7 +40,7 @@ PUBLISHED = {
     "interrupted": {"by"},
     "route": {"avatars", "number", "by"},
     "voice": {"avatars"},
-    "stage_open": {"link", "room"},
+    "stage_open": {"link", "room", "others"},
     "rehearsal_open": {"url", "room", "avatars", "file"},
     "stage_page": {"address"},
     "warning": {"avatar", "code", "message", "hint", "count"},
@@ -116,7 +116,9 @@ EXAMPLES: dict[str, Event] = {
         events.Interrupted(by="key"),
         events.Route(avatars=(ANNA, "avatar-ben"), number=0, by="key"),
         events.Voice(avatars=(ANNA, "avatar-ben")),
-        events.StageOpen(link="http://127.0.0.1:8420/", room="show"),
+        events.StageOpen(
+            link="http://192.168.1.7:8420/", room="show", others=("http://10.8.0.2:8420/",)
+        ),
         events.RehearsalOpen(
             url="ws://127.0.0.1:7880", room="show", avatars=(ANNA,), file="/here/.env.local"
         ),

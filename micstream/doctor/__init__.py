@@ -59,4 +59,5 @@ async def diagnose(settings: Settings, *, through: bool) -> AsyncIterator[Check]
             "use --through",
         )
     if through:
-        yield await check_through(settings)
+        for check in await check_through(settings):
+            yield check

@@ -294,7 +294,10 @@ def words(event: Event) -> str:
             who = " and ".join(event.avatars)
             return f"rehearsal room {event.room!r} with {who}: settings in {event.file}"
         case events.StageOpen():
-            return f"the stage of the room {event.room!r}: {event.link}"
+            more = "".join(
+                f"\n           or, from another network: {each}" for each in event.others
+            )
+            return f"the stage of the room {event.room!r}: {event.link}{more}"
         case events.StagePage():
             return f"a page at {event.address} joins"
         case events.Warned() | events.Failed():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import AsyncIterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,14 +19,15 @@ from yarl import URL
 from micstream.bus import Bus
 from micstream.cli.stage import page
 from micstream.errors import InputError, MicstreamError, UsageError
-from micstream.events import StagePage
+from micstream.events import StagePage, Warned
 from micstream.room.token import mint
 from micstream.settings import Settings, load
 from micstream.settings.pieces import ConnectionSettings
 from micstream.stage import link as stage_link
 from micstream.stage import server as stage_server
-from micstream.stage.admission import passes
-from micstream.stage.link import is_known, link, qr
+from micstream.stage.addresses import Interface
+from micstream.stage.admission import Tickets, passes
+from micstream.stage.link import is_known, link, links, qr
 from micstream.stage.look import Look
 from micstream.web.admission import is_key, key_for, named_as_here
 from testbed.staged import Staged, staged
@@ -191,7 +193,8 @@ def test_names_of_this_machine(host: str) -> None:
 
 async def test_and_the_names_that_it_was_given(client: aiohttp.ClientSession) -> None:
     serving = page(settings(), Look(), host="127.0.0.2", port=0, link_host="hall.test", bus=Bus())
-    async with serving as (address, _):
+    async with serving as served:
+        address = served.link
         assert urlsplit(address).hostname == "hall.test"
         port = urlsplit(address).port
         for name, status in (("hall.test", 200), ("127.0.0.2", 200), ("127.0.0.3", 403)):
@@ -389,11 +392,27 @@ def test_a_host_that_is_named_is_known(host: str, known: bool) -> None:
     assert is_known(host) is known
 
 
-def test_where_no_router_is_the_link_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_network_is_the_link_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage_link, "own_address", lambda version=4: None)
+    monkeypatch.setattr(stage_link, "found", list)
     assert not is_known(EVERYWHERE)
     assert not is_known("::")
     assert link(EVERYWHERE, 80, "/") == "http://127.0.0.1:80/"
+
+
+def test_a_machine_on_several_networks_has_a_link_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = [
+        Interface(ip_address("10.8.0.2"), "tun0", 0x11),
+        Interface(ip_address("192.168.1.7"), "wlan0", 0x1),
+        Interface(ip_address("fd00::7"), "wlan0", 0x1),
+    ]
+    monkeypatch.setattr(
+        stage_link, "own_address", lambda version=4: None if version == 6 else "10.8.0.2"
+    )
+    monkeypatch.setattr(stage_link, "found", lambda: both)
+    assert links(EVERYWHERE, 80, "/k/") == ["http://192.168.1.7:80/k/", "http://10.8.0.2:80/k/"]
+    assert links("::", 80, "/") == ["http://[fd00::7]:80/"]
+    assert links("10.8.0.2", 80, "/") == ["http://10.8.0.2:80/"], "asked for by name"
 
 
 def test_the_code_is_square_and_made_of_blocks() -> None:
@@ -401,3 +420,73 @@ def test_the_code_is_square_and_made_of_blocks() -> None:
     assert {len(line) for line in lines} == {len(lines[0])}
     assert 2 * len(lines) in (len(lines[0]), len(lines[0]) + 1)
     assert set("".join(lines)) <= set(" ▀▄█")
+
+
+async def test_a_ticket_leads_to_the_page_once(
+    ours: Staged, lan: Staged, client: aiohttp.ClientSession
+) -> None:
+    assert ours.to_open() == ours.address, "no key to be kept"
+    ticket, key = lan.to_open(), urlsplit(lan.address).path
+    assert urlsplit(ticket).hostname == "127.0.0.1"
+    assert key.strip("/") not in ticket
+    async with client.get(ticket, allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (302, key)
+    for used in (ticket, ticket[:-1], here(lan) + "/open/", here(lan) + "/open/x"):
+        async with client.get(used, allow_redirects=False) as answer:
+            assert answer.status in (403, 404), used
+            assert key not in str(answer.headers)
+
+
+async def test_the_tickets_path_is_no_way_round_the_key(
+    lan: Staged, client: aiohttp.ClientSession
+) -> None:
+    lan.to_open()
+    for method, path in (
+        *(("GET", each) for each in ("/open", "/open/", "/open/stage.js", "/open/poster")),
+        *(("POST", each) for each in ("/open/session", "/open/", "/open//session")),
+    ):
+        async with client.request(method, here(lan) + path, allow_redirects=False) as answer:
+            assert answer.status == 403, path
+            assert "token" not in await answer.text()
+    assert lan.events == []
+
+
+def test_a_ticket_is_good_for_a_minute() -> None:
+    now = [100.0]
+    tickets = Tickets(lambda: now[0])
+    early, late = tickets.path(), tickets.path()
+    now[0] += 59
+    assert tickets.take(early)
+    now[0] += 2
+    assert not tickets.take(late)
+
+
+async def test_what_leads_nowhere_is_dark(
+    ours: Staged, lan: Staged, client: aiohttp.ClientSession
+) -> None:
+    """It may come up on a projector."""
+    asks = {"Accept": "text/html,*/*"}
+    for address, more in (
+        (here(lan) + "/", {}),
+        (here(lan) + "/open/x", {}),
+        (lan.address + "nothing", {}),
+        (lan.address + "session", {}),
+        (ours.address + "nothing", {}),
+        (ours.address, {"Host": "evil.example"}),
+    ):
+        async with client.get(address, headers=asks | more) as answer:
+            assert 400 <= answer.status < 500
+            assert answer.content_type == "text/html"
+            assert '<meta name="color-scheme" content="dark">' in await answer.text(), address
+
+
+async def test_what_a_page_cannot_use_is_told(ours: Staged, client: aiohttp.ClientSession) -> None:
+    said = {"unused": [["fit", "xx"]]}
+    for _ in range(2):
+        async with client.post(ours.address + "session", json=said) as answer:
+            assert answer.status == 200
+    assert [each.code for each in ours.events if isinstance(each, Warned)] == ["page_link"]
+    async with client.post(ours.address + "session", data=b"x" * 20_000) as answer:
+        assert answer.status == 413
+    async with client.post(ours.address + "session", data=b"\xff{") as answer:
+        assert answer.status == 200

@@ -139,6 +139,11 @@ SHOWN: list[tuple[Event, str]] = [
         events.StageOpen(link="http://127.0.0.1:8420/", room="show"),
         "the stage of the room 'show': http://127.0.0.1:8420/",
     ),
+    (
+        events.StageOpen(link="http://192.168.1.7:1/", room="show", others=("http://10.8.0.2:1/",)),
+        "the stage of the room 'show': http://192.168.1.7:1/\n"
+        "           or, from another network: http://10.8.0.2:1/",
+    ),
     (events.StagePage(address="192.168.7.20"), "a page at 192.168.7.20 joins"),
     (events.Warned(code="x", message="odd"), "warning: odd"),
     (
