@@ -73,7 +73,7 @@ def draw(scene: Scene, width: int, height: int) -> Picture:
     bar, spots = _keys(scene, width)
     bar, least = bar[: max(1, height // 3)], 0
     blocks = _blocks(scene, width, height)
-    question = _question(scene)
+    question = _question(scene, width)
     if question is not None:
         blocks.insert(1, _Block(0, [question]))
     top = _fitting(blocks, height - len(bar) - least)
@@ -93,6 +93,11 @@ def _fitting(blocks: Sequence[_Block], most: int) -> list[Text]:
             break
         kept.remove(heaviest)
     return [line for block in kept for line in block.lines][: max(1, most)]
+
+
+def _styled(text: str, style: str) -> Text:
+    """Text of which only this much is so: rich's own `Text(text, style)` is so to its end."""
+    return Text().append(text, style)
 
 
 def _sized(line: Text, width: int) -> Text:
@@ -128,8 +133,8 @@ def _title(scene: Scene, width: int) -> Text:
     right = f"{scene.clock}{lasts}"
     room = width - cell_len(right) - 2
     if room < 10:
-        return Text(right or left, "dim")
-    return Text(f"{set_cell_size(left, room)}  {right}", "dim")
+        return _styled(right or left, "dim")
+    return _styled(f"{set_cell_size(left, room)}  {right}", "dim")
 
 
 def _lasting(seconds: float) -> str:
@@ -141,19 +146,19 @@ def _headline(scene: Scene, width: int, height: int) -> list[_Block]:
     told = headline(scene.state)
     style = f"bold reverse {told.colour}"
     rows = big(told.word)
-    why = Text(set_cell_size(f" {told.why}", width), style)
+    why = _styled(set_cell_size(f" {told.why}", width), style)
     if height >= 18 and scene.unicode and len(rows[0]) + 4 <= width:
         padded = ["", *rows]
-        lines = [Text(set_cell_size(f"  {row}", width), style) for row in padded]
+        lines = [_styled(set_cell_size(f"  {row}", width), style) for row in padded]
         return [_Block(0, lines), _Block(1, [why])]
     spaced = " ".join(told.word) if 2 * len(told.word) + 2 <= width else told.word
-    return [_Block(0, [Text(set_cell_size(f" {spaced}", width), style)]), _Block(1, [why])]
+    return [_Block(0, [_styled(set_cell_size(f" {spaced}", width), style)]), _Block(1, [why])]
 
 
 def _level(scene: Scene, width: int) -> Text:
     levels = scene.levels
     if levels is None or levels.level_db is None:
-        return Text("level: the microphone delivers nothing", "yellow")
+        return _styled("level: the microphone delivers nothing", "yellow")
     said = f" {levels.level_db:4.0f} dB"
     clip = " CLIP" if levels.clipping else ""
     cells = max(4, width - len(said) - 7)
@@ -187,11 +192,11 @@ def _figures(scene: Scene) -> Text:
         return Text()
     line = Text(f"peak ! {levels.peak_db:.0f}")
     if levels.floor_db is not None:
-        line.append(f"   floor | {levels.floor_db:.0f}")
+        line.append(f"  floor | {levels.floor_db:.0f}")
     if levels.speech_db is not None:
-        line.append(f"   speech from : {levels.speech_db:.0f}")
+        line.append(f"  speech : {levels.speech_db:.0f}")
     if levels.clipping:
-        line.append("   CLIPPING: turn its gain down", "bold red")
+        line.append("  CLIPPING: turn its gain down", "bold red")
     return line
 
 
@@ -199,17 +204,17 @@ def _avatars(scene: Scene, width: int) -> list[Text]:
     state = scene.state
     lines = [_avatar(scene, each, width) for each in state.avatars[:_SHOWN_AVATARS]]
     if (more := len(state.avatars) - _SHOWN_AVATARS) > 0:
-        lines.append(Text(f"and {more} more", "dim"))
+        lines.append(_styled(f"and {more} more", "dim"))
     if state.route is not None:
         who = "all of them" if state.route == 0 else f"avatar {state.route}"
         routed = ", ".join(printable(each) for each in state.routed)
-        lines.append(Text(f"what is said goes to {who}: {routed}", "bold"))
+        lines.append(_styled(f"what is said goes to {who}: {routed}", "bold"))
     return lines
 
 
 def _avatar(scene: Scene, avatar: AvatarState, width: int) -> Text:
     link, style = _LINKS[avatar.link]
-    line = Text(set_cell_size(name(avatar), 24 if width >= 60 else 14), "bold")
+    line = _styled(set_cell_size(name(avatar), 24 if width >= 60 else 14), "bold")
     line.append(" ").append(link, style)
     cue = scene.state.cue
     if avatar.playing:
@@ -247,9 +252,11 @@ def _trouble(scene: Scene, width: int) -> list[Text]:
         if found is None or (found is state.warning and scene.now - found.t > _TROUBLE_S):
             continue
         said = f"! {printable(found.message)}"
-        lines += [Text(row, style) for row in _wrapped(said, width, 2)]
+        lines += [_styled(row, style) for row in _wrapped(said, width, 2)]
         if found.hint:
-            lines += [Text(row, style) for row in _wrapped(f"  {printable(found.hint)}", width, 2)]
+            lines += [
+                _styled(row, style) for row in _wrapped(f"  {printable(found.hint)}", width, 2)
+            ]
     return lines
 
 
@@ -267,29 +274,31 @@ def _wrapped(text: str, width: int, most: int) -> list[str]:
     return rows
 
 
-def _question(scene: Scene) -> Text | None:
+def _question(scene: Scene, width: int) -> Text | None:
     if scene.asked.quitting:
-        said = "Quit, though the avatar speaks?  q or y: quit   any other key: go on"
-        return Text(said, "bold reverse")
+        said = "Quit, though the avatar speaks? q or y"
+        if width >= 72:
+            said = "Quit, though the avatar speaks?  q or y: quit   any other key: go on"
+        return _styled(said, "bold reverse")
     if scene.asked.routing:
-        return Text(f"Who speaks?  0: all   1 to {min(9, scene.keys.avatars)}", "bold reverse")
+        return _styled(f"Who speaks?  0: all   1 to {min(9, scene.keys.avatars)}", "bold reverse")
     return None
 
 
 def _log(scene: Scene, room: int) -> list[Text]:
     if room < 1:
         return []
-    return [Text(said, style) for said, style in scene.log[-room:]]
+    return [_styled(said, style) for said, style in scene.log[-room:]]
 
 
 def _help(scene: Scene, room: int) -> list[Text]:
     keys = scene.keys
     said = ["Keys (? closes this):", *(f"  {key}  {word}" for key, word in keys.verbs)]
-    said += ["  space twice  talk, until space again", "  q  quit", "  Ctrl-C  quit at once"]
+    said += ["  space twice  talk; once more: no more", "  q  quit", "  Ctrl-C  quit at once"]
     said += [f"  {key}  cue {printable(cue)}" for key, cue in keys.cues]
     if keys.avatars > 1:
-        digits = f"{'r, then ' if keys.cues else ''}1 to {min(9, keys.avatars)}"
-        said.append(f"  {digits}  that avatar speaks; 0: all of them")
+        digits = f"{'r, ' if keys.cues else ''}1 to {min(9, keys.avatars)}"
+        said.append(f"  {digits}  who speaks; 0: all")
     said += ["In the level:", "  =  now   !  peak", "  |  noise floor   :  speech from there"]
     columns = 2 if len(said) > room else 1
     if columns == 2:

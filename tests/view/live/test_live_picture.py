@@ -176,7 +176,15 @@ def test_what_one_has_to_know_is_there_at_each_size(width: int, height: int) -> 
 @pytest.mark.parametrize("width", [40, 80])
 def test_at_eighty_columns_by_twenty_four_all_of_it_is_there(width: int) -> None:
     text = seen(draw(scene(STARTED, PLAYS), width, 24))
-    for said in ("floor | -60", "peak ! -9", "plays you", "utterance", "said 8", "1 applause"):
+    for said in (
+        "floor | -60",
+        "peak ! -9",
+        "plays you",
+        "utterance",
+        "speech : -50",
+        "said 8",
+        "1 applause",
+    ):
         assert said in text
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.segment import Segment
 
 from micstream import events
 from micstream.state import replay
@@ -43,6 +44,22 @@ async def test_what_is_drawn_is_the_picture(size: tuple[int, int]) -> None:
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         assert rows(app) == [line.plain for line in draw(SCENE, *size).lines]
+
+
+async def test_the_headline_is_reversed_from_edge_to_edge_and_nothing_else_is() -> None:
+    app = LiveApp(lambda: SCENE, lambda _: None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        reversed_cells = [
+            sum(part.cell_length for part in app.shown.render_line(y) if is_reversed(part))
+            for y in range(24)
+        ]
+    assert reversed_cells[1:6] == [80] * 5
+    assert sum(reversed_cells) == 5 * 80
+
+
+def is_reversed(part: Segment) -> bool:
+    return part.style is not None and bool(part.style.reverse)
 
 
 async def test_a_click_on_a_word_presses_its_key_and_one_elsewhere_nothing() -> None:

@@ -1,4 +1,4 @@
-"""The live view in a real terminal: tmux, a shell, job control, and a terminal that stands still."""
+"""The live view in a real terminal: a shell, job control, a terminal that stands still."""
 
 from __future__ import annotations
 
@@ -201,14 +201,16 @@ def test_what_libraries_write_is_not_over_the_picture_and_is_told_in_the_end(
 
 def test_a_terminal_that_is_closed_ends_it(terminal: Terminal) -> None:
     terminal.start()
-    listed = subprocess.run(["pgrep", "-f", "tests.support.live_show"], capture_output=True)
-    before = set(listed.stdout.split())
+    before = running()
     assert before
     terminal.kill()
     end = time.monotonic() + 10
-    while before & set(
-        subprocess.run(["pgrep", "-f", "tests.support.live_show"], capture_output=True)
-        .stdout.split()
-    ):
+    while before & running():
         assert time.monotonic() < end, "it is still there"
         time.sleep(0.1)
+
+
+def running() -> set[bytes]:
+    """Processes that run the show."""
+    command = ["pgrep", "-f", "tests.support.live_show"]
+    return set(subprocess.run(command, check=False, capture_output=True).stdout.split())
