@@ -289,6 +289,19 @@ class Controls:
         if inspect.isawaitable(done):
             await done
 
+    def keep(self, holder: str, keepalive_s: float) -> None:
+        """Go on holding push-to-talk for so long: no new press, and it opens nothing.
+
+        Raises:
+            UsageError: it is held no more: let go by time, or by another verb (code "not_held").
+        """
+        if holder not in self._gating.holders:
+            raise UsageError(
+                "push-to-talk is held no more", hint="let go, and press again", code="not_held"
+            )
+        self._gating.hold(holder, _now(), keepalive_s=keepalive_s)
+        self._set_timer()
+
     def let_go(self, holder: str, *, by: str = "") -> None:
         """End what somebody held who is gone: a socket that closed, a page that is no more."""
         self.talk("off", by=by, holder=holder)
