@@ -62,6 +62,7 @@ async def run_session(
     with contextlib.ExitStack() as held:
         if isinstance(view, LiveView):
             held.enter_context(holding_errors(lambda: view.is_shown))
+            view.load_early()
         quiet_libraries(verbose=output.verbose)
         await _run_session(work, settings, output, view, live=live, keyed=keyed)
 

@@ -113,6 +113,10 @@ class LiveView:
                 loop.call_soon_threadsafe(app.exit)
             self._thread.join(_ENDED_S)
 
+    def load_early(self) -> None:
+        """Load what draws, in a thread: while there is a show it would take from the sound."""
+        threading.Thread(target=_load, name="loading the live view", daemon=True).start()
+
     # ---- from the main thread ------------------------------------------------------------------
 
     def use(self, keys: KeyWords, press: Callable[[str], None]) -> None:
@@ -236,6 +240,12 @@ class LiveView:
 def can_show(descriptor: int) -> bool:
     """Whether such a terminal can be filled: on Windows lines and status stand in."""
     return os.name != "nt" and os.isatty(descriptor)
+
+
+def _load() -> None:
+    from micstream.view.live import screen
+
+    del screen
 
 
 def _clock(t: float) -> str:

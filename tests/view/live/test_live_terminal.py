@@ -37,9 +37,9 @@ class Terminal:
         )
         return run.stdout.decode(errors="replace")
 
-    def start(self, *options: str) -> None:
+    def start(self, *options: str, env: str = "") -> None:
         """Run the show in it, and wait until it is seen."""
-        self.type(f"{sys.executable} -m tests.support.live_show {' '.join(options)}", "Enter")
+        self.type(f"{env} {sys.executable} -m tests.support.live_show {' '.join(options)}", "Enter")
         self.until("? help")
 
     def type(self, *keys: str) -> None:
@@ -49,6 +49,11 @@ class Terminal:
     def say(self, text: str) -> None:
         """Have the terminal send this, as it is."""
         self._do("send-keys", "-l", text)
+
+    @property
+    def styled(self) -> str:
+        """What is seen, with its colours."""
+        return self._do("capture-pane", "-p", "-e")
 
     @property
     def screen(self) -> str:
@@ -197,6 +202,15 @@ def test_what_libraries_write_is_not_over_the_picture_and_is_told_in_the_end(
     assert "complains" not in terminal.screen
     terminal.type("q")
     assert "a library complains" in terminal.until("ended: ")
+
+
+def test_without_colour_it_is_told_by_words_and_reversed_signs(terminal: Terminal) -> None:
+    terminal.start(env="NO_COLOR=1")
+    terminal.until("ready: the next word is heard")
+    assert "\x1b[7m" in terminal.styled or "\x1b[1;7m" in terminal.styled
+    assert not re.search(r"\x1b\[[\d;]*\b(3[0-8]|4[0-8]|9[0-7])\b[\d;]*m", terminal.styled)
+    terminal.type("q")
+    terminal.until("ended: ")
 
 
 def test_a_terminal_that_is_closed_ends_it(terminal: Terminal) -> None:
