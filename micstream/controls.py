@@ -34,6 +34,7 @@ from micstream.settings.pieces import ControlSettings
 from micstream.sound_path import SoundPath
 from micstream.speech.cutter import Gate
 from micstream.speech.events import EndReason, Timed
+from micstream.state import State
 from micstream.verbs import STOP, VERBS, expected
 
 COUGH_S: Final = 1.0
@@ -117,6 +118,11 @@ class Controls:
     def gate(self) -> Gate:
         """Gate as it stands: open, closed, or by the detector."""
         return self._gating.gate
+
+    @property
+    def state(self) -> State:
+        """State of the session."""
+        return self._bus.state
 
     @property
     def avatars(self) -> int:

@@ -81,10 +81,30 @@ class Keymap:
             return self._digit(int(key), routing)
         return self._keys.get(key)
 
+    @property
+    def is_routing(self) -> bool:
+        """The next digit is a route."""
+        return self._routing
+
+    @property
+    def verbs(self) -> tuple[tuple[str, str], ...]:
+        """Keys of verbs, and their words."""
+        return tuple(
+            (key, _WORDS[verb])
+            for key, (verb, _) in self._keys.items()
+            if self._cues or verb != "cue"
+        )
+
+    @property
+    def cues(self) -> tuple[tuple[str, str], ...]:
+        """Keys of cues, and their names: digits for those without one of their own."""
+        numbered = enumerate(self._cues, 1)
+        keyed = ((key or (str(n) if n <= 9 else ""), name) for n, (name, key) in numbered)
+        return tuple((key, name) for key, name in keyed if key)
+
     def help(self) -> str:
         """Words for people: what there is to press."""
-        words = [f"{key} {_WORDS[verb]}" for key, (verb, _) in self._keys.items()]
-        words = [each for each in words if self._cues or "cue" not in each]
+        words = [f"{key} {word}" for key, word in self.verbs]
         lines = ["keys: " + "   ".join([*words, "q quit"])]
         digits = f"1 to {min(self._avatars, 9)}: that avatar speaks   0: all of them"
         if self._cues:

@@ -60,7 +60,7 @@ class Output:
 
 _OUTPUT = (
     ("json", "One JSON object a line on stdout, nothing else there."),
-    ("plain", "No colours."),
+    ("plain", "No colours; live: lines, and no picture."),
     ("quiet", "Only trouble, and the summary."),
     ("verbose", "A line for each event, and what the libraries log and print, on stderr."),
 )

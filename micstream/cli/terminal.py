@@ -35,17 +35,40 @@ class Reader(Protocol):
         ...
 
 
-def terminal(take: Take, closed: Callable[[], None]) -> Reader:
+class Screen(Protocol):
+    """What fills the terminal while it is ours."""
+
+    def show(self) -> None:
+        """Take it."""
+        ...
+
+    def hide(self) -> None:
+        """Give it back; returns soon, come what may."""
+        ...
+
+    def resized(self) -> None:
+        """It has another size."""
+        ...
+
+
+def terminal(take: Take, closed: Callable[[], None], screen: Screen | None = None) -> Reader:
     """Reader of standard input. `closed` is called where there is nothing more to be read."""
     if os.name == "nt":
         return ConsoleReader(take, WindowsConsole())
-    return TerminalReader(take, closed, sys.stdin.fileno())
+    return TerminalReader(take, closed, sys.stdin.fileno(), screen)
 
 
 class TerminalReader:
     """Terminal on Unix, read in the loop while this process is in its foreground."""
 
-    def __init__(self, take: Take, closed: Callable[[], None], descriptor: int) -> None:
+    def __init__(
+        self,
+        take: Take,
+        closed: Callable[[], None],
+        descriptor: int,
+        screen: Screen | None = None,
+    ) -> None:
+        self._screen = screen
         self._take = take
         self._closed = closed
         self._descriptor = descriptor
@@ -68,7 +91,12 @@ class TerminalReader:
 
     @contextlib.contextmanager
     def _told_of_jobs(self) -> Iterator[None]:
-        wanted = {signal.SIGTSTP: self._stand_still, signal.SIGCONT: self._look}
+        wanted: dict[signal.Signals, Callable[[], None]] = {
+            signal.SIGTSTP: self._stand_still,
+            signal.SIGCONT: self._look,
+        }
+        if self._screen is not None:
+            wanted[signal.SIGWINCH] = self._screen.resized
         before = {number: signal.getsignal(number) for number in wanted}
         ours = [number for number in wanted if before[number] is not signal.SIG_IGN]
         for number in ours:
@@ -110,12 +138,16 @@ class TerminalReader:
         except termios.error:  # it was closed: reading tells
             pass
         self._loop.add_reader(self._descriptor, self._read)
+        if self._screen is not None:
+            self._screen.show()
 
     def _leave(self) -> None:
         import termios
 
         self._look_no_more()
         self._loop.remove_reader(self._descriptor)
+        if self._screen is not None:
+            self._screen.hide()
         if self._before is not None and self._is_ours():
             with contextlib.suppress(termios.error):  # it was closed
                 termios.tcsetattr(self._descriptor, termios.TCSANOW, self._before)

@@ -26,7 +26,7 @@ After each input every part goes on as far as it can (`_advance`), in this order
 | `evidence` | whether it plays what it gets |
 | `sending` | when to open, write how much, reopen and close; who has the turn |
 | `feed` | what waits, what is late; when the avatar is too far behind |
-| `clearing` | when the avatar has dropped what it was told to drop |
+| `clearing` | when the avatar has dropped what it was told to drop; to tell it again |
 | `leaving` | what leaving still waits for, by one deadline |
 | `states`, `telling` | what the avatar is told of the performer; what people are told |
 """
@@ -164,6 +164,7 @@ class Delivery:
         """Drop what waits, close what is open, have the avatar drop the rest; `Cleared` ends it."""
         self._states.interrupted()
         self._feed.interrupt(now)
+        self._clearing.supersede()
         self._clears = True
         self._advance(now)
 
@@ -245,12 +246,19 @@ class Delivery:
     def playback_started(self, now: float) -> None:
         """Take the avatar's report that a segment is heard."""
         self._playback.started(now)
+        self._plays(now)
         self._advance(now)
 
     def playback_finished(self, report: Finished, now: float) -> None:
         """Take the avatar's report that a segment has ended."""
         self._playback.finished(report, now)
+        if not report.interrupted:
+            self._plays(now)
         self._advance(now)
+
+    def _plays(self, now: float) -> None:
+        if self._sending.current is None and not self._clears:
+            self._clearing.plays(now)
 
     # ---- results -------------------------------------------------------------------------------
 
@@ -325,12 +333,14 @@ class Delivery:
         if self._watch.is_silent:
             self._outbox.put(Silent())
             self._lose(now)
-        went_on = self._sending.advance(now)
+        held = self._clears or self._clearing.holds(now)
+        went_on = self._sending.advance(now, held=held)
         went_on = self._feed.advance(now) or went_on
         if self._clears and self._sending.current is None:
             self._clears = False
             self._clearing.begin(clearing.ANSWER_S, clearing.REPORT_S, now)
         self._clearing.advance(now)
+        went_on = went_on or (held and not (self._clears or self._clearing.holds(now)))
         return self._leaving.advance(now) or went_on
 
     def _answer(self, call: int, answer: Answer, now: float) -> None:
@@ -377,7 +387,7 @@ class Delivery:
             self._evidence.next_timer(now),
             self._sending.next_timer(),
             self._feed.next_timer(now),
-            self._clearing.next_timer(),
+            self._clearing.next_timer(now),
             self._leaving.next_timer(now),
             self._states.next_timer(now),
             None if self._leaving.is_shut else self._backlog.next_timer(now),

@@ -207,7 +207,7 @@ class Leaving:
         if playback.ledger.outstanding and playback.listening:
             self._enter(Phase.CLEARING, now)
             answer_s = min(CLEAR_S, self._clear_until(now) - now)
-            self._parts.clearing.begin(answer_s, CLEAR_S, now)
+            self._parts.clearing.begin(answer_s, CLEAR_S, now, again_s=answer_s)
         else:
             pause_s = ANSWER_S if playback.ledger.has_reported else 0.0
             self._enter(Phase.PAUSING, now, now + pause_s)

@@ -30,7 +30,8 @@ _SLACK_S: Final = 0.25
 _SLACK_SHARE: Final = 0.05
 """A position, or a moment, is as expected if it is no farther off than the greater of the two."""
 PROBE_REPORT_S: Final = 3.0
-"""How long after an avatar was found to listen it may report what the asking has cleared."""
+"""How long after an avatar was found to listen, or told to drop all, it may report what that has
+cleared."""
 _KEPT: Final = 256
 """Segments kept for an avatar that never reports; the oldest are forgotten first."""
 
@@ -122,7 +123,8 @@ class Ledger:
         self._segments: deque[Segment] = deque(maxlen=_KEPT)
         self._played_until = 0.0
         self._reported_at: float | None = None
-        self._listens_since = -math.inf
+        self._cleared_at = -math.inf
+        """When it was told last to drop all it has: to see whether it listens, too."""
         self.sent_s = 0.0
         """Seconds of sound sent to this avatar."""
         self.loud_s = 0.0
@@ -147,6 +149,10 @@ class Ledger:
     def reported_at(self) -> float | None:
         """Monotonic second at which it reported anything last."""
         return self._reported_at
+
+    def unplayed(self, now: float) -> int:
+        """Segments with sound in them that by estimate are not played to their end."""
+        return sum(1 for s in self._segments if s.sent_s > 0 and s.ends_at > now)
 
     def unreported(self, since: float, shortest_s: float) -> list[Segment]:
         """Closed segments that should end after `since` and were not reported, in order.
@@ -193,7 +199,7 @@ class Ledger:
 
     def listens(self, now: float) -> None:
         """The avatar listens from now on."""
-        self._listens_since = now
+        self._cleared_at = now
 
     def opened(self, id: str, captured_at: float) -> Segment:
         """A segment begins; hand it back to `sent` and `closed`."""
@@ -230,7 +236,7 @@ class Ledger:
         for segment in self._segments:
             segment.cleared, segment.due_at = True, None
         self.loud_s = max(0.0, self.loud_s - self.backlog(now))  # the rest is never heard
-        self._played_until = now
+        self._played_until = self._cleared_at = now
 
     def started(self, now: float) -> Segment | None:
         """A report that playback started: its segment; None: it goes on after a pause, or none."""
@@ -279,11 +285,12 @@ class Ledger:
         """Segment whose end this reports; None: a pause of the oldest, or of none.
 
         What an avatar held when it was asked whether it listens was cleared by that: it reports an
-        interruption, and that may come when the next one has begun.
+        interruption, and that may come when the next one has begun. So may a second one, of an
+        avatar that was told twice to drop what it has.
         """
         oldest = awaited[0]
         if report.interrupted and not oldest.cleared:
-            new = oldest.started_at is None and now < self._listens_since + PROBE_REPORT_S
+            new = oldest.started_at is None and now < self._cleared_at + PROBE_REPORT_S
             return None if new else oldest
         if oldest.cleared:
             return oldest

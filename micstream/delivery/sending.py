@@ -244,8 +244,8 @@ class Sending:
 
     # ---- going on ------------------------------------------------------------------------------
 
-    def advance(self, now: float) -> bool:
-        """Do the next thing; whether there was one."""
+    def advance(self, now: float, *, held: bool = False) -> bool:
+        """Do the next thing; whether there was one. `held`: nobody is given a turn now."""
         if self._under_way is not None:
             if now < self._bound:
                 return False
@@ -258,7 +258,7 @@ class Sending:
             return True
         if self._read_at is not None and now >= self._read_at:
             self._read_at = None
-        if self._is_reading or not self._requests:
+        if held or self._is_reading or not self._requests:
             return False
         self._grant(self._requests.popleft(), now)
         return True

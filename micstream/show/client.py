@@ -117,7 +117,7 @@ class Client:
                 continue
             try:
                 said = json.loads(message.data)
-            except ValueError:
+            except (ValueError, RecursionError):
                 said = None
             # A verb that takes its time holds up no other.
             tasks.create_task(self._answer(said))

@@ -56,7 +56,7 @@ _IN_DETAIL = (
     "dropped",
 )
 """Told one by one only where details are asked for: see `sentences` and `losses`."""
-_TOLD_ANYWAY = (
+TOLD_ANYWAY = (
     "warning",
     "microphone",
     "dropped",
@@ -65,6 +65,7 @@ _TOLD_ANYWAY = (
     "rehearsal_open",
     "bye",
 )
+"""Events that are told in any case."""
 _CUE_ENDS = {
     "end": "ended",
     "stop": "stopped",
@@ -115,12 +116,19 @@ class Lines:
 
     def __call__(self, event: Event) -> None:
         """Show it."""
+        self.show(event, self.take(event))
+
+    def take(self, event: Event) -> list[str]:
+        """Take it; the lines that are due by it, to be shown by `show`."""
         self._state = fold(self._state, event)
         self._was_in = self._was_in or _has_begun(event)
+        return [] if isinstance(event, events.Failed) else self._lines(event)
+
+    def show(self, event: Event, lines: list[str]) -> None:
+        """Write the lines of an event, and the error that ends the program."""
         if isinstance(event, events.Failed):
             self._write_error(event)
             return
-        lines = self._lines(event)
         if self._status is None:
             self._print(event, lines)
             return
@@ -145,14 +153,14 @@ class Lines:
         if isinstance(event, events.Bye):  # of nothing there is no summary
             return self._was_in or event.utterances > 0 or self._state.error is None
         if self._quiet:
-            return event.EVENT in _TOLD_ANYWAY
+            return event.EVENT in TOLD_ANYWAY
         if not self._verbose and event.EVENT in _IN_DETAIL:
             return False
         return not (isinstance(event, events.Backlog) and event.seconds < _BACKLOG_SHOWN_S)
 
     def _print(self, event: Event, lines: list[str]) -> None:
         clock = _clock(event)
-        style = _STYLES.get(event.EVENT, "")
+        style = style_of(event)
         for said in lines:
             self._console.print(
                 Text(f"{clock}  ", "dim"), Text(said, style), sep="", soft_wrap=True
@@ -181,6 +189,11 @@ class Echo:
         if getattr(event, "by", ""):
             self._out.write(f"{_clock(event)}  {words(event)}\n")
             self._out.flush()
+
+
+def style_of(event: Event) -> str:
+    """Colour of its lines."""
+    return _STYLES.get(event.EVENT, "")
 
 
 def _clock(event: Event) -> str:

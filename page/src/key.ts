@@ -41,6 +41,8 @@ void main() {
 /** Draws a video on a canvas of its own, without what has the key's colour. */
 export class Keyed {
   readonly canvas = document.createElement("canvas");
+  /** Whether it is drawn without a graphics card: that takes a processor, and loses pictures. */
+  readonly slow: boolean;
   private readonly gl: WebGLRenderingContext | null;
   private ended = false;
 
@@ -49,7 +51,9 @@ export class Keyed {
     private readonly key: string,
   ) {
     const options = { premultipliedAlpha: true, antialias: false, depth: false };
-    this.gl = this.canvas.getContext("webgl", options) as WebGLRenderingContext | null;
+    const quick = this.canvas.getContext("webgl", { ...options, failIfMajorPerformanceCaveat: true });
+    this.slow = quick === null;
+    this.gl = (quick ?? this.canvas.getContext("webgl", options)) as WebGLRenderingContext | null;
     // A graphics card that was away (sleep, a new driver) begins with nothing.
     this.canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     this.canvas.addEventListener("webglcontextrestored", () => this.prepare());

@@ -31,7 +31,7 @@ const overlay = new Overlay(
     state,
     ...(state === "connected" && !tiles.all.length ? ["no avatar there"] : []),
     ...(sound.state === "on" ? [] : [`sound ${sound.state}`]),
-    ...(tiles.cannotKey ? ["this browser cannot take out the key's colour"] : []),
+    ...(tiles.keyTrouble ? [tiles.keyTrouble] : []),
     ...asked.unused.map(([name, value]) => `${name}=${value}: cannot be used`),
   ],
   () => tiles.all,

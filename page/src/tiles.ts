@@ -45,9 +45,11 @@ export class Tiles implements Shown {
     return [...this.tiles.values()];
   }
 
-  /** Whether a colour shall be taken out of the pictures, and this browser has no means to. */
-  get cannotKey(): boolean {
-    return this.all.some((tile) => tile.keyed?.works === false);
+  /** What is wrong where a colour shall be taken out of the pictures; "": nothing. */
+  get keyTrouble(): string {
+    const keys = this.all.flatMap((tile) => tile.keyed ?? []);
+    if (keys.some((key) => !key.works)) return "this browser cannot take out the key's colour";
+    return keys.some((key) => key.slow) ? "key without a graphics card: pictures are lost" : "";
   }
 
   add(avatar: RemoteParticipant, track: RemoteTrack): void {

@@ -37,6 +37,10 @@ async def test_a_verb_is_done_and_answered_with_the_state() -> None:
         ("mute", '{"argument": "loud"}', 400, "bad_argument"),
         ("mute", "{", 400, "bad_argument"),
         ("mute", '["on"]', 400, "bad_argument"),
+        ("mute", "[" * 5_000 + "]" * 5_000, 400, "bad_argument"),
+        ("mute", '{"a":' * 2_000 + "1" + "}" * 2_000, 400, "bad_argument"),
+        ("mute", "9" * 5_000, 400, "bad_argument"),
+        ("route", "NaN", 400, "bad_argument"),
         ("cue", '{"name": "nope"}', 404, "no_such_cue"),
         ("route", "7", 400, "bad_argument"),
         ("cue", "", 400, "bad_argument"),
@@ -86,6 +90,20 @@ async def test_another_page_in_the_browser_is_refused(headers: dict[str, str]) -
         assert not ours.controls.muted
 
 
+@pytest.mark.parametrize(
+    "asked", ["OPTIONS *", "GET //", "GET /%00/", "GET http://elsewhere/x", "CONNECT a:1"]
+)
+async def test_a_request_for_no_page_is_refused(asked: str) -> None:
+    async with desk() as (ours, _):
+        host, port = ours.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(f"{asked} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+        async with asyncio.timeout(5):
+            status = await reader.readline()
+        writer.close()
+        assert status.split()[1] in (b"400", b"403", b"404", b"405"), status
+
+
 async def test_a_socket_is_told_all_at_first_and_then_what_happens() -> None:
     async with desk() as (ours, client), client.ws_connect(f"{ours.url}/api/socket") as socket:
         greeting = (await told(socket, "hello"))["hello"]
@@ -103,7 +121,17 @@ async def test_a_socket_is_told_all_at_first_and_then_what_happens() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["{", "[]", '{"do": 3}', '{"do": "explode"}', '{"subscribe": ["secrets"]}', '"mute"']
+    "said",
+    [
+        "{",
+        "[]",
+        "[" * 5_000 + "]" * 5_000,
+        "9" * 5_000,
+        '{"do": 3}',
+        '{"do": "explode"}',
+        '{"subscribe": ["secrets"]}',
+        '"mute"',
+    ],
 )
 async def test_a_message_that_is_none_is_refused_and_nothing_ends(said: str) -> None:
     async with desk() as (ours, client), client.ws_connect(f"{ours.url}/api/socket") as socket:

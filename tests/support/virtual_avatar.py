@@ -51,6 +51,8 @@ class Conduct:
     """Meter of its sound at a second; it cannot be read, unless told otherwise."""
     latency_s: float = 0.1
     """From the first sound of a segment to its being played."""
+    reads_ahead: bool = True
+    """Has taken in all that was sent; else a clear finds the segment that plays, and no other."""
 
 
 @dataclass
@@ -118,7 +120,9 @@ class Player:
         self._play()
 
     def clear(self) -> None:
-        """Drop everything; one report answers for all of it."""
+        """Drop everything; one report answers for all of it. Not what it has not begun to read."""
+        ahead = self._stage.conduct.reads_ahead
+        behind = [] if ahead else list(self._segments)[1:]
         if self._segments:
             at = self._segments[0]
             left_s = (
@@ -126,6 +130,13 @@ class Player:
             )
             self._stage.finished(at.position_s - left_s, interrupted=True)
         self.forget()
+        self._segments.extend(behind)
+        self._play()
+
+    @property
+    def holds(self) -> list[Stream]:
+        """Segments that it plays, or has still to play."""
+        return [segment.stream for segment in self._segments]
 
     def forget(self) -> None:
         """It is gone."""
