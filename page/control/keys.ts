@@ -56,7 +56,8 @@ export class Pedal {
   learning = false;
 
   is(event: KeyboardEvent): boolean {
-    return event.code === this.learned || named(event) === this.learned || isFarKey(event);
+    const known = this.learned !== "" && [event.code, named(event)].includes(this.learned);
+    return known || isFarKey(event);
   }
 
   get name(): string {
