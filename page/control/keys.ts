@@ -11,6 +11,7 @@ const USUAL: Record<string, string> = {
   interrupt: "i",
   panic: "p",
   cough: "c",
+  cue: "s", // stops it, as in the terminal
   mark: "k",
   talk: "space",
 };

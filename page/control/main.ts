@@ -142,7 +142,7 @@ function done(deed: Deed | undefined): void {
   if (deed === undefined) return;
   if (deed.verb === "mark") markNow();
   else if (deed.verb !== "cue") act(deed.verb);
-  else act("cue", plays(deed.argument) ? "stop" : deed.argument);
+  else act("cue", plays(deed.argument) ? "stop" : (deed.argument ?? "stop"));
 }
 
 function plays(cue: string | number | undefined): boolean {

@@ -216,6 +216,8 @@ async def test_keys_are_the_terminals_and_the_shows_own(ours: Desk, chromium: Br
         await view.until_is(".cue:nth-child(2)", "data-lit", "sent")
         await press("1")
         await view.until_is(".cue:nth-child(1)", "data-lit", "sent")
+        await press("s")
+        await wait_until(lambda: ours.bus.state.cue is None, 3)
         await press("Shift+Digit2")
         await wait_until(lambda: ours.bus.state.route == 2, 2)
         await press("i")
