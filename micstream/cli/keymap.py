@@ -27,6 +27,7 @@ KEYS: Final[dict[str, Meaning]] = {
 }
 """Key: its verb, and the verb's argument."""
 ROUTE: Final = "r"
+HELP: Final = "?"
 QUIT: Final = ("q", "\x03")
 """Ctrl-C is a key where the terminal makes no signal of it."""
 _WORDS: Final = {
@@ -62,7 +63,7 @@ class Keymap:
             self._rebind(verb, key)
         self._named = {key: name for name, key in cues if key}
         for key in self._named:
-            if key in QUIT or key == ROUTE or key in self._keys:
+            if key in (*QUIT, ROUTE, HELP) or key in self._keys:
                 raise _taken(key)
         self._routing = False
 
@@ -136,7 +137,7 @@ class Keymap:
                 hint="expected one letter or sign; digits are cues",
                 code="bad_show",
             )
-        if key in QUIT or key == ROUTE or self._keys.get(key, (verb,))[0] != verb:
+        if key in (*QUIT, ROUTE, HELP) or self._keys.get(key, (verb,))[0] != verb:
             raise _taken(key)
         meaning = next(m for m in KEYS.values() if m[0] == verb)
         self._keys = {k: m for k, m in self._keys.items() if m[0] != verb} | {key: meaning}

@@ -1,4 +1,4 @@
-"""The live view and the lines before and after it: nothing is lost, whatever becomes of the screen."""
+"""The live view, and lines before and after it: whatever becomes of the screen, nothing is lost."""
 
 from __future__ import annotations
 
