@@ -117,6 +117,11 @@ class SoundRecording:
         loud = np.flatnonzero(self._loud(threshold, since))
         return self._arrived[int(loud[0])] if loud.size else None
 
+    def last_loud_at(self, since: float = 0.0, threshold: int = LOUD) -> float | None:
+        """Unix second at which the last sound since then came; None: there was none."""
+        loud = np.flatnonzero(self._loud(threshold, since))
+        return self._arrived[int(loud[-1])] if loud.size else None
+
     def _loud(self, threshold: int, since: float) -> npt.NDArray[np.bool_]:
         arrived: npt.NDArray[np.float64] = np.array(self._arrived)
         peaks: npt.NDArray[np.uint64] = np.array(self._peaks)

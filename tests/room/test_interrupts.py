@@ -1,0 +1,86 @@
+"""Interrupts with livekit-agents' own avatar worker, as a third participant hears them."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from micstream import FileSource
+from micstream.demo.server import LocalServer
+from testbed.rooms import bystander
+from testbed.speech import HELLO, samples
+from testbed.waiting import wait_until
+from tests.conftest import AvatarFactory
+from tests.support.senders import voice
+
+pytestmark = [pytest.mark.room, pytest.mark.slow]
+
+LENGTH_S = samples(HELLO).size / 16_000
+SILENT_MS = 350
+"""What is to be reached, at the median; the avatar's own queue takes 250 ms of it."""
+BEHIND_MS = 150
+"""What segments behind the one that plays may add, on a machine too busy for that."""
+TRIES = 3
+
+
+async def test_a_third_participant_hears_silence_soon_however_much_is_queued(
+    server: LocalServer, room_name: str, avatar: AvatarFactory, tmp_path: Path
+) -> None:
+    took_ms: dict[int, list[float]] = {1: [], 4: []}
+    steady = tmp_path / "steady.wav"
+    noise = np.random.default_rng(1).integers(-8_000, 8_000, 8 * 16_000).astype(np.int16)
+    soundfile.write(steady, noise, 16_000)
+    async with (
+        avatar(room_name) as worker,
+        bystander(server, room_name) as viewer,
+        voice(server, room_name, max_backlog=60) as ours,
+    ):
+        for segments in [1, 4] * TRIES:
+            began = time.time()
+            for _ in range(segments):  # closed; all but one behind the one that plays
+                await ours.sender.speak(FileSource(steady, pace="fast"))
+            assert ours.sender.backlog > 7 * segments
+            await wait_until(lambda began=began: viewer.first_heard_at(began), 10, "it")  # type: ignore[misc]
+            await asyncio.sleep(0.5)
+            pressed = time.time()
+            await ours.sender.interrupt()
+            await wait_until(lambda: viewer.silent_for() > 0.5, 8, "silence")
+            last = viewer.recording.last_loud_at(pressed)
+            assert last is not None
+            took_ms[segments].append(1000 * (last - pressed))
+        one, four = (statistics.median(each) for each in took_ms.values())
+        assert four < max(SILENT_MS, one + BEHIND_MS), took_ms
+        await ours.sender.speak(FileSource(HELLO))
+        await ours.until("playback_finished", count=len(ours.named("playback_finished")) + 1)
+        assert worker.alive
+
+
+async def test_fifty_interrupts_in_a_row_leave_a_living_avatar(
+    server: LocalServer, room_name: str, avatar: AvatarFactory
+) -> None:
+    async with (
+        avatar(room_name) as worker,
+        bystander(server, room_name) as viewer,
+        voice(server, room_name, max_backlog=60) as ours,
+    ):
+        for number in range(50):
+            saying = asyncio.create_task(ours.sender.speak(FileSource(HELLO, pace="fast")))
+            await asyncio.sleep(0.01 * (number % 12))
+            await ours.sender.interrupt()
+            await saying
+        assert worker.alive
+        before = viewer.heard_seconds()
+        count = len(ours.named("playback_finished"))
+        await ours.sender.speak(FileSource(HELLO))
+        await ours.until("playback_finished", count=count + 1)
+        last = ours.named("playback_finished")[-1]
+        assert not last.interrupted
+        assert last.position_s == pytest.approx(LENGTH_S, abs=0.25)
+        await wait_until(lambda: viewer.heard_seconds() - before > 0.5 * LENGTH_S, 5, "it")
+        assert worker.alive
