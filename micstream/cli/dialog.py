@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Literal
 
-from micstream.cli.keymap import QUIT, Keymap, Meaning
+from micstream.cli.keymap import HELP, QUIT, Keymap, Meaning
 from micstream.state import State
 from micstream.view.live.scene import Asked
 
 TWICE_S: Final = 0.6
 """Two presses of the space bar within it are one double press."""
-_HELP: Final = "?"
 _SPACE: Final = " "
 _CTRL_C: Final = "\x03"
 _QUITS: Final = ("q", "y")
@@ -37,7 +36,7 @@ class Dialog:
         """What a key means that is pressed at this monotonic second."""
         if key == _CTRL_C:
             return "quit"
-        if key == _HELP:
+        if key == HELP:
             self._tell(Asked(help=not self._asked.help))
             return None
         if self._asked.quitting:

@@ -27,6 +27,7 @@ KEYS: Final[dict[str, Meaning]] = {
 }
 """Key: its verb, and the verb's argument."""
 ROUTE: Final = "r"
+HELP: Final = "?"
 QUIT: Final = ("q", "\x03")
 """Ctrl-C is a key where the terminal makes no signal of it."""
 _WORDS: Final = {
@@ -57,12 +58,17 @@ class Keymap:
     ) -> None:
         self._avatars = avatars
         self._cues = tuple(cues)
-        self._keys = dict(KEYS)
-        for verb, key in (own or {}).items():
+        own = dict(own or {})
+        # First all that give their key up: two verbs may change places.
+        self._keys = {key: m for key, m in KEYS.items() if m[0] not in own}
+        for verb, key in own.items():
             self._rebind(verb, key)
+        # As they are told: in the order of the usual ones.
+        order = [verb for verb, _ in KEYS.values()]
+        self._keys = dict(sorted(self._keys.items(), key=lambda each: order.index(each[1][0])))
         self._named = {key: name for name, key in cues if key}
         for key in self._named:
-            if key in QUIT or key == ROUTE or key in self._keys:
+            if _is_reserved(key) or key in self._keys:
                 raise _taken(key)
         self._routing = False
 
@@ -71,6 +77,8 @@ class Keymap:
         routing, self._routing = self._routing, False
         if key in self._named:
             return "cue", self._named[key]
+        if key in self._keys:
+            return self._keys[key]
         key = key.lower()
         if key in self._named:
             return "cue", self._named[key]
@@ -136,10 +144,13 @@ class Keymap:
                 hint="expected one letter or sign; digits are cues",
                 code="bad_show",
             )
-        if key in QUIT or key == ROUTE or self._keys.get(key, (verb,))[0] != verb:
+        if _is_reserved(key) or key in self._keys:
             raise _taken(key)
-        meaning = next(m for m in KEYS.values() if m[0] == verb)
-        self._keys = {k: m for k, m in self._keys.items() if m[0] != verb} | {key: meaning}
+        self._keys[key] = next(m for m in KEYS.values() if m[0] == verb)
+
+
+def _is_reserved(key: str) -> bool:
+    return key.lower() in (*QUIT, ROUTE, HELP)
 
 
 def _taken(key: str) -> UsageError:

@@ -65,6 +65,18 @@ def test_keys_are_what_the_show_says() -> None:
     assert "! panic" in keymap.help()
 
 
+def test_two_verbs_may_change_places() -> None:
+    keymap = Keymap(own={"panic": "m", "mute": "p"})
+    assert keymap.press("m") == ("panic", None)
+    assert keymap.press("p") == ("mute", "toggle")
+
+
+def test_a_capital_is_a_key_too() -> None:
+    keymap = Keymap(own={"panic": "X"})
+    assert keymap.press("X") == ("panic", None)
+    assert keymap.press("x") is None
+
+
 @pytest.mark.parametrize(
     ("own", "cues"),
     [
@@ -76,6 +88,12 @@ def test_keys_are_what_the_show_says() -> None:
         ({"panic": " "}, []),
         ({}, [("applause", "m")]),
         ({}, [("applause", "q")]),
+        ({}, [("applause", "Q")]),
+        ({}, [("applause", "?")]),
+        ({"panic": "Q"}, []),
+        ({"panic": "R"}, []),
+        ({"panic": "?"}, []),
+        ({"panic": "x", "mute": "x"}, []),
     ],
 )
 def test_what_cannot_be_is_refused(own: dict[str, str], cues: list[tuple[str, str]]) -> None:

@@ -65,6 +65,8 @@ class LiveView:
         self._due = threading.Event()
         """Drawing is due already: at most one waits in the screen's loop."""
         self._error: OSError | None = None
+        self._over = False
+        """The screen has ended: it is not shown again."""
 
     @property
     def is_shown(self) -> bool:
@@ -125,7 +127,7 @@ class LiveView:
 
     def show(self) -> None:
         """Take the terminal: it is ours now."""
-        if self._wanted or self._error is not None:
+        if self._wanted or self._over:
             return
         self._wanted = True
         self._hidden.clear()
@@ -165,6 +167,7 @@ class LiveView:
         except OSError as error:
             self._error = self._error or error
         finally:
+            self._over = True
             self._loop = None
             self._hidden.set()
 

@@ -1,4 +1,4 @@
-"""The live view and the lines before and after it: nothing is lost, whatever becomes of the screen."""
+"""The live view, and lines before and after it: whatever becomes of the screen, nothing is lost."""
 
 from __future__ import annotations
 
@@ -124,6 +124,9 @@ async def test_a_mistake_in_drawing_leaves_lines(
     monkeypatch.setattr("micstream.view.live.screen.draw", draw)
     stage.view.show()
     await wait_until(lambda: not stage.view.is_shown, 20, "it to be given up")
+    stage.view.hide()  # Ctrl-Z, and fg
+    stage.view.show()
+    assert not stage.view.is_shown
     await stage.take(WARNED, BYE)
     assert "the hall is on fire" in stage.out.getvalue()
     assert "3 utterances" in stage.out.getvalue()
