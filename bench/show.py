@@ -19,7 +19,7 @@ import json
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -67,7 +67,7 @@ class Client:
 class Desk:
     """Every way in to the sender on the stage."""
 
-    ways: dict[str, Press]
+    ways: Mapping[str, Press]
     clients: list[Client]
 
 
@@ -117,15 +117,15 @@ async def _press(on: Stage, press: Press, argument: str) -> float:
     return 1000 * (float(on.sender.events("gate")[before]["t"]) - pressed)
 
 
-async def _interrupt(on: Stage, client: Client) -> float:
-    """Milliseconds until the avatar was heard for the last time."""
+async def _interrupt(on: Stage, client: Client) -> float | None:
+    """Milliseconds until the avatar was heard for the last time; None: it said more by then."""
     began = time.time()
     await on.heard.until_loud(0.3, since=began)
     pressed = time.time()
     await client.socket.send_json({"do": "interrupt"})
     await asyncio.sleep(1.0)
     last = on.heard.last_loud_at(pressed)
-    return 1000 * (last - pressed) if last is not None and last < pressed + 0.95 else float("nan")
+    return 1000 * (last - pressed) if last is not None and last < pressed + 0.95 else None
 
 
 async def measured(*, control: bool, given: Amounts) -> Figures:
@@ -189,7 +189,7 @@ async def _pressed(on: Stage, at: Desk, given: Amounts) -> Figures:
         await asyncio.wait([speaking])
     return {
         "ways": ways,
-        "silent_ms": [each for each in silent if each == each],
+        "silent_ms": [each for each in silent if each is not None],
         "state_bytes": max(client.state_bytes for client in at.clients),
     }
 
