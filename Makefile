@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 ARGS ?=
 bin := .venv/bin
-sources := micstream tests testbed bench chaos examples tools
+sources := micstream tests testbed bench chaos rehearsal examples tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -48,7 +48,10 @@ chaos: ## Provoke every fault for real: server, network, avatar, microphone, loa
 	@tools/setup chaos
 	@$(bin)/python -m chaos $(ARGS)
 
-page: setup ## Build the stage's page anew, from page/ into micstream/stage/static
+rehearsal: setup ## Play a scripted show of ten minutes, and lay all accounts of it beside each other
+	@$(bin)/python -m rehearsal $(ARGS)
+
+page: setup ## Build the pages anew, from page/ into micstream/stage/static and micstream/show/static
 	@$(bin)/python -m tools.build_page
 
 setup: # what the tests and checks need
@@ -73,4 +76,4 @@ clean: ## Remove the virtual environment, caches and build results
 	rm -rf .venv build dist out page/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help demo test fuzz check format-check lint types docs format bench chaos page setup lock assets image-check compose-check clean
+.PHONY: help demo test fuzz check format-check lint types docs format bench chaos rehearsal page setup lock assets image-check compose-check clean

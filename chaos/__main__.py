@@ -24,6 +24,9 @@ from micstream.demo.server import find_server
 
 def main() -> int:
     """The command line; returns the exit code."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell's background job: what is started here would ignore it too, as it should.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     options = parser("chaos", __doc__)
     options.add_argument("rows", nargs="*", metavar="ROW", help="which rows; all, if none")
     options.add_argument("--times", type=int, default=1, metavar="N", help="attempts at each row")

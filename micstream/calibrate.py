@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Final
 
-from micstream.audio.advice import Advice, advise
+from micstream.audio.advice import CLIPPED_LIMIT, Advice, advise
 from micstream.audio.format import SAMPLE_WIDTH, SPEECH
 from micstream.audio.levels import FLOOR_DB
 from micstream.audio.meter import Meter, Reading
@@ -65,11 +65,33 @@ class Measured:
             floor_db=round(self.floor_db, 1),
             speech_db=round(speech_db, 1),
             peak_db=round(self.speech.peak_db, 1),
-            clipped_share=round(self.speech.clipped_share, 4),
+            clipped_share=round(self.clipped_share, 4),
             hum_hz=hum.hertz if hum else None,
             hum_db=round(hum.over_db, 1) if hum else None,
             measured_at=self.measured_at.isoformat(timespec="seconds"),
         )
+
+    @property
+    def clipped_share(self) -> float:
+        """Share of the time that was cut off at full scale: while speaking, or of all of it."""
+        room, speech = self.room, self.speech
+        clipped_s = room.clipped_share * room.seconds + speech.clipped_share * speech.seconds
+        return max(speech.clipped_share, clipped_s / (room.seconds + speech.seconds))
+
+    def refuse_unusable(self) -> None:
+        """Refuse to keep what was cut off: one that is good may be there already.
+
+        Raises:
+            MicstreamError: too much of it was.
+        """
+        if self.clipped_share > CLIPPED_LIMIT:
+            raise MicstreamError(
+                f"the sound was cut off at full scale for {self.clipped_share:.0%} of the time, "
+                f"expected {CLIPPED_LIMIT:.0%} at most: no calibration, what was kept before stays",
+                hint=f"turn the microphone's gain down by {-self.advice.gain_db} dB, at the device "
+                "or in the system's mixer, then run micstream calibrate again",
+                code="clipped",
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """All figures, as JSON's types."""

@@ -34,6 +34,7 @@ from micstream.settings.pieces import ControlSettings
 from micstream.sound_path import SoundPath
 from micstream.speech.cutter import Gate
 from micstream.speech.events import EndReason, Timed
+from micstream.state import State
 from micstream.verbs import STOP, VERBS, expected
 
 COUGH_S: Final = 1.0
@@ -117,6 +118,11 @@ class Controls:
     def gate(self) -> Gate:
         """Gate as it stands: open, closed, or by the detector."""
         return self._gating.gate
+
+    @property
+    def state(self) -> State:
+        """State of the session."""
+        return self._bus.state
 
     @property
     def avatars(self) -> int:
@@ -282,6 +288,19 @@ class Controls:
                 )
         if inspect.isawaitable(done):
             await done
+
+    def keep(self, holder: str, keepalive_s: float) -> None:
+        """Go on holding push-to-talk for so long: no new press, and it opens nothing.
+
+        Raises:
+            UsageError: it is held no more: let go by time, or by another verb (code "not_held").
+        """
+        if holder not in self._gating.holders:
+            raise UsageError(
+                "push-to-talk is held no more", hint="let go, and press again", code="not_held"
+            )
+        self._gating.hold(holder, _now(), keepalive_s=keepalive_s)
+        self._set_timer()
 
     def let_go(self, holder: str, *, by: str = "") -> None:
         """End what somebody held who is gone: a socket that closed, a page that is no more."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from micstream.errors import UsageError
+from micstream.errors import InputError, UsageError
+from micstream.private_files import folded, folds_names, is_one_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,11 @@ class CutPlaces:
     def check(self) -> None:
         """Refuse what would write two things into one place, or over what is to be read.
 
+        Names that differ in case alone are one where the file system says so.
+
         Raises:
             UsageError: says which, before anything is written.
+            InputError: a folder to write into is not there.
         """
         given = [*self.files, *filter(None, map(self.reference_of, self.files))]
         read = [place.resolve() for place in given]
@@ -61,13 +65,11 @@ class CutPlaces:
 
     def _targets(self, file: Path) -> Iterator[_Target]:
         if labels := self.labels_of(file):
-            yield _Target.of(labels)
+            yield _Target.of(_in_a_folder(labels))
         if plot := self.plot_of(file):
-            pages = rf"{re.escape(plot.stem)}-\d+{re.escape(plot.suffix)}"
-            yield _Target.of(plot, pages)
+            yield _Target.of(_in_a_folder(plot), plot.stem, r"-\d+", plot.suffix)
         if self.out is not None:
-            stem = re.escape(file.stem)
-            yield _Target.of(self.out / f"{file.stem}-001.wav", rf"{stem}-\d{{3,}}\.wav")
+            yield _Target.of(self.out / f"{file.stem}-001.wav", file.stem, r"-\d{3,}", ".wav")
 
     def _place(self, given: Path | None, file: Path, ending: str) -> Path | None:
         if given is None:
@@ -83,21 +85,43 @@ class CutPlaces:
         return given
 
 
+def _in_a_folder(place: Path) -> Path:
+    if not place.parent.is_dir():
+        raise InputError(
+            f"{place} cannot be written: {place.parent} is no folder that exists",
+            hint="make the folder first, or name another",
+            code="unwritable",
+        )
+    return place
+
+
 @dataclass(frozen=True, slots=True)
 class _Target:
     """A place that is written, and those beside it for as long as there are pages or utterances."""
 
     place: Path
-    others: str
+    before: str = ""
+    number: str = ""
+    """A pattern; empty: there are no others."""
+    behind: str = ""
 
     @classmethod
-    def of(cls, place: Path, others: str = "") -> _Target:
+    def of(cls, place: Path, before: str = "", number: str = "", behind: str = "") -> _Target:
         # A link is replaced, not followed; one among its folders is.
-        return cls(place.parent.resolve() / place.name, others)
+        return cls(place.parent.resolve() / place.name, before, number, behind)
 
     def takes(self, place: Path) -> bool:
         """Whether it may write there."""
         if place == self.place:
             return True
-        beside = place.parent == self.place.parent
-        return beside and re.fullmatch(self.others, place.name) is not None
+        if not is_one_folder(place.parent, self.place.parent):
+            return False
+        if self._has(place.name, str):
+            return True
+        return self._has(place.name, folded) and folds_names(self.place.parent)
+
+    def _has(self, name: str, seen: Callable[[str], str]) -> bool:
+        if seen(name) == seen(self.place.name):
+            return True
+        others = re.escape(seen(self.before)) + self.number + re.escape(seen(self.behind))
+        return bool(self.number) and re.fullmatch(others, seen(name)) is not None

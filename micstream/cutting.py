@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,8 +11,10 @@ from typing import Any, Final, Protocol
 
 import soundfile
 
+from micstream import notices
 from micstream.audio.format import SPEECH
 from micstream.errors import InputError, reason_of
+from micstream.plain_text import as_json
 from micstream.private_files import replacing
 from micstream.settings import Settings
 from micstream.sound_path import SoundPath, make_path
@@ -81,7 +83,7 @@ class CutFile:
             "duration_s": round(self.duration_s, 3),
             "utterances": found,
         }
-        return json.dumps(whole, ensure_ascii=False)
+        return as_json(whole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ def cut_file(
     Raises:
         InputError: it cannot be read.
     """
-    source = FileSource(path, pace="fast", channel=channel)
+    source = open_file(path, channel)
     traced = _Traced(detector, keep=trace)
     cutter = make_cutter(settings, traced)
     tuning = settings.tuning
@@ -166,7 +168,8 @@ def cut_file(
     whole = settings.mode == "utterance"
     onset: Onset | None = None
     pcm = bytearray()
-    for event, _ in _heard(sound, source):
+    warnings = [source.warning] if source.warning else []
+    for event, _ in _heard(sound, source, warnings):
         match event:
             case Onset():
                 onset, pcm = event, bytearray()
@@ -184,7 +187,7 @@ def cut_file(
         path=path,
         rate=source.format.rate,
         duration_s=source.duration_s,
-        warning=source.warning,
+        warning="; ".join(warnings),
         utterances=found,
         false_alarms=dropped,
         probabilities=traced.said,
@@ -194,9 +197,32 @@ def cut_file(
     )
 
 
-def _heard(sound: SoundPath, source: FileSource) -> Iterator[Timed]:
+def open_file(path: Path, channel: int) -> FileSource:
+    """The file as a source, read as fast as it can be; `channel` from 1, 0 mixes them.
+
+    Raises:
+        InputError: it cannot be cut.
+    """
+    try:
+        return FileSource(path, pace="fast", channel=channel)
+    except InputError as error:
+        if error.code not in ("not_a_file", "raw_file"):
+            raise
+        # What `micstream pipe` would do needs a room: here only a file will do.
+        hint = "write it to a file first: ... > sound.wav, then micstream cut sound.wav"
+        if error.code == "raw_file":
+            hint = (
+                f"make it a WAV: ffmpeg -f s16le -ar 16000 -ac 1 -i {shlex.quote(str(path))} "
+                "sound.wav, then micstream cut sound.wav"
+            )
+        raise InputError(error.message, hint=hint, code=error.code) from None
+
+
+def _heard(sound: SoundPath, source: FileSource, told: list[str]) -> Iterator[Timed]:
     for pcm in source.read():
         yield from sound.push(Block(pcm, 0.0))
+    if sound.took:
+        told.append(notices.channels_cancel(source.name, sound.took).message)
     yield from sound.finish(EndReason.SOURCE_ENDED)
 
 

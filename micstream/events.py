@@ -6,12 +6,12 @@ so longer than other files.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Final, Literal, Protocol
 
+from micstream.plain_text import as_json
 from micstream.speech.events import EndReason
 
 DropCode = Literal[
@@ -53,7 +53,7 @@ class Event:
 
     def as_json(self) -> str:
         """One line, no line break at its end."""
-        return json.dumps(self.as_dict(), ensure_ascii=False)
+        return as_json(self.as_dict())
 
 
 class Emitter(Protocol):
@@ -161,6 +161,17 @@ class AvatarSilent(AvatarLinkEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Playing(Event):
+    """A file begins; what is told of utterances from here on is about it, until the next one."""
+
+    EVENT = "playing"
+    file: str
+    """As it was named."""
+    round: int
+    """How often it has been played, this time included."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ready(Event):
     """All is there: the next word is heard."""
 
@@ -179,6 +190,8 @@ class UtteranceStarted(AvatarEvent):
     """Seconds of captured sound at which that was decided."""
     lead_ms: int
     """Sound in the first write."""
+    source: str | None = None
+    """What is spoken: a file's name, a device's, `stdin`; None where a program speaks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -347,6 +360,8 @@ class StageOpen(Event):
     EVENT = "stage_open"
     link: str
     room: str
+    others: tuple[str, ...] = ()
+    """Further links, where the machine is on several networks: `link` is the most likely one."""
 
 
 @dataclass(frozen=True, kw_only=True)

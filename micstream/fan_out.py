@@ -120,9 +120,8 @@ class FanOut:
 
         `own`: it is of the one who gives way to others.
         """
-        if self.give_way is not None and isinstance(event, Onset) and not own:
-            speaking, self.give_way = self.give_way, None
-            speaking.yield_turn()
+        if not own:
+            self._go_before(event)
         for output in self._takers(event):
             output.put(event, captured_at, ages=ages)
 
@@ -134,6 +133,7 @@ class FanOut:
         Where no avatar listens for `wait_avatar` seconds the utterance is dropped. While one
         listens, those that do not are not waited for.
         """
+        self._go_before(event)
         takers = self._takers(event)
         for output in takers:
             alone = not any(other.is_listening for other in takers if other is not output)
@@ -153,6 +153,12 @@ class FanOut:
     async def interrupt(self) -> None:
         """Have every avatar fall silent, also one that only plays what is left of it."""
         await asyncio.gather(*(output.interrupt() for output in self._outputs))
+
+    def _go_before(self, event: SegmentEvent) -> None:
+        """Before an onset, have whoever gives way end."""
+        if self.give_way is not None and isinstance(event, Onset):
+            speaking, self.give_way = self.give_way, None
+            speaking.yield_turn()
 
     def _takers(self, event: SegmentEvent) -> tuple[Output, ...]:
         if isinstance(event, Onset):

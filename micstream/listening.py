@@ -64,6 +64,7 @@ class Listening:
         self._server = SourceWatch(bus.emit)
         self._watching: asyncio.Task[None] | None = None
         self._held = False
+        self._cancelling = False  # told: the channels of the device cancel each other
         self._told_unheard = False
         self._floor_db: float | None = None
         """Noise floor that was calibrated for the device, in dBFS."""
@@ -157,6 +158,9 @@ class Listening:
         assert self._path is not None
         self._health.lost(block)
         self._put(self._path.push(block))
+        if self._path.took and not self._cancelling:
+            self._cancelling = True
+            self._bus.emit(notices.channels_cancel(self._device, self._path.took))
         self._tell_unheard(self._path.spoken_to_nobody)
 
     def _tell_unheard(self, spoken: bool) -> None:

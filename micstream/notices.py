@@ -246,6 +246,17 @@ def overflow() -> Warned:
     )
 
 
+def channels_cancel(source: str, taken: int) -> Warned:
+    """Warning: mixed, the channels of a source are silence; one of them is used."""
+    return Warned(
+        code="channels_cancel",
+        message=f"{source!r}: its channels cancel each other when mixed (one is another upside "
+        f"down): channel {taken}, the loudest, is used",
+        hint="look at the cable and at the settings of the input; --channel chooses one from the "
+        "beginning",
+    )
+
+
 def events_lost(consumer: str, count: int) -> Warned:
     """A consumer of events did not take them in time; here it goes on."""
     return Warned(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
+import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -38,3 +40,34 @@ def replacing(place: Path) -> Iterator[Path]:
 def _is_of_the_system(place: Path) -> bool:
     """Whether it is one such as `/dev/stdout`: a name for what is open, never to be replaced."""
     return os.name == "posix" and place.absolute().parts[1:2] in (("dev",), ("proc",))
+
+
+def folded(name: str) -> str:
+    """The name as a file system sees it that takes upper for lower case: macOS', Windows', FAT."""
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
+
+
+def folds_names(folder: Path) -> bool:
+    """Whether names that differ in case alone are one file in this folder, which may be yet to be
+    made. Each file system has its own rule, so one is asked by a name that is there."""
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    with suppress(OSError):
+        for place in folder.iterdir():
+            if place.name != place.name.swapcase():
+                return _is_one_file(place, place.with_name(place.name.swapcase()))
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".new-") as fresh:
+            made = Path(fresh.name)
+            return _is_one_file(made, made.with_name(made.name.swapcase()))
+    return sys.platform in ("darwin", "win32")
+
+
+def is_one_folder(first: Path, second: Path) -> bool:
+    """Whether both are the same folder, by whatever names."""
+    return first == second or _is_one_file(first, second)
+
+
+def _is_one_file(first: Path, second: Path) -> bool:
+    with suppress(OSError):
+        return first.samefile(second)
+    return False

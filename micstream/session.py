@@ -20,10 +20,12 @@ from micstream import events, notices
 from micstream.audio.advice import Preset
 from micstream.bus import Bus
 from micstream.controls import Controls
+from micstream.errors import MicstreamError
 from micstream.events import Warned
 from micstream.fan_out import FanOut
 from micstream.listening import Listening, SoundSettings
 from micstream.room import address
+from micstream.room.redact import redact
 from micstream.room.room import Room
 from micstream.settings import Settings
 from micstream.settings.loading import mixed_origins
@@ -126,17 +128,16 @@ class Session:
             What `work` raises.
         """
         self._begin()
-        hurrying = asyncio.create_task(self._hurry_after(stop))
+        await run_guarded(self._do_and_leave(work), self._hurry_after(stop))
+
+    async def _do_and_leave(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await self._do(work)
         except BaseException:
             await self._end(hurry=True)
             raise
-        else:
-            if (failure := await self._end(hurry=False)) is not None:
-                raise failure
-        finally:
-            hurrying.cancel()
+        if (failure := await self._end(hurry=False)) is not None:
+            raise failure
 
     def hurry(self) -> None:
         """Leave within two seconds, whatever still plays; where we have not joined, at once."""
@@ -165,6 +166,15 @@ class Session:
         return self._life
 
     async def _live(self) -> None:
+        """Live as `_stay` does; what that fails with, whoever reads the events hears too."""
+        try:
+            await self._stay()
+        except Exception as error:
+            if (failed := untold(error)) is not None:
+                self.bus.emit(failed)
+            raise
+
+    async def _stay(self) -> None:
         """Join, stay until somebody wants to leave or something fails, leave."""
         for warning in self.warnings:
             self.bus.emit(warning)
@@ -256,10 +266,14 @@ class Session:
             cutter = make_cutter(self._sound.detection) if cut else Whole()
             path, reason = make_path(cutter, self._sound.path), EndReason.SHUTDOWN
             path.open(source)
+            told = False
             try:
                 async for block in source.blocks():
                     for event, at in path.push(block):
                         await self._fan_out.put_in_turn(event, at, wait_avatar=wait_avatar)
+                    if path.took and not told:
+                        told = True
+                        self.bus.emit(notices.channels_cancel(source.name, path.took))
                 reason = EndReason.SOURCE_ENDED
             finally:
                 for event, at in path.finish(reason):
@@ -320,6 +334,20 @@ def open_session(settings: Settings, bus: Bus) -> Session:
     session = Session(room, fan_out, controls, bus, sound, taps, cues=cues)
     session.warnings = warnings
     return session
+
+
+def untold(error: Exception) -> events.Failed | None:
+    """Event for an error that ends the program; None where it was told before."""
+    if getattr(error, "told", False):
+        return None
+    error.told = True  # type: ignore[attr-defined]
+    if isinstance(error, MicstreamError):
+        return events.Failed(code=error.code, message=error.message, hint=error.hint)
+    return events.Failed(
+        code="unexpected",
+        message=f"an error that nobody has foreseen: {redact(repr(error))}",
+        hint="start it again; what it wrote to standard error is worth a report",
+    )
 
 
 def _failure(life: asyncio.Task[None]) -> Exception | None:

@@ -8,10 +8,14 @@ import signal
 from collections.abc import Iterator
 from typing import Final
 
+from micstream.windows import told_of_closing
+
 ENDING: Final = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    if hasattr(signal, name)
 )
-"""Ctrl-C, a supervisor's request, a closed terminal."""
+"""Ctrl-C, a supervisor's request, a closed terminal; Ctrl-Break on Windows."""
 
 
 _stops: Final[list[asyncio.Event]] = []
@@ -45,13 +49,20 @@ def _handlers() -> Iterator[None]:
                 loop.add_signal_handler(number, _set_innermost)
             except NotImplementedError:  # Windows: the loop waits for no signals
                 signal.signal(number, lambda *_: loop.call_soon_threadsafe(_set_innermost))
-        yield
+        with told_of_closing(lambda: loop.call_soon_threadsafe(_set_innermost)):
+            yield
     finally:
         for number, handler in before.items():
             with contextlib.suppress(NotImplementedError):
                 loop.remove_signal_handler(number)
             if handler is not None:  # else it was installed by something other than Python
                 signal.signal(number, handler)
+
+
+def hangup_ends() -> bool:
+    """Whether a terminal that is closed is to end us: not under `nohup`, and `trap '' HUP`."""
+    number = getattr(signal, "SIGHUP", None)
+    return number is None or signal.getsignal(number) is not signal.SIG_IGN
 
 
 def _set_innermost() -> None:

@@ -77,6 +77,7 @@ class SoundPath:
         self._holds = 0
         self._timeline = Timeline()
         self._source: Source | None = None
+        self._name = ""
         self._used = False  # cutter and cleaner have had an opening before
         self._resampler: Resampler | None = None
         self._rest()
@@ -106,6 +107,12 @@ class SoundPath:
         return self._cutter.speaking
 
     @property
+    def took(self) -> int:
+        """The channel taken of the open source, from 1, because mixed they cancel each other; 0:
+        that never was."""
+        return self._resampler.took if self._resampler is not None else 0
+
+    @property
     def spoken_to_nobody(self) -> bool:
         """Somebody has spoken since the gate was closed; never while the path is held."""
         cutter = self._cutter
@@ -127,7 +134,7 @@ class SoundPath:
                 self._cleaner.reset()
             self._rest()
         self._used = True
-        self._source = source
+        self._source, self._name = source, source.name
         self._resampler = Resampler(source.format, SPEECH.rate, pick=source.pick)
         return ended
 
@@ -249,6 +256,8 @@ class SoundPath:
         shift, cleaner = self._shift, self._cleaner
         if isinstance(event, Speech):
             return replace(event, start=event.start + shift) if shift else event
+        if isinstance(event, Onset):
+            event = replace(event, source=self._name)
         if cleaner is not None:
             event = replace(event, decided=cleaner.input_for(event.decided))
         if not shift:
@@ -256,7 +265,7 @@ class SoundPath:
         decided = event.decided + shift
         if isinstance(event, Onset):
             start, onset = event.start + shift, event.onset + shift
-            return Onset(start=start, onset=onset, decided=decided)
+            return replace(event, start=start, onset=onset, decided=decided)
         end, speech_end = event.end + shift, event.speech_end + shift
         return replace(event, end=end, speech_end=speech_end, decided=decided)
 

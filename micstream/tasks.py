@@ -47,6 +47,24 @@ async def run_until(work: Coroutine[Any, Any, T], stop: asyncio.Event) -> T | No
     return None if working.cancelled() else working.result()
 
 
+async def finish(work: Coroutine[Any, Any, T]) -> T:
+    """Result of `work`, which goes through to its end however often the caller is cancelled.
+
+    It has to be bounded by itself. Whoever was cancelled hears of that afterwards.
+    """
+    working, cancelled = asyncio.create_task(work), False
+    while not working.done():
+        try:
+            await asyncio.wait({working})
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        if not working.cancelled():
+            working.exception()  # the cancellation goes before it
+        raise asyncio.CancelledError
+    return working.result()
+
+
 def _each(failed: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     found: list[BaseException] = []
     for each in failed.exceptions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ class Staged:
 
     def __init__(self) -> None:
         self.address = ""
+        self.to_open: Callable[[], str] = str
         self.events: list[Event] = []
 
     def emit(self, event: Event) -> None:
@@ -39,5 +40,6 @@ async def staged(
     """A page being served, at a free port unless told."""
     told = Staged()
     serving = page(settings, look or Look(), host=host, port=port, bus=told)
-    async with serving as (told.address, _):
+    async with serving as served:
+        told.address, told.to_open = served.link, served.to_open
         yield told

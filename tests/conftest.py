@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -28,6 +29,11 @@ from tests.support.lanes import (  # noqa: F401 - hooks of pytest
     pytest_collection_modifyitems,
     pytest_configure,
 )
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background job: programs that ignore it from the start go on doing so, ours too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 SENDER = "external-audio-sender"
 T = TypeVar("T")

@@ -321,10 +321,14 @@ def assert_real(page: str) -> None:
         if command is None:
             continue  # a sentence about it
         used = re.findall(r"(?<!\S)(--?[a-z][a-z-]*)", rest)
-        unknown = [option for option in used if option not in OPTIONS[command] | {"--help", "-h"}]
+        unknown = [
+            option
+            for option in used
+            if option not in OPTIONS[command] | {"--help", "--help-all", "-h"}
+        ]
         assert not unknown, f"micstream {command} has no {unknown}"
     for option, value in re.findall(r"`(--[a-z][a-z-]*)(?: ([\w.-]+))?", page):
-        everywhere = {"--help", "--version"}.union(*OPTIONS.values())
+        everywhere = {"--help", "--help-all", "--version"}.union(*OPTIONS.values())
         assert option in everywhere, f"no command has {option}"
         chosen = choices_of(option)
         assert not (value and chosen) or value in chosen, f"{option} is never {value}"

@@ -24,7 +24,8 @@ PUBLISHED = {
     "avatar_left": {"identity"},
     "avatar_silent": {"identity"},
     "ready": set(),
-    "utterance_started": {"avatar", "id", "onset_s", "decided_s", "lead_ms"},
+    "utterance_started": {"avatar", "id", "onset_s", "decided_s", "lead_ms", "source"},
+    "playing": {"file", "round"},
     "utterance_ended": {"avatar", "id", "duration_s", "bytes", "reason"},
     "playback_started": {"avatar", "id", "delay_ms"},
     "playback_finished": {"avatar", "id", "position_s", "interrupted", "stutter_ms"},
@@ -39,7 +40,7 @@ PUBLISHED = {
     "interrupted": {"by"},
     "route": {"avatars", "number", "by"},
     "voice": {"avatars"},
-    "stage_open": {"link", "room"},
+    "stage_open": {"link", "room", "others"},
     "rehearsal_open": {"url", "room", "avatars", "file"},
     "stage_page": {"address"},
     "warning": {"avatar", "code", "message", "hint", "count"},
@@ -93,7 +94,10 @@ EXAMPLES: dict[str, Event] = {
         events.AvatarLeft(identity="avatar-a"),
         events.AvatarSilent(identity="avatar-a"),
         events.Ready(),
-        events.UtteranceStarted(avatar=ANNA, id="u1", onset_s=1.23456, decided_s=1.3, lead_ms=160),
+        events.Playing(file="scenes/one.wav", round=2),
+        events.UtteranceStarted(
+            avatar=ANNA, id="u1", onset_s=1.23456, decided_s=1.3, lead_ms=160, source="one.wav"
+        ),
         events.UtteranceEnded(
             avatar=ANNA, id="u1", duration_s=2.5, bytes=80_000, reason=EndReason.SILENCE
         ),
@@ -112,7 +116,9 @@ EXAMPLES: dict[str, Event] = {
         events.Interrupted(by="key"),
         events.Route(avatars=(ANNA, "avatar-ben"), number=0, by="key"),
         events.Voice(avatars=(ANNA, "avatar-ben")),
-        events.StageOpen(link="http://127.0.0.1:8420/", room="show"),
+        events.StageOpen(
+            link="http://192.168.1.7:8420/", room="show", others=("http://10.8.0.2:8420/",)
+        ),
         events.RehearsalOpen(
             url="ws://127.0.0.1:7880", room="show", avatars=(ANNA,), file="/here/.env.local"
         ),

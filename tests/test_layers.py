@@ -55,7 +55,9 @@ ORDER = (
     "audio",
     "tasks",
     "signals",
+    "windows",
     "private_files",
+    "plain_text",
     "backoff",
     "errors",
 )
@@ -78,6 +80,7 @@ PURE = (
     "show/osc_words.py",
     "notices.py",
     "backoff.py",
+    "plain_text.py",
     "settings/knob.py",
     "settings/table.py",
     "settings/cutting_table.py",

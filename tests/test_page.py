@@ -1,4 +1,4 @@
-"""The stage's page as it is kept: built from its sources, locked, small, and at home anywhere."""
+"""The pages as they are kept: built from their sources, locked, small, and at home anywhere."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ def lock() -> dict[str, Any]:
     return held
 
 
-def test_what_is_kept_is_what_its_sources_make(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", build_page.PAGES, ids=lambda page: page.output)
+def test_what_is_kept_is_what_its_sources_make(page: build_page.Built, tmp_path: Path) -> None:
     build_page.install()
-    build_page.build(tmp_path)
+    build_page.build(tmp_path, page)
     fresh = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-    kept = {file.name: file.read_bytes() for file in build_page.STATIC.iterdir()}
+    kept = {file.name: file.read_bytes() for file in page.static.iterdir()}
     assert fresh.keys() == kept.keys()
     differing = [name for name in fresh if fresh[name] != kept[name]]
     assert not differing, "page/ has changed: make page"
@@ -54,12 +55,21 @@ def test_each_package_is_held_by_its_hash_and_by_no_address(lock: dict[str, Any]
     assert "omit-lockfile-registry-resolved=true" in (ROOT / "page/.npmrc").read_text("utf-8")
 
 
-def test_it_fetches_nothing_from_elsewhere() -> None:
-    for name in ("index.html", "stage.css"):
-        text = (build_page.STATIC / name).read_text("utf-8")
+@pytest.mark.parametrize("page", build_page.PAGES, ids=lambda page: page.output)
+def test_it_fetches_nothing_from_elsewhere(page: build_page.Built) -> None:
+    for name in (Path(each).name for each in page.copied):
+        text = (page.static / name).read_text("utf-8")
         assert "//" not in re.sub(r"/\*.*?\*/", "", text), name
-    html = (build_page.STATIC / "index.html").read_text("utf-8")
+    html = (page.static / "index.html").read_text("utf-8")
     assert not re.search(r"\son\w+=|\sstyle=|<style|<script(?! type=\"module\" src=)", html)
+
+
+def test_the_operators_page_contains_no_package_of_others() -> None:
+    told = (build_page.CONTROL_STATIC / "LICENCES.txt").read_text("utf-8")
+    assert told == "control.js contains no packages of others.\n"
+    script = (build_page.CONTROL_STATIC / "control.js").read_text("utf-8")
+    assert "http://" not in script
+    assert "https://" not in script
 
 
 def test_the_licences_of_what_it_contains_go_with_it(lock: dict[str, Any]) -> None:
@@ -77,6 +87,8 @@ def test_a_wheel_brings_it_and_stays_small(tmp_path: Path) -> None:
     assert wheel.stat().st_size < WHEEL_MB * 1_000_000
     with zipfile.ZipFile(wheel) as box:
         names = box.namelist()
-    kept = {f"micstream/stage/static/{file.name}" for file in build_page.STATIC.iterdir()}
-    assert kept <= set(names)
+    for page in build_page.PAGES:
+        kept = {str(file.relative_to(ROOT)) for file in page.static.iterdir()}
+        assert kept
+        assert kept <= set(names)
     assert not any("node_modules" in name or name.endswith(".ts") for name in names)

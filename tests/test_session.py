@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from micstream import events
@@ -13,16 +14,17 @@ from micstream import listening as listening_
 from micstream.bus import Bus
 from micstream.controls import Controls
 from micstream.errors import AudioDeviceError, ConnectionFailed, UsageError
-from micstream.events import Warned
+from micstream.events import Failed, Warned
 from micstream.fan_out import FanOut
 from micstream.listening import SoundSettings
 from micstream.room.room import Room
-from micstream.session import HURRY_S, Session
+from micstream.session import HURRY_S, Session, untold
 from micstream.settings import Settings
 from micstream.settings.pieces import ControlSettings
 from micstream.sources import audio_thread, microphone, opening, portaudio
 from micstream.sources.sound_server import SourceWatch
 from micstream.sources.source import Away, Block, LiveSource, Lost, Opened, Source
+from micstream.speech.events import Speech
 from micstream.taps import Taps
 from testbed.speech import HELLO, samples
 from tests.support.fake_room import FakeRoom, PushedSource
@@ -30,6 +32,7 @@ from tests.support.outputs import NotedOutput
 from tests.support.portaudio import FakeDevice, FakePortAudio
 from tests.support.sources import Scripted, ScriptedOpener, Silent
 from tests.support.standstill import Standstill
+from tests.support.tones import tone
 
 SAID = b"\x00\x20" * 1_600
 
@@ -211,6 +214,30 @@ async def test_a_failure_of_its_own_task_reaches_the_program() -> None:
     with pytest.raises(Lonely, match="a mistake"):
         await running
     assert stage.room.log[-2:] == ["leave", "closed"], "the avatars survive that too"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(Lonely("a mistake"), "unexpected"), (ConnectionFailed("no", code="x"), "x")],
+)
+async def test_whoever_reads_the_events_hears_of_it_once(error: Exception, code: str) -> None:
+    stage, work = Stage(), Working()
+    running = stage.run(work())
+    await settle()
+    stage.room.fail(error)
+    with pytest.raises(type(error)):
+        await running
+    (told,) = [event for event in stage.told if isinstance(event, Failed)]
+    assert told.code == code
+    assert str(error) in told.message
+    assert untold(error) is None, "the command line has nothing to add"
+
+
+async def test_what_the_sdk_has_put_into_an_error_is_not_told() -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJtZSJ9.abcdef"
+    told = untold(Lonely(f"wss://x/rtc?access_token={token}"))
+    assert told is not None
+    assert token not in told.message
 
 
 async def test_work_that_fails_leaves_in_a_hurry_and_its_error_is_the_one_told() -> None:
@@ -629,3 +656,37 @@ async def test_one_that_never_answers_is_an_error_within_the_deadline(
     finally:
         still.let_go()
     assert stage.room.log[-1] == "closed"
+
+
+# ---- channels that cancel each other -------------------------------------------------------------
+
+VOICE = tone(300, 16_000)
+OPPOSITE = np.stack([VOICE, -VOICE], axis=1).tobytes()
+
+
+async def test_of_a_stream_whose_channels_cancel_each_other_one_is_heard_and_it_is_told() -> None:
+    stage = Stage()
+    source = Scripted([Block(OPPOSITE, 1.0)] * 2, None, channels=2, name="stdin")
+    await stage.run(stage.session.speak(source, cut=False))
+    (output,) = stage.room.avatars
+    heard = b"".join(event.pcm for event in output.got if isinstance(event, Speech))
+    assert heard == bytes(1_024) + VOICE.tobytes()[1_024:] + VOICE.tobytes(), "one window is gone"
+    told = [event for event in stage.told if isinstance(event, Warned)]
+    assert [event.code for event in told] == ["channels_cancel"]
+    assert "channel 1" in told[0].message
+
+
+async def test_of_such_a_microphone_it_is_told_once(device: PushedSource) -> None:
+    stage = Stage()
+    source = cast("Source", Silent(channels=2, name="line in"))
+    async with stage.session as session:
+        listening = asyncio.create_task(session.listen())
+        device.push(Opened(source), *[Block(OPPOSITE, 1.0)] * 2)
+        device.push(Lost(source, AudioDeviceError("gone")), Opened(source, again=True))
+        device.push(*[Block(OPPOSITE, 9.0)] * 2)
+        await settle()
+        listening.cancel()
+        await asyncio.wait([listening])
+    told = [event for event in stage.told if isinstance(event, Warned)]
+    (cancelling,) = [event for event in told if event.code == "channels_cancel"]
+    assert "line in" in cancelling.message

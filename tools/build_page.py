@@ -1,4 +1,6 @@
-"""Builds the stage's page: page/ becomes micstream/stage/static, which is kept in the repository.
+"""Builds the pages: page/ becomes micstream/stage/static, page/control micstream/show/static.
+
+What is built is kept in the repository.
 
 Usage: make page, or: python -m tools.build_page. Needs node and npm; a wheel, and an installation
 from a checkout, need neither, as the result is there. A test builds it anew and compares.
@@ -10,23 +12,50 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "page"
 STATIC = ROOT / "micstream/stage/static"
-COPIED = ("index.html", "stage.css")
+CONTROL_STATIC = ROOT / "micstream/show/static"
 # What shows a page: OBS 29 and newer, vMix, phones and tablets of the last years.
 BROWSERS = "chrome103,firefox102,safari15.4"
 # Under these names a package says what may be done with it.
 LICENCES = ("LICEN[CS]E*", "NOTICE*", "CopyrightNotice*")
 
 
+@dataclass(frozen=True)
+class Built:
+    """A page: its one script, and what is copied beside it."""
+
+    script: str
+    """Of the folder page; it becomes `output`."""
+    output: str
+    copied: tuple[str, ...]
+    static: Path
+    packages: bool
+    """It contains packages of others; where it may not, its building fails."""
+
+
+STAGE = Built("src/main.ts", "stage.js", ("index.html", "stage.css"), STATIC, True)
+CONTROL = Built(
+    "control/main.ts",
+    "control.js",
+    ("control/index.html", "control/control.css"),
+    CONTROL_STATIC,
+    False,
+)
+PAGES = (STAGE, CONTROL)
+
+
 def main() -> int:
     install()
-    build(STATIC)
-    size = sum(file.stat().st_size for file in STATIC.iterdir())
-    print(f"{STATIC.relative_to(ROOT)}: {size / 1024:.0f} KiB", file=sys.stderr)
+    for page in PAGES:
+        build(page.static, page)
+        size = sum(file.stat().st_size for file in page.static.iterdir())
+        print(f"{page.static.relative_to(ROOT)}: {size / 1024:.0f} KiB", file=sys.stderr)
     return 0
 
 
@@ -43,28 +72,39 @@ def install() -> None:
     stamp.write_text(lock, "utf-8")
 
 
-def build(into: Path) -> None:
+def build(into: Path, page: Built = STAGE) -> None:
     """Make the page in the folder `into`: always the same from the same sources."""
     into.mkdir(parents=True, exist_ok=True)
-    subprocess.run(
-        [
-            str(PAGE / "node_modules/.bin/esbuild"),
-            "src/main.ts",
-            "--bundle",
-            "--minify",
-            "--format=esm",
-            f"--target={BROWSERS}",
-            "--charset=utf8",
-            "--legal-comments=none",
-            "--log-level=warning",
-            f"--outfile={into / 'stage.js'}",
-        ],
-        cwd=PAGE,
-        check=True,
-    )
-    for name in COPIED:
-        shutil.copyfile(PAGE / name, into / name)
-    (into / "LICENCES.txt").write_text(licences(), "utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        about = Path(folder) / "about.json"
+        subprocess.run(
+            [
+                str(PAGE / "node_modules/.bin/esbuild"),
+                page.script,
+                "--bundle",
+                "--minify",
+                "--format=esm",
+                f"--target={BROWSERS}",
+                "--charset=utf8",
+                "--legal-comments=none",
+                "--log-level=warning",
+                f"--metafile={about}",
+                f"--outfile={into / page.output}",
+            ],
+            cwd=PAGE,
+            check=True,
+        )
+        inputs = json.loads(about.read_text("utf-8"))["inputs"]
+    for name in page.copied:
+        shutil.copyfile(PAGE / name, into / Path(name).name)
+    foreign = sorted(name for name in inputs if "node_modules" in name)
+    if page.packages:
+        told = licences()
+    elif foreign:
+        raise SystemExit(f"build_page: {page.script} contains {foreign[0]}")
+    else:
+        told = f"{page.output} contains no packages of others.\n"
+    (into / "LICENCES.txt").write_text(told, "utf-8")
 
 
 def licences() -> str:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"")
 MAKE = re.compile(r"(?:`|^)make ([a-z][a-z-]*)", re.MULTILINE)
 TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
-MODULE = re.compile(r"python -m ((?:micstream|testbed|tests|bench|chaos|tools)[\w.]*)")
+MODULE = re.compile(r"python -m ((?:micstream|testbed|tests|bench|chaos|rehearsal|tools)[\w.]*)")
 HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
 BUILT = {"build", "dist", "node_modules", "out"}
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)

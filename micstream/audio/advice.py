@@ -22,6 +22,8 @@ PEAK_MOST_DB: Final = -3.0
 _CLIPPED_GAIN_DB: Final = -6.0
 _CLIPPED_SHARE: Final = 0.005
 """A single piece in six seconds may be a knock."""
+CLIPPED_LIMIT: Final = 0.02
+"""Share of the time; more, and nobody knows how loud the voice was: no calibration."""
 _LEAVE_DB: Final = 3.0
 """A difference that nobody hears is left alone."""
 

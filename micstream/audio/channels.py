@@ -11,6 +11,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from micstream.audio.format import AudioFormat
+
 _CANCELLED: Final = 10 ** (-15 / 10)
 """Power of the mix, as a share of the channels' mean power, below which they cancel each other:
 -15 dB. Two channels that have nothing in common give -3 dB, equal ones 0 dB."""
@@ -43,3 +45,86 @@ class ChannelBalance:
         if mean / self._frames < _HEARD or self._mixed > _CANCELLED * mean:
             return 0
         return int(self._powers.argmax()) + 1
+
+
+_WINDOW_MS: Final = 32
+"""In step with the microphone's blocks: fewer windows cost less."""
+_FORGOTTEN_S: Final = 1.0
+"""Time constant of what is known of the channels."""
+_SURE_WINDOWS: Final = 3
+"""With sound in them, before anything is judged: a single one may be a click."""
+_EXACT: Final = 10 ** (-40 / 10)
+"""As a share, the mix of channels that are each other's exact opposite: one window will do."""
+_TOLD_WINDOWS: Final = 16
+"""With sound in them, half a second, before anybody is told: two microphones may lie apart by half
+a wave for as long as a vowel lasts."""
+_APART: Final = 10 ** (-6 / 10)
+"""Above this share the mix is used again."""
+
+
+class RunningBalance:
+    """The channel to take of a stream that is heard as it comes; goes by what was, never by what
+    will be.
+
+    Judged at fixed places, windows of 32 ms, so that it does not matter how the stream is divided
+    into blocks. Offsets are left out: what stands still is not heard.
+    """
+
+    def __init__(self, format: AudioFormat) -> None:
+        self._channels = format.channels
+        self._window = format.samples(_WINDOW_MS)
+        self._keep = 1.0 - _WINDOW_MS / 1000 / _FORGOTTEN_S
+        self.taken = 0
+        """The channel to take, from 1; 0: mix them."""
+        self.ever_taken = 0
+        """The first one that was taken for half a second of sound or longer; 0: none."""
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget all: another stream begins."""
+        self.taken = 0
+        self._powers: npt.NDArray[np.float64] = np.zeros(self._channels)
+        self._mixed = 0.0
+        self._heard = self._taking = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        # Of the window that has begun. Sums of integers: how it is divided does not change them.
+        self._frames = 0
+        self._sums: npt.NDArray[np.float64] = np.zeros(self._channels)
+        self._products: npt.NDArray[np.float64] = np.zeros((self._channels, self._channels))
+
+    def runs(self, frames: int) -> int:
+        """How many of the next `frames` are of the window that has begun: the choice holds so
+        long."""
+        return min(frames, self._window - self._frames)
+
+    def push(self, table: npt.NDArray[np.int16]) -> None:
+        """A row a frame, no more than `runs` allows; the choice is for what comes after it."""
+        exact = table.astype(np.float64)
+        self._sums += exact.sum(axis=0)
+        self._products += exact.T @ exact
+        self._frames += len(table)
+        if self._frames == self._window:
+            self._judge()
+            self._clear()
+
+    def _judge(self) -> None:
+        size = self._frames
+        powers = (self._products.diagonal() - self._sums**2 / size) / size / 32768.0**2
+        mixed = float(self._products.sum() - self._sums.sum() ** 2 / size)
+        mixed /= size * 32768.0**2 * self._channels**2
+        if powers.mean() < _HEARD:
+            return
+        self._heard += 1
+        self._powers = self._keep * self._powers + powers
+        self._mixed = self._keep * self._mixed + mixed
+        share = self._mixed / float(self._powers.mean())
+        sure = share < (_CANCELLED if self._heard >= _SURE_WINDOWS else _EXACT)
+        if share > _APART:
+            self.taken = 0
+        elif sure and not self.taken:
+            self.taken = int(self._powers.argmax()) + 1
+        self._taking = self._taking + 1 if self.taken else 0
+        if self._taking >= _TOLD_WINDOWS:
+            self.ever_taken = self.ever_taken or self.taken

@@ -71,8 +71,12 @@ def needs_more(start: bytes) -> bool:
     """Whether more bytes may turn what `recognise` says of `start` from None to a name."""
     if recognise(start) is not None:
         return False
-    if len(start) < _MAGIC_BYTES:
-        return any(magic.startswith(start[at:]) for at, magic, _ in _MAGIC if len(start) > at)
+    if len(start) < _MAGIC_BYTES and any(
+        len(start) <= at or magic.startswith(start[at:]) for at, magic, _ in _MAGIC
+    ):
+        return True
+    if start[:1] == b"\xff" and len(start) < _HEADER_BYTES:
+        return True
     frame = max(_mpeg_frame_bytes(start), _adts_frame_bytes(start))
     if frame:
         return len(start) < frame + _HEADER_BYTES
@@ -108,7 +112,11 @@ def _adts_frame_bytes(data: bytes) -> int:
 
 
 def _is_text(start: bytes) -> bool:
-    return len(start) >= _TEXT_BYTES and _may_be_text(start) and len(set(start)) >= _TEXT_SIGNS
+    return (
+        len(start) >= _TEXT_BYTES
+        and _may_be_text(start)
+        and len(set(start[:_TEXT_BYTES])) >= _TEXT_SIGNS
+    )
 
 
 def _may_be_text(start: bytes) -> bool:

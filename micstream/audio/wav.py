@@ -28,6 +28,14 @@ _CHUNK_LIMIT: Final = 1 << 24
 """A chunk behind the sound that is longer is none: a picture in it has a few MiB."""
 _HEADER_LIMIT: Final = 1 << 20
 """A header longer than this is no header: what comes before `data` is bounded."""
+_BEGINS_BYTES: Final = 12
+"""`RIFF`, a length, `WAVE`."""
+_DESCRIPTIONS: Final = tuple(
+    b"LIST id3 ID3 fact bext cue JUNK junk PEAK smpl inst afsp iXML axml cart PAD FLLR".split()
+)
+"""Chunks that describe a sound, before or behind it."""
+_ENCODINGS: Final = {_PCM: "PCM", 2: "ADPCM", _FLOAT: "floats", 6: "A-law", 7: "mu-law", 85: "MP3"}
+_CONVERT: Final = "convert it: ... | ffmpeg -i - -f s16le -ar 16000 -ac 1 - | micstream pipe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,8 @@ class WavHeader:
     format: AudioFormat
     is_float: bool
     data_bytes: int | None
+    says_none: bool = False
+    """Its length is given as 0: it has no sound, or its writer did not know how much."""
 
     @property
     def frame_bytes(self) -> int:
@@ -67,6 +77,29 @@ def chunk_bytes(data: bytes, *, limit: int = _CHUNK_LIMIT) -> int | None:
     return None if size > limit else 8 + size + size % 2
 
 
+def describes(start: bytes) -> bool:
+    """Whether a chunk that describes the sound begins here, and not the sound."""
+    return start[:4].rstrip(b" ") in _DESCRIPTIONS
+
+
+def wav_within(data: bytes, *, complete: bool = False) -> tuple[int, bool]:
+    """How many bytes come before the next WAV's beginning, and whether one begins there.
+
+    Unless `data` is `complete`, its last bytes may be such a beginning, and do not count. Sound
+    has these eight bytes in these places once in 10^19 samples.
+    """
+    at = data.find(b"R")
+    while at >= 0:
+        start = data[at : at + _BEGINS_BYTES]
+        if b"RIFF".startswith(start[:4]) and b"WAVE".startswith(start[8:]):
+            if len(start) == _BEGINS_BYTES:
+                return at, True
+            if not complete:
+                return at, False
+        at = data.find(b"R", at + 1)
+    return len(data), False
+
+
 def looks_like_wav(start: bytes) -> bool:
     """Whether the first bytes of a stream (four suffice) announce RIFF/WAVE."""
     return start[:4] == b"RIFF"
@@ -81,19 +114,19 @@ def parse_header(data: bytes) -> tuple[WavHeader, int] | None:
     if len(data) < 12:
         return None
     if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
-        raise InputError("the header says RIFF but not WAVE", code="bad_wav")
+        raise _bad("the header says RIFF but not WAVE")
     header: tuple[AudioFormat, bool] | None = None
     at = 12
     while len(data) >= at + 8:
         name, size = struct.unpack_from("<4sI", data, at)
         if name == b"data":
             if header is None:
-                raise InputError("the WAV has its data before its format", code="bad_wav")
+                raise _bad("the WAV has its data before its format")
             known = None if is_open_ended(size) else size
-            return WavHeader(*header, data_bytes=known), at + 8
+            return WavHeader(*header, data_bytes=known, says_none=size == 0), at + 8
         if name == b"fmt ":
             if size < 16:
-                raise InputError(f"the WAV's format chunk has {size} bytes, not 16", code="bad_wav")
+                raise _bad(f"the WAV's format chunk has {size} bytes, not 16")
             if len(data) < at + 8 + min(size, 40):
                 return None
             header = _parse_format(data[at + 8 : at + 8 + size])
@@ -101,7 +134,7 @@ def parse_header(data: bytes) -> tuple[WavHeader, int] | None:
         if size % 2 and not _begins_unpadded(data, at):
             at += 1
         if at > _HEADER_LIMIT:
-            raise InputError("no samples within the WAV's first megabyte", code="bad_wav")
+            raise _bad("no samples within the WAV's first megabyte")
     return None
 
 
@@ -118,12 +151,15 @@ def _parse_format(chunk: bytes) -> tuple[AudioFormat, bool]:
     if tag == _EXTENSIBLE and len(chunk) >= 26:
         (tag,) = struct.unpack_from("<H", chunk, 24)
     if (tag, bits) not in ((_PCM, 16), (_FLOAT, 32)):
-        raise InputError(
-            f"a WAV of encoding {tag} with {bits} bits; expected 16-bit PCM or 32-bit float",
-            hint="convert it, for example: sox in.wav -b 16 -e signed-integer out.wav",
-            code="bad_wav",
+        raise _bad(
+            f"a WAV of {_ENCODINGS.get(tag, f'encoding {tag}')} with {bits} bits; "
+            "expected 16-bit PCM or 32-bit float"
         )
     try:
         return AudioFormat(rate, channels), tag == _FLOAT
     except ValueError as error:
-        raise InputError(f"the WAV announces {error}", code="bad_wav") from error
+        raise _bad(f"the WAV announces {error}") from error
+
+
+def _bad(message: str) -> InputError:
+    return InputError(message, hint=_CONVERT, code="bad_wav")

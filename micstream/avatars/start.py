@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
 import re
 import time
@@ -22,7 +21,7 @@ import aiohttp
 from micstream.backoff import Backoff
 from micstream.errors import AvatarUnavailable, ConnectionFailed, UsageError
 from micstream.events import AvatarStarting, Emitter, Event, Warned
-from micstream.room import admin
+from micstream.room import admin, web
 from micstream.room.address import avatar_server_warnings, refuse_insecure, server_url, shown
 from micstream.room.connect import TOKEN_LIFE
 from micstream.room.redact import redact
@@ -231,7 +230,7 @@ async def _post(wanted: Order) -> str | None:
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S)
     try:
         async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
+            web.session(wanted.server, timeout) as session,
             session.post(
                 wanted.server + _PATH,
                 json=body,
@@ -239,41 +238,21 @@ async def _post(wanted: Order) -> str | None:
                 allow_redirects=False,  # the key is for this server alone
             ) as answer,
         ):
-            said = await _read(answer)
+            said = await web.read_up_to(answer, _LONGEST_ANSWER)
     except aiohttp.ClientConnectorCertificateError:
         raise ConnectionFailed(
             f"the certificate of {shown(wanted.server)} is not to be trusted",
             hint="check AVATAR_SERVER_URL, that server's certificate and this machine's clock",
             code="avatar_server_unreachable",
         ) from None
-    except (aiohttp.ClientError, OSError) as error:
+    except web.ODD as error:
         raise _MayPass(
-            f"the avatar's server {shown(wanted.server)} was not reached: {_why(error)}",
+            f"the avatar's server {shown(wanted.server)} was not reached: "
+            f"{web.why(error, wanted.server)}",
             hint="check AVATAR_SERVER_URL and the network; is that server running?",
             code="avatar_server_unreachable",
         ) from None
     return _judge(wanted, answer.status, said)
-
-
-async def _read(answer: aiohttp.ClientResponse) -> bytes:
-    said = b""
-    async for piece in answer.content.iter_any():
-        said += piece
-        if len(said) > _LONGEST_ANSWER:
-            break
-    return said
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "there is no such name"
-    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
-        return os.strerror(error.os_error.errno).lower()
-    if isinstance(error, TimeoutError):
-        return f"no connection within {_CONNECT_S:g} s"
-    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError):
-        return "it hung up"
-    return type(error).__name__
 
 
 def _judge(wanted: Order, status: int, said: bytes) -> str | None:

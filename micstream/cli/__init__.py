@@ -3,8 +3,6 @@ demand; the work is elsewhere."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import signal
 import sys
@@ -14,8 +12,9 @@ from typing import NoReturn
 
 import typer
 
-from micstream.cli.fail import fail, write_in_time
+from micstream.cli.fail import fail
 from micstream.cli.help import LazyGroup
+from micstream.cli.streams import STREAMS, OutputError, stay_in_background, tell
 from micstream.errors import MicstreamError
 
 app = typer.Typer(
@@ -30,6 +29,9 @@ app = typer.Typer(
     "--serve. On stage: set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET (environment or "
     ".env.local), ask micstream doctor, then micstream live.",
 )
+
+_INTERRUPTED = 130
+"""What typer makes of Ctrl-C."""
 
 
 def _version(wanted: bool) -> None:
@@ -51,36 +53,22 @@ def _root(
 
 def main() -> NoReturn:
     """Run the command line; every error of ours becomes a message and an exit code."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A name of a file need not be text; in JSON too such a byte is shown as \udcff.
-        sys.stdout.reconfigure(errors="backslashreplace")
-    _keep_stderr()
+    STREAMS.prepare()
+    stay_in_background()
     code = _run()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):  # nobody reads it any more
-            write_in_time(stream.flush)
+    code = STREAMS.finish(code, patient=code != _INTERRUPTED)
     # The SDK's threads call into Python up to the end, and abort the whole process where they meet
     # an interpreter that is being taken down: so it is not taken down. All is closed by now.
     os._exit(code)
-
-
-def _keep_stderr() -> None:
-    """Write to a descriptor of our own: what is said while PortAudio starts must not be lost.
-
-    For so long sounddevice leads descriptor 2 away, for all of the process, and a start may take as
-    long as the sound server does.
-    """
-    stream = sys.stderr
-    with contextlib.suppress(AttributeError, OSError, ValueError):  # there may be none
-        sys.stderr = os.fdopen(os.dup(stream.fileno()), "w", 1, stream.encoding, stream.errors)
 
 
 def _run() -> int:
     def ended(_: int, __: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
-        signal.signal(signal.SIGTERM, ended)
+    for number in (signal.SIGTERM, getattr(signal, "SIGBREAK", signal.SIGTERM)):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, ended)
     try:
         app(standalone_mode=True)
     except MicstreamError as error:
@@ -89,6 +77,8 @@ def _run() -> int:
         return 0
     except SystemExit as end:  # how typer ends, after its own messages and a closed stdout too
         return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except OutputError as error:
+        return tell(error)
     except Exception:
         from micstream.room.redact import redact
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -108,8 +107,10 @@ def status(flags: Flags, output: Output) -> None:
     """
     settings, found = _look(flags, output)
     if output.json:
+        from micstream.view.json_lines import write_json
+
         told = {"room": settings.room, "avatars": [each.as_dict() for each in found]}
-        sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+        write_json(sys.stdout, told)
     else:
         from micstream.view.console import Terminal, printable
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from micstream.cli.options import CAPTURE, Flags, Output, takes
+from micstream.errors import MicstreamError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,14 +67,22 @@ def calibrate(
         measured = asyncio.run(_until_stopped(opener, quiet_s, speech_s, show))
     if measured is None:
         return
-    place = None
+    place, refused = None, None
     if not dry_run:
-        place = calibration.save(measured.device, measured.channel, measured.calibration)
+        try:
+            measured.refuse_unusable()
+            place = calibration.save(measured.device, measured.channel, measured.calibration)
+        except MicstreamError as error:
+            refused = error  # its figures are shown all the same: they say what to do
     if output.json:
+        from micstream.view.json_lines import write_json
+
         said = {**measured.as_dict(), "stored": str(place) if place else None}
-        sys.stdout.write(json.dumps(said, ensure_ascii=False) + "\n")
+        write_json(sys.stdout, said)
     else:
         _print(measured, place, plain=output.plain)
+    if refused is not None:
+        raise refused
 
 
 async def _until_stopped(
@@ -116,7 +124,7 @@ def _meter(output: Output) -> MovingMeter | PlainMeter:
 
 def _print(measured: Measured, place: Path | None, *, plain: bool) -> None:
     from micstream.audio.advice import SPEECH_GOAL_DB
-    from micstream.view.console import Terminal
+    from micstream.view.console import Terminal, printable
 
     kept, speech = measured.calibration, measured.speech
     gain = "leave it" if kept.gain_db == 0 else f"{abs(kept.gain_db)} dB "
@@ -146,4 +154,4 @@ def _print(measured: Measured, place: Path | None, *, plain: bool) -> None:
     for name, words in lines:
         console.print(f"{name:<13} {words}", soft_wrap=True)
     said = f"kept for {measured.device} in {place}" if place else "nothing was stored"
-    console.print(said, style="dim", soft_wrap=True, markup=False)
+    console.print(printable(said), style="dim", soft_wrap=True, markup=False)

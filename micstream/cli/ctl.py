@@ -52,7 +52,7 @@ def ctl(
         argument_for(verb, argument)  # refused here, whether a show runs or not
     show = _chosen(running(), room)
     if verb == "watch":
-        asyncio.run(_watch(show))
+        asyncio.run(_watch_until_told(show))
         return
     answer = asyncio.run(_ask(show, verb, argument))
     if json_:
@@ -112,6 +112,18 @@ async def _ask(show: RunningShow, verb: str, argument: str | None) -> dict[str, 
     if not answer.get("ok"):
         raise UsageError(answer["message"], hint=answer.get("hint", ""), code=answer["code"])
     return answer
+
+
+async def _watch_until_told(show: RunningShow) -> None:
+    """Until the show is over, or Ctrl-C."""
+    import asyncio
+
+    from micstream.signals import set_on_signals
+    from micstream.tasks import run_until
+
+    stop = asyncio.Event()
+    with set_on_signals(stop):
+        await run_until(_watch(show), stop)
 
 
 async def _watch(show: RunningShow) -> None:

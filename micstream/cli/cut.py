@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -66,9 +67,18 @@ def cut(
       micstream cut *.wav --json | jq '.utterances | length'
     """
     from micstream.cut_places import CutPlaces
-    from micstream.cutting import Discard, UtteranceFiles, cut_file, read_labels, write_labels
+    from micstream.cutting import (
+        Discard,
+        UtteranceFiles,
+        cut_file,
+        open_file,
+        read_labels,
+        write_labels,
+    )
+    from micstream.plain_text import printable
     from micstream.settings import load
     from micstream.speech.detectors import make_detector
+    from micstream.view.json_lines import in_utf8
 
     settings = load(**flags, mode=mode)
     if reference is not None and plot is None:
@@ -79,6 +89,10 @@ def cut(
         )
     places = CutPlaces(files, labels=labels, out=out, plot=plot, reference=reference)
     places.check()
+    for path in files:  # what cannot be used is told before anything is written
+        open_file(path, channel or 1)
+        if labelled := places.reference_of(path):
+            read_labels(labelled, math.inf)
     for path in files:
         done = cut_file(
             path,
@@ -89,7 +103,7 @@ def cut(
             trace=plot is not None,
         )
         if done.warning:
-            sys.stderr.write(f"micstream: {done.warning}\n")
+            sys.stderr.write(f"micstream: {printable(done.warning)}\n")
         if place := places.labels_of(path):
             write_labels(done, place)
         if place := places.plot_of(path):
@@ -99,7 +113,7 @@ def cut(
             known = read_labels(labelled, done.duration_s) if labelled is not None else None
             write_plot(done, settings, place, known)
         if output.json:
-            sys.stdout.write(done.as_json() + "\n")
+            in_utf8(sys.stdout).write(done.as_json() + "\n")
         elif not output.quiet:
             _print_table(done, plain=output.plain)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from micstream.cli.options import CAPTURE, CLEAN, SEGMENTATION, TRANSPORT, Flags, Output, takes
+from micstream.plain_text import printable
 
 if TYPE_CHECKING:
     from micstream.demo.server import LocalServer
@@ -278,5 +279,5 @@ class _Said:
 def say(line: str) -> None:
     """Write a line for people on standard error, where that can be written."""
     with suppress(OSError, AttributeError):  # it may be closed, or not be there at all
-        sys.stderr.write(f"demo: {line}\n")
+        sys.stderr.write(f"demo: {printable(line)}\n")
         sys.stderr.flush()

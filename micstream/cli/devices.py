@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,13 +30,16 @@ def devices(
     """
     import asyncio
 
+    from micstream.cli.streams import STREAMS
     from micstream.sources.listing import list_devices
 
+    STREAMS.lead_libraries_away()
     found, error = asyncio.run(list_devices())
     if json:
+        from micstream.view.json_lines import write_json
+
         for device, rates in found:
-            line = {**device.as_dict(), "rates": rates or []}
-            sys.stdout.write(json_.dumps(line, ensure_ascii=False) + "\n")
+            write_json(sys.stdout, {**device.as_dict(), "rates": rates or []})
     else:
         _print(found, plain=plain)
     if error is not None:
@@ -71,7 +73,7 @@ def _print(found: Listed, *, plain: bool) -> None:
             "*" if device.is_default else "",
             str(device.index),
             printable(device.name),
-            device.host_api,
+            printable(device.host_api),
             str(device.channels),
             shown or ("not known" if rates is None else "none: it may be in use"),
         )

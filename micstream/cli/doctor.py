@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Annotated
 
@@ -11,6 +10,8 @@ import typer
 from micstream.cli.options import CAPTURE, JOINING, Flags, Output, takes
 
 _MARKS = {"ok": "✓", "warning": "!", "failed": "✗", "left out": "-"}
+_PLAIN_MARKS = {"ok": "+", "warning": "!", "failed": "x", "left out": "-"}
+"""Where the output has no other signs."""
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "left out": "dim"}
 
 
@@ -53,24 +54,26 @@ def doctor(
 
         from micstream.doctor import diagnose
         from micstream.view.console import Terminal, printable
+        from micstream.view.json_lines import write_json
 
         console = Terminal(plain=output.plain)
+        marks = _MARKS if console.encoding.startswith("utf") else _PLAIN_MARKS
         code = 0
         async for check in diagnose(settings, through=through):
             if check.state == "failed":
                 code = code or check.exit_code
             if output.json:
-                sys.stdout.write(json.dumps(check.as_dict(), ensure_ascii=False) + "\n")
+                write_json(sys.stdout, check.as_dict())
                 sys.stdout.flush()
                 continue
             if output.quiet and check.state == "ok":
                 continue
-            mark = Text(f"{_MARKS[check.state]} {check.name:<13}", _STYLES[check.state])
+            mark = Text(f"{marks[check.state]} {check.name:<13}", _STYLES[check.state])
             console.print(mark, printable(check.found), soft_wrap=True)
             if check.state != "ok":
                 console.print(f"  {'expected':<13} {printable(check.expected)}", soft_wrap=True)
                 if check.do:
-                    console.print(f"  {'what to do':<13} {check.do}", soft_wrap=True)
+                    console.print(f"  {'what to do':<13} {printable(check.do)}", soft_wrap=True)
         if not output.json and not output.quiet:
             console.print("ready for the stage" if code == 0 else "not ready yet", style="bold")
         return code

@@ -18,9 +18,11 @@ def fail(error: MicstreamError, *, json: bool) -> int:
     """Say what is wrong and what to do, on stderr and in the JSON; the exit code."""
     if json and not error.told:
         from micstream.events import Failed
+        from micstream.view.json_lines import JsonLines
 
         failed = Failed(code=error.code, message=error.message, hint=error.hint)
-        write_in_time(lambda: print_line(sys.stdout, failed.as_json()))
+        with contextlib.suppress(OSError):  # it is told on standard error all the same
+            write_in_time(lambda: JsonLines(sys.stdout)(failed))
     if error.said:
         return error.exit_code
     from micstream.view.console import error_words

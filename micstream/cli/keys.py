@@ -3,110 +3,112 @@
 from __future__ import annotations
 
 import asyncio
-import codecs
 import contextlib
 import os
-import sys
-import threading
 import time
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Literal, Protocol
 
+from micstream.cli.dialog import Dialog
 from micstream.cli.keyboard import KeyParser
+from micstream.cli.keymap import QUIT, Keymap, Meaning
+from micstream.cli.terminal import Reader, Screen, terminal
 from micstream.controls import Controls
+from micstream.signals import hangup_ends
 from micstream.tasks import task_group
+from micstream.view.live.scene import Asked, KeyWords
 
-KEYS: Final[dict[str, tuple[str, str | None]]] = {
-    "m": ("mute", "toggle"),
-    "t": ("manual", "toggle"),
-    "v": ("auto", None),
-    "i": ("interrupt", None),
-}
-"""Key: its verb, and the verb's argument. A digit is a `route`."""
-QUIT: Final = "q"
+
+class Picture(Screen, Protocol):
+    """What fills the terminal, as far as keys have to do with it: see `view.live.live_view`."""
+
+    def use(self, keys: KeyWords, press: Callable[[str], None]) -> None:
+        """Tell these keys; `press` is called, in any thread, for what is clicked."""
+        ...
+
+    def ask(self, asked: Asked) -> None:
+        """Show what the keyboard waits for."""
+        ...
+
+    def feed(self, text: str) -> None:
+        """Take what the terminal sent."""
+        ...
 
 
 class Keys:
-    """Reads keys as they are pressed; puts the terminal back as it was on every path."""
+    """Reads keys as they are pressed; puts the terminal back as it was on every path.
 
-    HELP = "keys: m mute   t talk (open the gate)   v automatic   i interrupt   q quit"
+    `picture` fills the terminal for as long as it is read: then there is a dialog.
+    """
 
-    @classmethod
-    def help(cls, avatars: int) -> str:
-        """Help: what there is to press, with so many avatars."""
-        if avatars == 1:
-            return cls.HELP
-        return f"{cls.HELP}\n      1 to {min(avatars, 9)}: that avatar speaks   0: all of them"
-
-    def __init__(self, controls: Controls, stop: asyncio.Event) -> None:
+    def __init__(
+        self,
+        controls: Controls,
+        stop: asyncio.Event,
+        reader: Reader | None = None,
+        keymap: Keymap | None = None,
+        picture: Picture | None = None,
+    ) -> None:
         self._controls = controls
+        self._keymap = keymap or Keymap(avatars=controls.avatars)
         self._stop = stop
         self._loop = asyncio.get_running_loop()
         self._pressed: asyncio.Queue[str] = asyncio.Queue()
         self._parser = KeyParser(windows=os.name == "nt")
-        self._decode = codecs.getincrementaldecoder("utf-8")("ignore").decode
+        self._timer: asyncio.TimerHandle | None = None
+        self._picture = picture
+        self._dialog: Dialog | None = None
+        if picture is not None:
+            self._dialog = Dialog(self._keymap, lambda: controls.state, picture.ask)
+            words = KeyWords(self._keymap.verbs, self._keymap.cues, controls.avatars)
+            picture.use(words, self._click)
+        self._reader = reader or terminal(self.take, self._hung_up, picture)
 
     async def run(self) -> None:
         """Do what each key says, until cancelled.
 
         A verb that takes its time holds up no other.
         """
-        with self._reading():
+        with self._reader.reading():
             async with task_group() as tasks:
                 while True:
                     tasks.create_task(self.press(await self._pressed.get()))
 
     async def press(self, key: str) -> None:
         """Carry out what a key means."""
-        key = key.lower()
-        if key == QUIT:
+        meaning = self._meaning(key)
+        if meaning == "quit":
             self._stop.set()
-        elif key in KEYS:
-            verb, argument = KEYS[key]
-            await self._controls.do(verb, argument, by="key")
-        elif key in "0123456789" and int(key) <= self._controls.avatars:
-            await self._controls.do("route", int(key), by="key")
+        elif meaning is not None:
+            await self._controls.do(*meaning, by="key")
 
-    # ---- the terminal --------------------------------------------------------------------------
+    def _meaning(self, key: str) -> Meaning | Literal["quit"] | None:
+        if self._dialog is not None:
+            return self._dialog.press(key, time.monotonic())
+        return "quit" if key.lower() in QUIT else self._keymap.press(key)
 
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[None]:
-        if os.name == "nt":
-            threading.Thread(target=self._read_console, daemon=True, name="keys").start()
-            yield
-            return
-        import termios
-        import tty
+    def take(self, text: str, now: float) -> None:
+        """Take what the terminal sent at this monotonic second."""
+        if self._picture is not None:
+            self._picture.feed(text)
+        self._parser.push(text, now)
+        self._take_keys(now)
 
-        descriptor = sys.stdin.fileno()
-        before: list[Any] = termios.tcgetattr(descriptor)
-        tty.setcbreak(descriptor)
-        self._loop.add_reader(descriptor, self._read)
-        try:
-            yield
-        finally:
-            self._loop.remove_reader(descriptor)
-            with contextlib.suppress(termios.error):  # the terminal was closed
-                # Not after what is still to be written: where it is stopped that is for ever.
-                termios.tcsetattr(descriptor, termios.TCSANOW, before)
+    def _click(self, key: str) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has closed
+            self._loop.call_soon_threadsafe(self._pressed.put_nowait, key)
 
-    def _read(self) -> None:
-        try:
-            pressed = os.read(sys.stdin.fileno(), 4096)
-        except OSError:
-            pressed = b""
-        if not pressed:  # the terminal was closed
-            self._loop.remove_reader(sys.stdin.fileno())
-            self._stop.set()
-        self._take(self._decode(pressed))
-
-    def _take(self, text: str) -> None:
-        for key in self._parser.push(text, time.monotonic()):
+    def _take_keys(self, now: float) -> None:
+        for key in self._parser.take(now):
             self._pressed.put_nowait(key)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self._parser.next_timer()
+        if due is not None:
+            self._timer = self._loop.call_at(due, self._take_keys, due)
 
-    def _read_console(self) -> None:
-        import msvcrt  # Windows only
-
-        while not self._stop.is_set():
-            key = msvcrt.getwch()  # type: ignore[attr-defined]
-            self._loop.call_soon_threadsafe(self._take, key)
+    def _hung_up(self) -> None:
+        """The terminal was closed: nothing more is pressed."""
+        if hangup_ends():
+            self._stop.set()

@@ -46,6 +46,8 @@ def live(flags: Flags, output: Output) -> None:
 
       micstream live --avatar avatar-anna --avatar avatar-ben --route 1
 
+      micstream live --room show --show cues/ --control
+
       micstream live --json | jq 'select(.event == "playback_started").delay_ms'
     """
     from micstream.cli.run import run

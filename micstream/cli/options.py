@@ -62,7 +62,7 @@ _OUTPUT = (
     ("json", "One JSON object a line on stdout, nothing else there."),
     ("plain", "No colours."),
     ("quiet", "Only trouble, and the summary."),
-    ("verbose", "A line for each event, and what the libraries log, on stderr."),
+    ("verbose", "A line for each event, and what the libraries log and print, on stderr."),
 )
 
 

@@ -106,7 +106,7 @@ async def play_files(session: Session, settings: Settings, playlist: Playlist) -
     import asyncio
 
     from micstream.cli.run import wait_avatar
-    from micstream.events import Warned
+    from micstream.events import Playing, Warned
     from micstream.sources.files import FileSource
 
     clock = asyncio.get_running_loop()
@@ -120,6 +120,7 @@ async def play_files(session: Session, settings: Settings, playlist: Playlist) -
             source = FileSource(file, pace=playlist.pace, channel=playlist.channel)
             if source.warning and round_ == 0:
                 session.bus.emit(Warned(code="short_file", message=source.warning))
+            session.bus.emit(Playing(file=str(file), round=round_ + 1))
             if not session.room.is_listening:
                 await session.room.wait_ready(wait, at_least=1)
             await session.speak(source, cut=playlist.cut, wait_avatar=wait)

@@ -16,20 +16,25 @@ from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias
 
 from micstream import events
 from micstream.bus import Bus, ThreadConsumer
+from micstream.cli.held_errors import holding_errors
+from micstream.cli.keymap import Keymap
 from micstream.cli.options import Flags, Output
+from micstream.cli.streams import STREAMS, reason
 from micstream.errors import MicstreamError
 from micstream.room.redact import Redacting
 from micstream.settings import Settings, load
-from micstream.signals import set_on_signals
+from micstream.signals import hangup_ends, set_on_signals
 from micstream.tasks import run_guarded, run_until, task_group
 from micstream.view.json_lines import JsonLines
 from micstream.view.lines import Echo, Lines
+from micstream.view.live.live_view import LiveView, can_show
 
 if TYPE_CHECKING:
     from micstream.session import Session
     from micstream.taps import Taps
 
 Work: TypeAlias = "Callable[[Session, Settings], Coroutine[Any, Any, None]]"
+View: TypeAlias = Lines | LiveView | JsonLines
 
 _WAIT_AVATAR_S: Final = 30.0
 _FLUSH_S: Final = 1.0
@@ -51,10 +56,20 @@ async def run_session(
     work: Work, settings: Settings, output: Output, *, live: bool = False
 ) -> None:
     """Run inside a loop that runs already: see `run`."""
-    quiet_libraries(verbose=output.verbose)
-    bus, stop = Bus(), asyncio.Event()
     keyed = live and sys.stdin is not None and sys.stdin.isatty()
-    view = make_view(output, errors=sys.stderr, keys=len(settings.avatar) if keyed else 0)
+    keys = len(settings.avatar) if keyed else 0
+    view = make_view(output, errors=sys.stderr, keys=keys, room=settings.room)
+    with contextlib.ExitStack() as held:
+        if isinstance(view, LiveView):
+            held.enter_context(holding_errors(lambda: view.is_shown))
+        quiet_libraries(verbose=output.verbose)
+        await _run_session(work, settings, output, view, live=live, keyed=keyed)
+
+
+async def _run_session(
+    work: Work, settings: Settings, output: Output, view: View, *, live: bool, keyed: bool
+) -> None:
+    bus, stop = Bus(), asyncio.Event()
     try:
         async with showing(bus, view, stop) as consumer:
             try:
@@ -62,20 +77,30 @@ async def run_session(
                     session = await run_until(_open(settings, bus, live=live), stop)
                     if session is None:
                         return
+                    show = session.show
+                    keymap = Keymap(
+                        avatars=len(session.room.avatars),
+                        cues=[(cue.name, cue.key) for cue in show.cues],
+                        own=show.keys,
+                    )
                     working = work(session, settings)
                     if has_status(view):
                         working = run_guarded(working, draw_levels(session.taps, consumer))
                     if keyed:
-                        working = run_guarded(working, _keys(session, output, view, stop))
+                        keys = _keys(session, keymap, output, view, stop)
+                        working = run_guarded(working, keys)
                     await session.run(working, stop=stop)
-            except MicstreamError as error:
-                bus.emit(events.Failed(code=error.code, message=error.message, hint=error.hint))
-                error.told = True
+            except Exception as error:
+                from micstream.session import untold
+
+                if (failed := untold(error)) is not None:
+                    bus.emit(failed)
                 raise
             finally:
                 bus.emit_summary()
     except MicstreamError as error:
-        error.said = error.said or (isinstance(view, Lines) and view.told_error.is_set())
+        lines = view.lines if isinstance(view, LiveView) else view
+        error.said = error.said or (isinstance(lines, Lines) and lines.told_error.is_set())
         raise
 
 
@@ -107,15 +132,20 @@ async def _open(settings: Settings, bus: Bus, *, live: bool) -> Session:
 
 
 async def _keys(
-    session: Session, output: Output, view: Lines | JsonLines, stop: asyncio.Event
+    session: Session,
+    keymap: Keymap,
+    output: Output,
+    view: View,
+    stop: asyncio.Event,
 ) -> None:
     """Keys, with what they are and do told where no status tells it."""
     from micstream.cli.keys import Keys
 
-    if not output.json and not has_status(view):
-        sys.stderr.write(f"{Keys.help(len(session.room.avatars))}\n")
+    picture = view if isinstance(view, LiveView) else None
+    if not output.json and picture is None and (session.show.cues or not has_status(view)):
+        sys.stderr.write(f"{keymap.help()}\n")
     async with echoing(session.bus, output):
-        await Keys(session.controls, stop).run()
+        await Keys(session.controls, stop, keymap=keymap, picture=picture).run()
 
 
 async def with_avatar(
@@ -160,20 +190,28 @@ async def showing(
     finally:
         if await consumer.aclose(_FLUSH_S):
             await watching
+        else:
+            STREAMS.has_stalled = True
         watching.cancel()
 
 
 async def _watch(consumer: ThreadConsumer, stop: asyncio.Event) -> None:
-    error = await consumer.wait_ended()
+    try:
+        error = await consumer.wait_ended()
+    except Exception as mistake:  # ours: told now, and raised at the end
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"micstream: nothing more is shown: {mistake!r}; the show goes on\n")
+        raise
     if error is None:
         return
     drop_stdout()
-    if error.errno in (errno.EPIPE, errno.EIO):  # EIO: its terminal was closed
+    terminal_closed = error.errno == errno.EIO and hangup_ends()
+    if error.errno == errno.EPIPE or terminal_closed:
         stop.set()
         return
     # A disk that is full, for example. It must not end the show.
     with contextlib.suppress(OSError):
-        sys.stderr.write(f"micstream: nothing more is written: {error.strerror}\n")
+        sys.stderr.write(f"micstream: nothing more is written: {reason(error)}\n")
 
 
 @asynccontextmanager
@@ -189,11 +227,13 @@ async def echoing(bus: Bus, output: Output) -> AsyncIterator[None]:
         await consumer.aclose(_FLUSH_S)
 
 
-def make_view(output: Output, *, errors: TextIO | None = None, keys: int = 0) -> Lines | JsonLines:
-    """Lines for people, or JSON.
+def make_view(
+    output: Output, *, errors: TextIO | None = None, keys: int = 0, room: str = ""
+) -> View:
+    """Lines for people, or JSON; where there is a keyboard and all of a terminal, the live view.
 
     `errors`: where the error that ends the program is told, in its turn. `keys`: there is a
-    keyboard, and so many avatars that keys lead to: below the lines is the status.
+    keyboard, and so many avatars that keys lead to: with lines, below them is the status.
     """
     if output.json:
         return JsonLines(sys.stdout)
@@ -203,32 +243,35 @@ def make_view(output: Output, *, errors: TextIO | None = None, keys: int = 0) ->
     console = Terminal(plain=output.plain)
     status = None
     if keys and not (output.quiet or output.verbose) and can_draw(console):
+        if not output.plain and can_show(sys.stdout.fileno()):
+            lines = Lines(console, errors=errors)
+            blocks = "utf" in (sys.stdout.encoding or "").lower()
+            return LiveView(lines, sys.stdout.fileno(), room=room, unicode=blocks)
         status = StatusLine(console, avatars=keys)
     return Lines(console, quiet=output.quiet, verbose=output.verbose, status=status, errors=errors)
 
 
-def has_status(view: Lines | JsonLines) -> bool:
-    """Whether it shows a status."""
-    return isinstance(view, Lines) and view.has_status
+def has_status(view: View) -> bool:
+    """Whether it shows a status, and levels in it."""
+    return isinstance(view, LiveView) or (isinstance(view, Lines) and view.has_status)
 
 
 async def draw_levels(taps: Taps, consumer: ThreadConsumer) -> None:
-    """Have the status show the microphone's level, while it delivers any.
+    """Have the view show the microphone's levels, while it delivers any.
 
     Where the terminal takes nothing more, nothing is drawn: an event is worth more than a level.
     """
-    from micstream.audio.levels import FLOOR_DB, rms_db
-    from micstream.view.status import Tick
+    from micstream.view.live.meter import LiveMeter
 
-    loudest_db, due = FLOOR_DB, 0.0
+    meter, due = LiveMeter(), 0.0
     with taps.tap(sent=False, capacity_s=1.0) as tap:
         async for sound in tap:
-            loudest_db = max(loudest_db, rms_db(sound.pcm))
+            meter.push(sound.pcm, sound.at)
             if sound.at >= due:
                 due = sound.at + _LEVEL_EVERY_S
+                levels = meter.levels(sound.at)
                 if not consumer.subscription.events:
-                    consumer.subscription.offer(Tick(level_db=round(loudest_db)))
-                loudest_db = FLOOR_DB
+                    consumer.subscription.offer(levels)
 
 
 def drop_stdout() -> None:
@@ -237,7 +280,12 @@ def drop_stdout() -> None:
 
 
 def quiet_libraries(*, verbose: bool) -> None:
-    """Log of the SDK and asyncio to stderr, only on demand; in a thread, as it may stand still."""
+    """Log of the SDK and asyncio to stderr, only on demand; in a thread, as it may stand still.
+
+    What ALSA, JACK and their like print there by themselves likewise.
+    """
+    if not verbose:
+        STREAMS.lead_libraries_away()
     level = logging.DEBUG if verbose else logging.CRITICAL
     handler: logging.Handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Redacting(logging.BASIC_FORMAT))

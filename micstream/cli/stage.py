@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +18,19 @@ if TYPE_CHECKING:
     from micstream.stage.look import Fit, Look
 
 _NOT_OURS = ("identity", "wait_avatar", "ready_timeout")
-_NEEDED = tuple(knob for knob in CONNECTION if knob.name not in _NOT_OURS)
+# What these mean to a page, which speaks to nobody.
+_WORDS = {
+    "token": "A ready token that may only watch this room, of kind standard, in place of key and "
+    "secret; for one page.",
+    "avatar": "Whom the page shows: an identity, or a prefix ending in *, and then all of those. "
+    "May be given several times.",
+}
+_NEEDED = tuple(
+    replace(knob, help=_WORDS.get(knob.name, knob.help))
+    for knob in CONNECTION
+    if knob.name not in _NOT_OURS
+)
+_HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where who listens so is reached
 _LOOK = "Look"
 _PAGE = "Page"
 
@@ -45,7 +58,10 @@ def stage(
     lan: Annotated[
         bool,
         typer.Option(
-            "--lan", help="For other machines too; the link holds a key.", rich_help_panel=_PAGE
+            "--lan",
+            help="For other machines too; the link holds a key. One link for each network that "
+            "this machine is on.",
+            rich_help_panel=_PAGE,
         ),
     ] = False,
     host: Annotated[
@@ -73,7 +89,8 @@ def stage(
         str,
         typer.Option(
             metavar="COLOUR",
-            help="Behind the picture: transparent, chroma (green), a colour's name, or #rrggbb.",
+            help="Behind the picture: transparent, chroma (green), a colour's name, or #rrggbb. "
+            "An avatar keeps the backdrop that it sends; key=COLOUR in the link takes it out.",
             rich_help_panel=_LOOK,
         ),
     ] = "black",
@@ -155,7 +172,8 @@ async def _serve(
     from micstream.events import StageOpen, Warned
     from micstream.room.address import Reach, reach, warnings
     from micstream.signals import set_on_signals
-    from micstream.stage.link import is_known, open_browser
+    from micstream.stage.link import is_known
+    from micstream.tasks import run_until
 
     quiet_libraries(verbose=output.verbose)
     bus, stop = Bus(), asyncio.Event()
@@ -163,11 +181,9 @@ async def _serve(
     with set_on_signals(stop):
         async with (
             showing(bus, view, stop),
-            page(settings, look, host=host, port=port, link_host=link_host, bus=bus) as (
-                address,
-                on_network,
-            ),
+            page(settings, look, host=host, port=port, link_host=link_host, bus=bus) as served,
         ):
+            on_network = served.on_network
             view.shows_code = on_network and not output.json and not output.quiet
             for warning in warnings(settings.connection()):
                 bus.emit(warning)
@@ -184,16 +200,41 @@ async def _serve(
                 bus.emit(
                     Warned(
                         code="address_unknown",
-                        message="this machine has no router to ask for its address on the network: "
-                        "the link leads others nowhere",
-                        hint="give --link-host its address or name there",
+                        message="this machine has no address on any network: the link leads "
+                        "others nowhere",
+                        hint="connect it, and start the stage again; or give --link-host its "
+                        "address or name there",
                     )
                 )
-            bus.emit(StageOpen(link=address, room=settings.room))
-            if open_ and not await asyncio.to_thread(open_browser, address):
-                hint = "open the link by hand"
-                bus.emit(Warned(code="no_browser", message="no browser could be opened", hint=hint))
+            bus.emit(StageOpen(link=served.link, room=settings.room, others=served.others))
+            if open_:
+                await run_until(_open(served, bus), stop)
             await stop.wait()
+
+
+async def _open(served: Served, bus: Emitter) -> None:
+    from micstream.events import Warned
+    from micstream.stage.link import open_browser
+
+    if not await open_browser(served.to_open()):
+        bus.emit(
+            Warned(
+                code="no_browser",
+                message="no browser that shows pictures could be opened",
+                hint="open the link by hand, on a machine with a screen",
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The page being served: its links, and whether others than this machine can come."""
+
+    link: str
+    others: tuple[str, ...]
+    on_network: bool
+    to_open: Callable[[], str]
+    """Address for a browser on this machine, without a key: good once."""
 
 
 @asynccontextmanager
@@ -205,9 +246,9 @@ async def page(
     port: int | None = None,
     link_host: str | None = None,
     bus: Emitter,
-) -> AsyncIterator[tuple[str, bool]]:
-    """The page being served: its link, and whether others than this machine can come."""
-    from micstream.stage.link import link
+) -> AsyncIterator[Served]:
+    """Serve the page."""
+    from micstream.stage.link import link, links
     from micstream.stage.server import PORT, StageServer
     from micstream.web.admission import is_loopback
     from micstream.web.serving import LOOPBACK, serving
@@ -215,7 +256,13 @@ async def page(
     place = LOOPBACK if host in (None, "localhost") else host
     server = StageServer(settings.stage(), look, host=place, bus=bus, link_host=link_host)
     async with serving(server.app(), host=place, port=port, usual=PORT) as taken:
-        yield link(link_host or place, taken, server.path), not is_loopback(place)
+        first, *others = links(link_host or place, taken, server.path)
+        here = _HERE.get(place, place)
+
+        def to_open() -> str:
+            return first if is_loopback(place) else link(here, taken, server.ticket())
+
+        yield Served(first, tuple(others), not is_loopback(place), to_open)
 
 
 class _WithCode:
@@ -254,8 +301,6 @@ def _show_code(address: str, *, plain: bool) -> None:
 @asynccontextmanager
 async def demo_page(settings: Settings, say: Callable[[str], None]) -> AsyncIterator[None]:
     """The page of the demo, opened where there is somebody to see it."""
-    import asyncio
-
     from micstream.bus import Bus
     from micstream.errors import MicstreamError
     from micstream.stage.link import has_display, open_browser
@@ -264,11 +309,11 @@ async def demo_page(settings: Settings, say: Callable[[str], None]) -> AsyncIter
     async with AsyncExitStack() as stack:
         try:
             serving = page(settings, Look(), bus=Bus())
-            address, _ = await stack.enter_async_context(serving)
+            served = await stack.enter_async_context(serving)
         except MicstreamError as error:
             say(f"without the stage page: {error.message}")
         else:
-            say(f"watch the avatar at {address}")
+            say(f"watch the avatar at {served.link}")
             if has_display():
-                await asyncio.to_thread(open_browser, address)
+                await open_browser(served.to_open())
         yield

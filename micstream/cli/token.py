@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json as json_
 import sys
 from typing import Annotated, Literal
 
@@ -57,6 +56,8 @@ def token(
         ttl=datetime.timedelta(hours=ttl),
     )
     if output.json:
+        from micstream.view.json_lines import write_json
+
         described = {
             "token": minted,
             "room": connection.room,
@@ -64,6 +65,6 @@ def token(
             "kind": kind,
             "hours": ttl,
         }
-        sys.stdout.write(json_.dumps(described) + "\n")
+        write_json(sys.stdout, described)
     else:
         sys.stdout.write(minted + "\n")

@@ -151,6 +151,7 @@ class Feed:
                         captured_at=captured_at,
                         onset_s=event.onset / SPEECH.rate,
                         decided_s=event.decided / SPEECH.rate,
+                        source=event.source,
                     )
                 )
             case Speech():

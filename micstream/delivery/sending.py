@@ -219,6 +219,7 @@ class Sending:
                 onset_s=current.request.onset_s,
                 decided_s=current.request.decided_s,
                 lead_ms=round(current.seconds(size) * 1000),
+                source=current.request.source or None,
             )
             self._outbox.tell(started, current.name)
 

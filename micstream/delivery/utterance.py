@@ -26,6 +26,8 @@ class Request:
     """Monotonic second of its first sample; None: when it gets its turn."""
     onset_s: float = 0.0
     decided_s: float = 0.0
+    source: str = ""
+    """Name of what is spoken: a file, a device."""
 
 
 class OpenUtterance:

@@ -19,7 +19,7 @@ import os
 import secrets
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -29,6 +29,7 @@ from aiohttp import web
 from micstream.delivery import wire
 from micstream.demo.avatar import AvatarProcess, spare_avatar
 from micstream.errors import MicstreamError, UsageError, reason_of
+from micstream.room.redact import redact
 from micstream.settings.given_token import read
 from micstream.signals import set_on_signals
 
@@ -152,13 +153,18 @@ class AvatarServer:
         joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(self._host(session, asked, joined))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         try:
             await joined
         except asyncio.CancelledError:  # whoever asked has gone
             task.cancel()
             raise
         return session
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            print(f"an avatar's host failed: {redact(repr(error))}", file=sys.stderr)  # noqa: T201
 
     async def _host(self, session: str, asked: _Request, joined: asyncio.Future[None]) -> None:
         """One avatar, from its joining to its end."""
@@ -175,12 +181,14 @@ class AvatarServer:
                 if before is not None:
                     await before.end()
                 if self._keeps_spare:
-                    await self.prepare()
+                    with suppress(MicstreamError):  # whoever asks next is told
+                        await self.prepare()
                 await avatar.ended()
                 self._tell_end(asked.avatar_id, place, avatar)
-        except MicstreamError as error:
-            if not joined.done():
-                joined.set_exception(error)
+        except Exception as error:
+            if joined.done():
+                raise
+            joined.set_exception(error)
         finally:
             avatar_here = self._sessions.pop(session, None)
             if avatar_here is not None and self._places.get(place) is avatar_here:
@@ -267,7 +275,7 @@ async def _serve() -> None:
     avatars = [each.strip() for each in os.environ.get("MICSTREAM_AVATARS", "demo").split(",")]
     where = os.environ.get("MICSTREAM_AVATAR_SERVER", f"{LOOPBACK}:8080")
     host, _, port = where.rpartition(":")
-    if not key or not port.isdecimal():
+    if not key or not port.isdecimal() or int(port) > 65_535:
         raise UsageError("set AVALUMA_LICENSE_KEY; MICSTREAM_AVATAR_SERVER is HOST:PORT")
     stop = asyncio.Event()
     with set_on_signals(stop):

@@ -1,8 +1,9 @@
 """Provision of the livekit-server of this machine.
 
 In this order: `livekit-server` on the PATH; the one in micstream's cache; the official release
-archive, its checksum verified; built by `go install`, which verifies by Go's checksum database.
-What was got is kept in the cache.
+archive, if it is the one whose checksum stands here; built by `go install`, which verifies by Go's
+checksum database. What was got is kept in the cache. Neither go nor what was got is given more of
+the environment than it needs: whoever has altered them finds no secret there.
 """
 
 from __future__ import annotations
@@ -24,17 +25,45 @@ from pathlib import Path
 import platformdirs
 
 from micstream.demo import process
-from micstream.errors import MicstreamError, reason_of
+from micstream.errors import MicstreamError, UsageError, reason_of
 
 VERSION = "1.13.5"
 RELEASE = f"https://github.com/livekit/livekit/releases/download/v{VERSION}"
 GO_MODULE = f"github.com/livekit/livekit-server/cmd/server@v{VERSION}"
 GO_MINIMUM = (1, 21)  # the first that fetches a newer toolchain by itself
 
+CHECKSUMS = {
+    "livekit_1.13.5_linux_amd64.tar.gz": (
+        "c020fac437b7cc9b776eef1ad5ea8af77be9acfa07602eca20a3a44930dfbc70"
+    ),
+    "livekit_1.13.5_linux_arm64.tar.gz": (
+        "332015305518765fe05bad74fc3a9d9583e635e7dd130de3c4fc563d69c550f3"
+    ),
+    "livekit_1.13.5_windows_amd64.zip": (
+        "3ec7eaa76ef64063bf21f78364733703e0969612cb92ffd60661ed45fa4a8906"
+    ),
+    "livekit_1.13.5_windows_arm64.zip": (
+        "9a0facddf31346f22854a1beaeaaa2c623c165078c54765115b249d771eb0b66"
+    ),
+}
+"""SHA-256 of each archive of this release; its checksums.txt comes from where they come from."""
+
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 20
+DOWNLOAD_TIMEOUT_S = 600
+LONGEST_ARCHIVE = 64 << 20
+"""Bytes; the archives have 16 to 18 MiB."""
 BUILD_TIMEOUT_S = 900
 VERSION_TIMEOUT_S = 15
+
+_SYSTEM = ("PATH", "HOME", "USERPROFILE", "LANG", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "PATHEXT")
+_FOR_GO = (
+    *("LOCALAPPDATA", "APPDATA", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *("GOROOT", "GOPATH", "GOCACHE", "GOMODCACHE", "GOTMPDIR", "GOENV"),
+    *("GOPROXY", "GONOPROXY", "GOVCS", "GOAUTH"),
+)
 
 Progress = Callable[[str], None]
 
@@ -71,6 +100,8 @@ async def find_server(*, allow_install: bool = True, progress: Progress) -> Path
             except _NotThisWayError as reason:
                 tried.append(str(reason))
                 progress(f"not this way: {reason}")
+            except OSError as error:  # a full disk, for example
+                tried.append(f"{place.parent} cannot be written ({reason_of(error)})")
     raise _no_server(tried)
 
 
@@ -82,25 +113,10 @@ def cache_path() -> Path:
 
 
 async def _download(place: Path, progress: Progress) -> Path:
-    import aiohttp
-
     archive = _archive_name()
     progress(f"downloading {archive}")
-    timeout = aiohttp.ClientTimeout(connect=CONNECT_TIMEOUT_S, sock_read=READ_TIMEOUT_S)
-    try:
-        async with aiohttp.ClientSession(
-            timeout=timeout, trust_env=True, raise_for_status=True
-        ) as session:
-            async with session.get(f"{RELEASE}/checksums.txt") as response:
-                checksums = await response.text()
-            async with session.get(f"{RELEASE}/{archive}") as response:
-                content = await response.read()
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise _NotThisWayError(f"the release could not be downloaded ({_short(error)})") from error
-    expected = re.search(rf"^([0-9a-f]{{64}})\s+\*?{re.escape(archive)}$", checksums, re.MULTILINE)
-    if expected is None:
-        raise _NotThisWayError(f"the release's checksums.txt does not name {archive}")
-    if hashlib.sha256(content).hexdigest() != expected[1]:
+    content = await _fetch(f"{RELEASE}/{archive}")
+    if hashlib.sha256(content).hexdigest() != CHECKSUMS[archive]:
         raise _NotThisWayError(f"{archive} does not match its checksum: it was thrown away")
     with tempfile.TemporaryDirectory(dir=place.parent, prefix=".download-") as folder:
         fresh = Path(folder) / "server"
@@ -108,12 +124,37 @@ async def _download(place: Path, progress: Progress) -> Path:
         return await _put(fresh, place, progress)
 
 
+async def _fetch(url: str) -> bytes:
+    """What is there, within bounds of size and time."""
+    import aiohttp
+
+    from micstream.room import web
+
+    timeout = aiohttp.ClientTimeout(DOWNLOAD_TIMEOUT_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
+    try:
+        async with web.session(url, timeout, judge=True) as session, session.get(url) as response:
+            content = await web.read_up_to(response, LONGEST_ARCHIVE + 1)
+    except UsageError as error:  # the proxy
+        raise _NotThisWayError(error.message) from None
+    except aiohttp.ClientResponseError as error:
+        raise _NotThisWayError(f"the release could not be downloaded ({error.status})") from None
+    except web.ODD as error:
+        reason = web.why(error, url)
+        raise _NotThisWayError(f"the release could not be downloaded ({reason})") from None
+    if len(content) > LONGEST_ARCHIVE:
+        raise _NotThisWayError("the release has no end: it was thrown away")
+    return content
+
+
 def _archive_name() -> str:
     system = {"linux": "linux", "win32": "windows"}.get(sys.platform)
     machine = _MACHINES.get(platform.machine().lower())
     if system is None or machine is None:
         raise _NotThisWayError(f"no release is made for {sys.platform} on {platform.machine()}")
-    return f"livekit_{VERSION}_{system}_{machine}.{'zip' if system == 'windows' else 'tar.gz'}"
+    archive = f"livekit_{VERSION}_{system}_{machine}.{'zip' if system == 'windows' else 'tar.gz'}"
+    if archive not in CHECKSUMS:
+        raise _NotThisWayError(f"the checksum of {archive} is not known here")
+    return archive
 
 
 def _unpack(archive: str, content: bytes) -> bytes:
@@ -136,7 +177,9 @@ async def _build(place: Path, progress: Progress) -> Path:
     progress("building livekit-server with go: about two minutes, once")
     with tempfile.TemporaryDirectory(dir=place.parent, prefix=".build-") as folder:
         command = [go, "install", "-trimpath", "-ldflags=-s -w", GO_MODULE]
-        settings = {"GOBIN": folder, "GOTOOLCHAIN": "auto", "CGO_ENABLED": "0"}
+        settings = _inherited(*_FOR_GO)
+        settings |= {"GOBIN": folder, "GOTOOLCHAIN": "auto", "CGO_ENABLED": "0"}
+        settings["GOSUMDB"] = "sum.golang.org"  # what is built is checked, whoever serves it
         code, output = await _run(command, settings, timeout_s=BUILD_TIMEOUT_S)
         built = Path(folder) / ("server.exe" if os.name == "nt" else "server")
         if code != 0 or not built.exists():
@@ -150,7 +193,11 @@ async def _usable_go() -> str:
     go = shutil.which("go")
     if go is None:
         raise _NotThisWayError(f"there is no go (at least {wanted}) to build it with")
-    _, output = await _run([go, "version"], {"GOTOOLCHAIN": "local"}, timeout_s=VERSION_TIMEOUT_S)
+    _, output = await _run(
+        [go, "version"],
+        _inherited(*_FOR_GO) | {"GOTOOLCHAIN": "local"},
+        timeout_s=VERSION_TIMEOUT_S,
+    )
     found = re.search(r"go(\d+)\.(\d+)", output)
     if found is None or (int(found[1]), int(found[2])) < GO_MINIMUM:
         version = found[0] if found else "unknown"
@@ -161,7 +208,7 @@ async def _usable_go() -> str:
 async def _put(fresh: Path, place: Path, progress: Progress) -> Path:
     """Try what was got, then move it to its place in one step: no one ever sees half of it."""
     await asyncio.to_thread(fresh.chmod, 0o755)
-    code, output = await _run([str(fresh), "--version"], {}, timeout_s=VERSION_TIMEOUT_S)
+    code, output = await _run([str(fresh), "--version"], _inherited(), timeout_s=VERSION_TIMEOUT_S)
     if code != 0 or VERSION not in output:
         raise _NotThisWayError(f"what was got does not run here ({output.strip()[-200:] or code})")
     await asyncio.to_thread(fresh.replace, place)
@@ -169,14 +216,19 @@ async def _put(fresh: Path, place: Path, progress: Progress) -> Path:
     return place
 
 
+def _inherited(*more: str) -> dict[str, str]:
+    """Those variables of the environment that a program cannot do without, and these."""
+    return {name: os.environ[name] for name in (*_SYSTEM, *more) if name in os.environ}
+
+
 async def _run(
-    command: list[str], settings: dict[str, str], *, timeout_s: float
+    command: list[str], environment: dict[str, str], *, timeout_s: float
 ) -> tuple[int, str]:
     """Run to its end; exit code and what it printed. It does not outlive a cancellation."""
     with tempfile.TemporaryDirectory(prefix="micstream-") as folder:
         log = Path(folder) / "output"
         try:
-            child = process.start(command, environment={**os.environ, **settings}, log=log)
+            child = process.start(command, environment=environment, log=log)
         except OSError as error:
             raise _NotThisWayError(f"{command[0]} cannot be run ({reason_of(error)})") from error
         try:

@@ -28,9 +28,9 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Start `command`; what it prints on stdout and stderr is appended to `log`.
 
-    It gets a session of its own, so that Ctrl-C in the terminal reaches only us and we end it in
-    order. Where we are killed it ends too: see `lifeline`. On Linux it does so too when the thread
-    ends that called this.
+    It gets a session of its own (on Windows a console), so that Ctrl-C in the terminal, and its
+    end, reach only us and we end it in order. Where we are killed it ends too: see `lifeline`. On
+    Linux it does so too when the thread ends that called this.
 
     Raises:
         OSError: there is no such program.

@@ -21,6 +21,7 @@ from micstream.errors import MicstreamError, reason_of
 __all__ = ["LocalServer", "find_server", "local_server"]
 
 START_TIMEOUT_S = 15.0
+_ANSWER_S = 5.0
 PORT_ATTEMPTS = 5
 LOOPBACK = "127.0.0.1"
 
@@ -186,13 +187,19 @@ class LocalServer:
     async def _answers(self) -> bool:
         """Tell whether the server there takes our keys: on a port that was lost it is another's."""
         import aiohttp
+        from google.protobuf.message import DecodeError
         from livekit import api
+
+        from micstream.room import web
 
         url = self.url.replace("ws://", "http://")
         try:
-            async with api.LiveKitAPI(url, self.api_key, self.api_secret) as client:
+            async with (
+                web.session(url, aiohttp.ClientTimeout(total=_ANSWER_S)) as session,
+                api.LiveKitAPI(url, self.api_key, self.api_secret, session=session) as client,
+            ):
                 await client.room.list_rooms(api.ListRoomsRequest())
-        except (aiohttp.ClientError, api.TwirpError):
+        except (api.TwirpError, DecodeError, *web.ODD):
             return False
         return True
 

@@ -22,6 +22,7 @@ from micstream.demo.face import HEIGHT, WIDTH, Face, character
 from micstream.demo.face.pen import Colour
 from micstream.demo.motion import Performer
 from micstream.demo.talker import FPS, TalkingFace
+from micstream.room.proxy import steer_sdk
 from micstream.signals import set_on_signals
 
 RATE = 16_000
@@ -124,6 +125,7 @@ async def _run(
         # It hears by data streams alone, and encodes no picture that nobody watches.
         options = rtc.RoomOptions(auto_subscribe=False, dynacast=True)
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            steer_sdk(url)
             await room.connect(url, token, options)
     except (rtc.ConnectError, TimeoutError) as error:
         return f"cannot join the room: {_one_line(error)}"

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from micstream.doctor.check import Check, State, failed
 from micstream.doctor.microphone import check_microphone
 from micstream.doctor.room import check_room
-from micstream.doctor.server import check_server, judge_way
+from micstream.doctor.server import check_server, judge_proxy, judge_way
 from micstream.doctor.through import check_through
 from micstream.errors import UsageError
 from micstream.room.connect import credentials
@@ -37,6 +37,11 @@ async def diagnose(settings: Settings, *, through: bool) -> AsyncIterator[Check]
     yield Check("credentials", "ok", f"an address and {how}")
     for check in judge_way(settings.connection(), url):
         yield check
+    proxy = judge_proxy(url)
+    for check in proxy:
+        yield check
+    if any(check.state == "failed" for check in proxy):
+        return
     reachable = await check_server(url)
     for check in reachable:
         yield check
@@ -54,4 +59,5 @@ async def diagnose(settings: Settings, *, through: bool) -> AsyncIterator[Check]
             "use --through",
         )
     if through:
-        yield await check_through(settings)
+        for check in await check_through(settings):
+            yield check

@@ -5,6 +5,8 @@ Source: LiveKit's RoomService (livekit-api).
 
 from __future__ import annotations
 
+import datetime
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,13 +17,16 @@ from google.protobuf.message import DecodeError
 from livekit import api
 
 from micstream.delivery import wire
-from micstream.errors import ConnectionFailed
-from micstream.room import presence
+from micstream.room import presence, web
 from micstream.room.address import server_url
 from micstream.room.connect import explain
+from micstream.room.token import mint_question
 from micstream.settings.pieces import ConnectionSettings
 
 _ANSWER: Final = aiohttp.ClientTimeout(total=5)
+_QUESTION_LIFE: Final = datetime.timedelta(minutes=1)
+_CALLS: Final = "/twirp/"
+_PROTOBUF: Final = "application/protobuf"
 _STATES: Final = {
     api.ParticipantInfo.JOINING: "joining",
     api.ParticipantInfo.JOINED: "joined",
@@ -103,19 +108,34 @@ class _Gone(Exception):
 async def _service(connection: ConnectionSettings) -> AsyncIterator[Any]:
     url = server_url(connection)
     api_key, api_secret = connection.keys()
+    token = mint_question(
+        api_key=api_key, api_secret=api_secret, room=connection.room, ttl=_QUESTION_LIFE
+    )
     try:
-        async with api.LiveKitAPI(url, api_key, api_secret, timeout=_ANSWER) as client:
+        async with (
+            web.session(url, _ANSWER, _judge) as session,
+            api.LiveKitAPI(url, token=token, session=session) as client,
+        ):
             yield client.room
     except api.TwirpError as error:
         if error.code == api.TwirpErrorCode.NOT_FOUND:
             raise _Gone from None
-        raise explain(url, f"{error.status} {error.code}") from None
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise explain(url, str(error) or "no answer") from None
-    except DecodeError:
-        raise ConnectionFailed(
-            "what answers is no LiveKit server", hint="check LIVEKIT_URL", code="server_unreachable"
-        ) from None
+        raise explain(url, f"{error.status} {_word(error.code)}".rstrip()) from None
+    except (DecodeError, *web.ODD) as error:
+        raise explain(url, web.why(error, url)) from None
+
+
+async def _judge(answer: aiohttp.ClientResponse) -> None:
+    """Raise for what LiveKit's server would not answer; its errors are judged by its client."""
+    if answer.history:
+        raise web.OddAnswer(f"what answers there sends us elsewhere ({answer.history[0].status})")
+    if answer.status == 200 and _CALLS in answer.url.path and answer.content_type != _PROTOBUF:
+        raise web.OddAnswer("what answers there is no LiveKit server")
+
+
+def _word(code: object) -> str:
+    """The server's word for its error, if it is one."""
+    return code if isinstance(code, str) and re.fullmatch(r"[a-z_]{1,40}", code) else ""
 
 
 def _is_meant(participant: api.ParticipantInfo, patterns: Sequence[str]) -> bool:

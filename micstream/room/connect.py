@@ -8,12 +8,14 @@ import re
 import secrets
 import time
 from typing import Final
+from urllib.parse import urlsplit
 
 from livekit import rtc
 
 from micstream.errors import ConnectionFailed
 from micstream.room import joining, token
 from micstream.room.address import server_url, shown
+from micstream.room.proxy import way_to
 from micstream.room.redact import guard_sdk_log, redact
 from micstream.settings import given_token
 from micstream.settings.pieces import ConnectionSettings
@@ -63,9 +65,9 @@ async def connect(room: rtc.Room, connection: ConnectionSettings) -> None:
     options = rtc.RoomOptions(auto_subscribe=False, connect_timeout=_ATTEMPT_S)
     try:
         await joining.join(room, url, pass_, options)
-    except rtc.ConnectError as error:
+    except joining.FAILURES as error:
         given = pass_ if connection.token is not None else None
-        raise explain(url, error.message, given=given) from None
+        raise explain(url, joining.said(error), given=given) from None
 
 
 async def visit(
@@ -97,9 +99,8 @@ async def visit(
         async with asyncio.timeout(_CONNECT_S):
             await joining.join(room, url, pass_, rtc.RoomOptions(auto_subscribe=False))
         joined = True
-    except (rtc.ConnectError, TimeoutError) as error:
-        said = error.message if isinstance(error, rtc.ConnectError) else "no answer"
-        raise explain(url, said) from None
+    except joining.FAILURES as error:
+        raise explain(url, joining.said(error)) from None
     finally:
         if not joined:
             joining.leave(room, name)
@@ -125,9 +126,12 @@ def explain(url: str, said: str, *, given: str | None = None) -> ConnectionFaile
             "and this machine's clock",
             code="token_refused",
         )
+    by = way_to(url)
+    through = f" through the proxy {by.shown} ({by.variable})" if by.proxy else ""
+    proxied = f", and that proxy; NO_PROXY={urlsplit(url).hostname} goes past it" if through else ""
     return ConnectionFailed(
-        f"{shown(url)} was not reached: {_first_words(said)}",
-        hint="check LIVEKIT_URL and the network; micstream doctor looks closer",
+        f"{shown(url)} was not reached{through}: {_first_words(said)}",
+        hint=f"check LIVEKIT_URL and the network{proxied}; micstream doctor looks closer",
         code="server_unreachable",
     )
 

@@ -14,6 +14,11 @@ from weakref import WeakKeyDictionary
 
 from livekit import rtc
 
+from micstream.room.proxy import steer_sdk
+
+FAILURES: Final = (rtc.ConnectError, OSError, RuntimeError, AssertionError)
+"""What the SDK raises where a room cannot be joined; TimeoutError is an OSError."""
+
 _connecting: Final[WeakKeyDictionary[rtc.Room, asyncio.Future[None]]] = WeakKeyDictionary()
 _leaving: Final[dict[asyncio.Task[None], str]] = {}
 """Rooms that are being left, and as whom: held here, for whoever joined them may be gone."""
@@ -23,12 +28,21 @@ async def join(room: rtc.Room, url: str, token: str, options: rtc.RoomOptions) -
     """Connect `room`. One whose caller is cancelled goes on until `leave` has seen to it.
 
     Raises:
-        rtc.ConnectError: it fails.
+        UsageError: the proxy that the environment names is of no use.
+        One of `FAILURES`: it fails.
     """
+    steer_sdk(url)
     connecting = asyncio.ensure_future(room.connect(url, token, options))
     _connecting[room] = connecting
     await asyncio.wait({connecting})
     connecting.result()
+
+
+def said(error: Exception) -> str:
+    """What one of `FAILURES` says."""
+    if isinstance(error, TimeoutError):
+        return "no answer"
+    return str(getattr(error, "message", error)) or "the SDK does not say why"
 
 
 def leave(room: rtc.Room, name: str) -> asyncio.Task[None]:
@@ -52,7 +66,7 @@ async def until_left(name: str, timeout_s: float) -> None:
 async def _leave(room: rtc.Room) -> None:
     connecting = _connecting.get(room)
     # Whatever the SDK says of it, there is nothing more to be done.
-    with contextlib.suppress(rtc.ConnectError, ConnectionError, RuntimeError, AssertionError):
+    with contextlib.suppress(Exception):
         if connecting is not None:
             await connecting
         await room.disconnect()

@@ -26,6 +26,7 @@ from micstream.errors import ConnectionFailed
 from micstream.room import joining, token
 from micstream.room.address import server_url
 from micstream.room.connect import visit
+from micstream.room.proxy import way_to
 from micstream.settings.pieces import ConnectionSettings
 
 _ANSWER_S: Final = 2.0
@@ -152,12 +153,13 @@ async def _in_thread(request: urllib.request.Request) -> bytes:
 
 def ask(request: urllib.request.Request) -> bytes:
     """What the server answers; empty where it does not, or says that there is nobody."""
-    handlers: list[Any] = [_Stay]
-    if request.type == "http":  # a proxy would read the token; by TLS it sees the host alone
-        handlers.append(urllib.request.ProxyHandler({}))
-    opener = urllib.request.build_opener(*handlers)
     # Whatever answers there: a server that closes, a proxy, a page. It is never in the way.
     with contextlib.suppress(Exception):
+        proxies: dict[str, str] = {}
+        # Without TLS a proxy would read the token; with it, it sees the host alone.
+        if request.type == "https" and (proxy := way_to(request.full_url).proxy):
+            proxies["https"] = proxy
+        opener = urllib.request.build_opener(_Stay, urllib.request.ProxyHandler(proxies))
         answer: IO[bytes]
         with opener.open(request, timeout=_ANSWER_S) as answer:
             return answer.read(_BYTES)

@@ -33,6 +33,7 @@ from micstream.room.watch import AvatarWatch
 from micstream.settings import Settings
 from micstream.settings.pieces import ConnectionSettings, LinkSettings
 from micstream.taps import Taps
+from micstream.tasks import finish
 
 LEAVE_S: Final = 2.0
 """How long leaving may take where nobody has said when to be gone."""
@@ -112,18 +113,21 @@ class Room:
         except BaseException:
             for avatar in self.avatars:
                 avatar.leave(_now())  # what was said meanwhile is dropped, and counted
-            await self._close()
+            await finish(self._close())
             raise
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        await finish(self._end())  # whoever is cancelled meanwhile leaves all the same
+        if kind is None and not self._failure.was_raised:
+            self._failure.check()
+
+    async def _end(self) -> None:
         try:
             if not self._has_left:
                 await self.leave(_now() + LEAVE_S)
         finally:
             await self._close()
-        if kind is None and not self._failure.was_raised:
-            self._failure.check()
 
     async def leave(self, deadline: float | None) -> None:
         """Leave nothing for the avatars to report: a report to nobody would end them.

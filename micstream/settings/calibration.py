@@ -13,7 +13,7 @@ from typing import Any, Final, get_args
 
 import platformdirs
 
-from micstream.audio.advice import Preset
+from micstream.audio.advice import CLIPPED_LIMIT, Preset
 from micstream.audio.device_name import is_same, normal
 from micstream.errors import MicstreamError, reason_of
 from micstream.private_files import replacing
@@ -63,6 +63,16 @@ def load(device: str, channel: int) -> Calibration | None:
         raise _unusable(f"there is no preset {ours['preset']!r}")
     if not isinstance(ours["floor_db"], int | float):
         raise _unusable(f"the noise floor {ours['floor_db']!r} is no number of dBFS")
+    clipped = ours["clipped_share"]
+    if not isinstance(clipped, int | float):
+        raise _unusable(f"what it says of {device!r} is not complete")
+    if clipped > CLIPPED_LIMIT:
+        raise MicstreamError(
+            f"the calibration of {device!r} is not used: its sound was cut off at full scale for "
+            f"{clipped:.0%} of the time",
+            hint="turn the microphone's gain down, then run micstream calibrate",
+            code="clipped_calibration",
+        )
     return Calibration(**ours)
 
 

@@ -33,10 +33,6 @@ def load(**flags: Any) -> Settings:
         raise UsageError(
             problems, hint="see .env.example and --help", code="bad_settings"
         ) from None
-    except UnicodeDecodeError:
-        raise UsageError(
-            "a settings file is not UTF-8 text", hint="look at .env.local and .env", code="bad_env"
-        ) from None
     except OSError as error:
         raise UsageError(
             f"a settings file cannot be read: {reason_of(error)}",

@@ -43,7 +43,8 @@ class ConnectionSettings:
         Raises:
             UsageError: one is not set.
         """
-        if not self.api_key or self.api_secret is None:
+        secret = self.api_secret.get_secret_value() if self.api_secret is not None else ""
+        if not self.api_key or not secret:
             missing = "LIVEKIT_API_KEY" if not self.api_key else "LIVEKIT_API_SECRET"
             raise UsageError(
                 f"no credentials: {missing} is not set",
@@ -51,12 +52,12 @@ class ConnectionSettings:
                 f".env.local{or_else}",
                 code="no_credentials",
             )
-        return self.api_key, self.api_secret.get_secret_value()
+        return self.api_key, secret
 
     @property
     def has_keys(self) -> bool:
         """API key and secret are set."""
-        return bool(self.api_key) and self.api_secret is not None
+        return bool(self.api_key and self.api_secret is not None and self.api_secret)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ are: `$` in a secret is no reference.
 
 from __future__ import annotations
 
+import io
 import os
 import unicodedata
 from collections.abc import Iterable
@@ -25,6 +26,7 @@ ENVIRONMENT: Final = "the environment"
 KNOWN: Final = frozenset(name for knob in KNOBS for name in knob.names)
 """Every variable that there is."""
 
+_LONGEST: Final = 1_000_000
 _PAIRS: Final = (("'", "'"), ('"', '"'), ("\u201c", "\u201d"), ("\u201e", "\u201c"))
 """Quotes that may stand around a value; a text program makes the typographic ones."""
 _QUOTES: Final = frozenset(sign for pair in _PAIRS for sign in pair)
@@ -51,26 +53,46 @@ def from_file(place: Path) -> dict[str, str]:
     """Variables of the table that a `.env` file sets; none where there is no such file.
 
     Raises:
-        UsageError: a line of it is no assignment; says which.
-        OSError, UnicodeDecodeError: it cannot be read.
+        UsageError: a line of it is no assignment, says which; or it is no text in UTF-8.
+        OSError: it cannot be read.
     """
     if not place.exists() or place.is_dir():
         return {}
     found: list[tuple[str, str]] = []
-    with place.open(encoding="utf-8-sig") as file:  # a pipe too: secret managers give one
-        for binding in parse_stream(file):
-            if binding.error or (binding.key is not None and binding.value is None):
-                text = binding.original.string
-                above = text[: len(text) - len(text.lstrip())].count("\n")
-                raise UsageError(
-                    f"{place}, line {binding.original.line + above}: this is no assignment, or a "
-                    "quote in it is not closed",
-                    hint="expected NAME=value; a value with blanks or # in it needs quotes",
-                    code="bad_env",
-                ) from None
-            if binding.key is not None and binding.value is not None:
-                found.append((binding.key, binding.value))
+    for binding in parse_stream(io.StringIO(_text_of(place))):
+        if binding.error or (binding.key is not None and binding.value is None):
+            text = binding.original.string
+            above = text[: len(text) - len(text.lstrip())].count("\n")
+            raise UsageError(
+                f"{place}, line {binding.original.line + above}: this is no assignment, or a "
+                "quote in it is not closed",
+                hint="expected NAME=value; a value with blanks or # in it needs quotes",
+                code="bad_env",
+            ) from None
+        if binding.key is not None and binding.value is not None:
+            found.append((binding.key, binding.value))
     return _known(found)
+
+
+def _text_of(place: Path) -> str:
+    with place.open("rb") as file:  # a pipe too: secret managers give one
+        data = file.read(_LONGEST + 1)
+    if len(data) > _LONGEST:
+        raise UsageError(
+            f"{place} has more than {_LONGEST} bytes",
+            hint="expected lines NAME=value; is it another kind of file?",
+            code="bad_env",
+        ) from None
+    try:
+        return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig").read()
+    except UnicodeDecodeError:
+        utf_16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+        raise UsageError(
+            f"{place} is not UTF-8 text" + (" but in UTF-16" if utf_16 else ""),
+            hint="save it as UTF-8"
+            + ("; in PowerShell: Set-Content -Encoding utf8" if utf_16 else ""),
+            code="bad_env",
+        ) from None
 
 
 def _known(items: Iterable[tuple[str, str]]) -> dict[str, str]:

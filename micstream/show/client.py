@@ -2,10 +2,12 @@
 
 It is sent `{"hello": {...}}`, `{"state": {...}}`, then each event as in `--json`, and the state
 again whenever it has changed. It sends `{"do": VERB, "argument": ..., "id": ...}` and gets
-`{"answer": id, "ok": ...}`; `{"subscribe": ["levels"]}` has it sent levels, ten a second at most.
+`{"answer": id, "ok": ...}`; `{"subscribe": ["levels"]}` has it sent levels, ten a second at most;
+`{"ping": sign}` gets `{"pong": sign}`: a browser tells its page nothing of a line that is dead.
 
 Push-to-talk is held as long as it is asked for again within a second, and no longer than the socket
-is open: whoever is gone holds nothing.
+is open: whoever is gone holds nothing. `{"do": "talk"}` again is a press; `{"keep": "talk"}` goes
+on with one, and is refused where another verb has ended it.
 """
 
 from __future__ import annotations
@@ -115,12 +117,15 @@ class Client:
                 continue
             try:
                 said = json.loads(message.data)
-            except ValueError:
+            except (ValueError, RecursionError):
                 said = None
             # A verb that takes its time holds up no other.
             tasks.create_task(self._answer(said))
 
     async def _answer(self, said: Any) -> None:
+        if isinstance(said, dict) and "ping" in said:
+            await self._send({"pong": said["ping"]})
+            return
         number = said.get("id") if isinstance(said, dict) else None
         answer: dict[str, Any] = {"answer": number, "ok": True}
         try:
@@ -142,6 +147,8 @@ class Client:
                 await self._controls.do(
                     verb, argument, by=self._by, holder=self._holder, keepalive_s=KEEPALIVE_S
                 )
+            case {"keep": "talk"}:
+                self._controls.keep(self._holder, KEEPALIVE_S)
             case {"subscribe": list(topics)} if set(map(str, topics)) <= {"levels"}:
                 self._levels.want("levels" in topics)
             case _:

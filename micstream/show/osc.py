@@ -83,7 +83,7 @@ class Osc(asyncio.DatagramProtocol):
         try:
             said = asked(where, arguments, self._controls.cues)
             if isinstance(said, Subscribe):
-                self._subscribe(sender, said.seconds)
+                self._subscribe(_at(sender, said.port), said.seconds)
             elif said is not None:
                 if len(self._tasks) >= _WAITING:
                     raise UsageError("too much at once", code="busy")
@@ -111,8 +111,8 @@ class Osc(asyncio.DatagramProtocol):
                 raise UsageError(f"{SUBSCRIBERS} have subscribed already", code="busy")
             self._subscribers[sender] = now + seconds
         self._levels.want(bool(self._subscribers))
+        self._tell_changes()  # to the others, of whom some may not know of the last one
         if seconds != 0:
-            self._told = feedback(self._bus.state, self._controls.cues)
             for where, value in self._told.items():
                 self._send(where, [value], sender)
 
@@ -142,7 +142,9 @@ class Osc(asyncio.DatagramProtocol):
             self._levels.want(False)
 
     def _refuse(self, verb: str, error: MicstreamError, sender: Address) -> None:
-        self._send(REPLY, [verb, 0, error.code], sender)
+        """Tell the sender, and those at other ports of its address that have subscribed."""
+        for each in {sender, *(other for other in self._subscribers if other[0] == sender[0])}:
+            self._send(REPLY, [verb, 0, error.code], each)
 
     def _send(self, where: str, values: list[str | int | float], to: Address) -> None:
         from pythonosc.osc_message_builder import OscMessageBuilder
@@ -153,6 +155,11 @@ class Osc(asyncio.DatagramProtocol):
         if self._transport is not None and not self._transport.is_closing():
             with contextlib.suppress(OSError):
                 self._transport.sendto(builder.build().dgram, to)
+
+
+def _at(sender: Address, port: int | None) -> Address:
+    """The sender's address, at this port of it."""
+    return sender if port is None else (sender[0], port, *sender[2:])
 
 
 @asynccontextmanager

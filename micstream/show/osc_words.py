@@ -4,6 +4,9 @@
     /micstream/VERB/NAME 1           /micstream/cue/applause 1, /micstream/route/2 1
     /micstream/subscribe SECONDS     the state to the sender, until then; 0: no more
     /micstream/status                the state to the sender, once
+    /micstream/subscribe SECONDS PORT, /micstream/status PORT
+                                     the same to that port of the sender's address: many programs
+                                     listen at another port than the one they send from
 
 A button sends 1 when it is pressed and 0 when it is released: a release ends push-to-talk and
 switches off, and is nothing to every other verb. Sources: OSC 1.0; QLab's dictionary, Companion's
@@ -42,6 +45,8 @@ class Subscribe:
     """The state is wanted by the sender for so many seconds; 0: no more; None: once."""
 
     seconds: float | None
+    port: int | None = None
+    """Of the sender's address; None: the one that it sends from."""
 
 
 def asked(address: str, arguments: Sequence[Any], cues: Sequence[str]) -> Asked | Subscribe | None:
@@ -57,9 +62,9 @@ def asked(address: str, arguments: Sequence[Any], cues: Sequence[str]) -> Asked 
     if isinstance(given, bytes | list | tuple):
         given = None
     if verb == "subscribe":
-        return Subscribe(_seconds(given))
+        return Subscribe(_seconds(given), _port(arguments[1:]))
     if verb == "status":
-        return Subscribe(None)
+        return Subscribe(None, _port(arguments))
     known = VERBS.get(verb)
     if known is None:
         argument_for(verb, None)  # which says so
@@ -129,3 +134,18 @@ def _seconds(given: Any) -> float:
             code="bad_argument",
         )
     return float(given)
+
+
+def _port(given: Sequence[Any]) -> int | None:
+    if not given:
+        return None
+    port = given[0]
+    if isinstance(port, float) and port.is_integer():
+        port = int(port)
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65_536:
+        raise UsageError(
+            f"that is no port: {str(port)[:20]!r}",
+            hint="/micstream/subscribe 60 9001, or without a port",
+            code="bad_argument",
+        )
+    return port

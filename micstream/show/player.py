@@ -168,14 +168,14 @@ class CuePlayer:
 
     async def _play(self, playing: _Playing, controls: Controls) -> None:
         cue = playing.cue
-        async with AsyncExitStack() as around:
-            if cue.pcm and cue.meanwhile != "takeover":
-                await around.enter_async_context(self.turns.take())
+        async with AsyncExitStack() as around, AsyncExitStack() as turn:
+            if cue.pcm:
+                await turn.enter_async_context(self.turns.take())
             microphone = None
             if cue.pcm and cue.meanwhile == "duck":
                 tap = self._taps.tap(sent=False, capacity_s=_MICROPHONE_S)
                 microphone = _Under(around.enter_context(tap), controls)
-            await playing.run(microphone)
+            await playing.run(microphone, turn)
 
     async def _send(self, cue: Cue, message: Message) -> None:
         try:
@@ -202,8 +202,12 @@ class _Playing:
         """Seconds of it that were handed over."""
         return self._playout.taken_s
 
-    async def run(self, microphone: _Under | None) -> None:
-        """Hand it over, piece by piece, until it is over."""
+    async def run(self, microphone: _Under | None, turn: AsyncExitStack) -> None:
+        """Hand it over, piece by piece, until it is over.
+
+        One that gives way gives its turn back once it has begun: what was being said ends before
+        it, and whoever goes on speaking takes over.
+        """
         loop = asyncio.get_running_loop()
         begun = loop.time()
         for number in itertools.count():
@@ -215,6 +219,7 @@ class _Playing:
                 break
             if self.cue.meanwhile == "takeover":
                 self._fan_out.give_way = self
+                await turn.aclose()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(begun + (number + 1) * _STEP_S):
                     await self._over.wait()

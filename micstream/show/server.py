@@ -130,7 +130,7 @@ class ControlServer:
             return web.Response(status=403, text="asked by another page\n")
         if request.path.startswith("/api/"):
             return await self._answered(request, handler)
-        if not is_key(self._key, request.path.split("/")[1]):
+        if not is_key(self._key, _first(request.path)):
             return web.Response(status=403, text=_REFUSED, content_type="text/html")
         return await handler(request)
 
@@ -166,7 +166,7 @@ class ControlServer:
         if said is None and body.strip():
             try:
                 said = json.loads(body)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise UsageError(
                     f"{verb}: the body is not JSON",
                     hint='for example {"argument": "on"}',
@@ -212,6 +212,11 @@ class ControlServer:
 def _caller(request: web.Request) -> str:
     """Who calls: micstream's own command says so."""
     return "ctl" if request.headers.get("User-Agent", "").startswith("micstream-ctl") else "http"
+
+
+def _first(path: str) -> str:
+    """First part of a path; empty where it is none, as in `OPTIONS *`."""
+    return path.removeprefix("/").partition("/")[0] if path.startswith("/") else ""
 
 
 async def _health(_: web.Request) -> web.Response:

@@ -23,8 +23,10 @@ from micstream.audio.wav import (
     TRIFLE_S,
     WavHeader,
     chunk_bytes,
+    describes,
     looks_like_wav,
     parse_header,
+    wav_within,
 )
 from micstream.errors import InputError, reason_of
 from micstream.sources.source import Block
@@ -37,6 +39,7 @@ _JUDGED_S: Final = 600
 _HEAD_BYTES: Final = 1 << 16
 """In so many bytes of a WAV its sound begins; with a longer header libsndfile reads it."""
 _CHUNK_HEAD_BYTES: Final = 8
+_SCAN_BYTES: Final = 1 << 20
 _HINT = "expected a sound file: WAV, FLAC, MP3 or OGG"
 
 
@@ -111,12 +114,22 @@ def _refuse_unseekable(path: Path) -> None:
     if path.is_dir():
         raise InputError(f"{path}: a directory", hint=_HINT, code="bad_file")
     if not stat.S_ISREG(mode):
-        kind = "a pipe" if stat.S_ISFIFO(mode) else "a device, not a file"
+        pipe = stat.S_ISFIFO(mode)
         raise InputError(
-            f"{path}: {kind}; a file can be read from its beginning, and more than once",
-            hint=f"pipe it: micstream pipe < {shlex.quote(str(path))}",
+            f"{path}: {'a pipe' if pipe else 'a device, not a file'}; "
+            "a file can be read from its beginning, and more than once",
+            hint=_through_pipe(path) if pipe else _HINT,
             code="not_a_file",
         )
+
+
+def _through_pipe(path: Path, options: str = "") -> str:
+    """How `micstream pipe` would read it: a name that only this process knows is of no use."""
+    command = f"micstream pipe{options}"
+    if path.absolute().parts[1:2] in (("dev",), ("proc",)):
+        return f"put what writes it before micstream: ... | {command}"
+    name = shlex.quote(str(path))
+    return f"pipe it: {command} < {name}"
 
 
 class _PlainWav:
@@ -130,7 +143,7 @@ class _PlainWav:
         self.warning = ""
         self._path, self._header, self._start = path, header, start
         behind = size - start
-        promised = behind if header.data_bytes is None else header.data_bytes
+        promised = self._counted(behind) if header.data_bytes is None else header.data_bytes
         self.frames = min(behind, promised) // header.frame_bytes
         if promised > behind:
             self.warning = (
@@ -148,9 +161,9 @@ class _PlainWav:
                 start = file.read(_HEAD_BYTES)
             size = path.stat().st_size
             parsed = parse_header(start) if looks_like_wav(start) else None
+            return None if parsed is None else cls(path, parsed[0], parsed[1], size)
         except (OSError, InputError):
             return None
-        return None if parsed is None else cls(path, parsed[0], parsed[1], size)
 
     def read(self, frames: int) -> Iterator[bytes]:
         """16-bit PCM, so many frames a block."""
@@ -168,28 +181,48 @@ class _PlainWav:
         except OSError as error:
             raise _unreadable(self._path, error) from None
 
+    def _counted(self, behind: int) -> int:
+        """Bytes of sound where the header does not know: until the end, or until another WAV."""
+        with self._path.open("rb") as file:
+            file.seek(self._start)
+            data = file.read(_SCAN_BYTES)
+            if self._header.says_none and describes(data):
+                return 0
+            count = 0
+            while data:
+                at, begins = wav_within(data)
+                if begins:
+                    return count + at
+                more = file.read(_SCAN_BYTES)
+                if not more:
+                    break
+                count += at
+                data = data[at:] + more
+        return behind
+
     def _told_behind(self, at: int, size: int) -> str:
         """What stands behind the announced sound, where it is no chunk of RIFF's own."""
+        another = False
         with self._path.open("rb") as file:
-            while size - at >= _CHUNK_HEAD_BYTES:
+            while size - at >= _CHUNK_HEAD_BYTES and not another:
                 file.seek(at)
                 head = file.read(_CHUNK_HEAD_BYTES + 1)
                 if looks_like_wav(head):
-                    break
-                if head[:1] == b"\0" and at % 2:  # the pad byte of an odd chunk
+                    another = True
+                elif head[:1] == b"\0" and at % 2:  # the pad byte of an odd chunk
                     at += 1
-                    continue
-                length = chunk_bytes(head, limit=size - at)
-                if length is None:
+                elif (length := chunk_bytes(head, limit=size - at)) is not None:
+                    at += length
+                else:
                     break
-                at += length
         bytes_s = self._header.frame_bytes * self.format.rate
         if size - at < TRIFLE_S * bytes_s:
             return ""
-        return (
-            f"behind the sound that its header announces stand {size - at} more bytes, "
-            f"{(size - at) / bytes_s:.1f} s as sound: not played"
-        )
+        what = f"{size - at} more bytes, {(size - at) / bytes_s:.1f} s as sound: not played"
+        if another:
+            pipe = _through_pipe(self._path)
+            return f"behind its sound another WAV begins, {what}; to play both, {pipe}"
+        return f"behind the sound that its header announces stand {what}"
 
 
 class _Decoded:
@@ -237,8 +270,8 @@ def _opened(path: Path) -> _Stream:
     if path.suffix.lower() == ".raw":  # soundfile goes by the ending here, and asks for its format
         raise InputError(
             f"{path}: raw PCM does not tell its own rate",
-            hint="pipe it: micstream pipe --rate 16000 < FILE",
-            code="bad_file",
+            hint=_through_pipe(path, " --rate 16000"),
+            code="raw_file",
         )
     try:
         with path.open("rb"):
@@ -258,8 +291,7 @@ def file_name(path: Path) -> Path | bytes:
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:
-    return InputError(
-        f"{path}: {reason_of(error)}",
-        hint="check the name and its permissions",
-        code="no_file",
-    )
+    hint = "check the name and its permissions"
+    if str(path) == "-":
+        hint = "for what comes on standard input: ... | micstream pipe"
+    return InputError(f"{path}: {reason_of(error)}", hint=hint, code="no_file")

@@ -71,7 +71,7 @@ class _Part(NamedTuple):
 
 
 class Microphone:
-    """An input device, opened at 16 kHz mono where it can be, else at what it has.
+    """An input device, opened at 16 kHz where it can be, else at what it has.
 
     `wanted`: the device, or its name, a part of it or its index. `format`: settled with the first
     block, as a device may accept what it then cannot be opened with.
@@ -327,7 +327,7 @@ class MicrophoneOpener:
 
 
 def _forms(device: InputDevice, min_channels: int) -> Iterator[_Form]:
-    """Formats that the device accepts, the best first: 16 kHz mono where it does that, else its own
+    """Formats that the device accepts, the best first: 16 kHz where it does that, else its own
     rate (on macOS its own first), all channels needed, int16 first. One for each rate, then the
     others at its own."""
     if min_channels > device.channels:
@@ -336,7 +336,9 @@ def _forms(device: InputDevice, min_channels: int) -> Iterator[_Form]:
             hint="0 mixes them all",
             code="no_channel",
         )
-    needed = (max(1, min_channels), max(min_channels, min(2, device.channels)), device.channels)
+    # Two where there are two: a driver that makes one of them mixes them, also where channel 1 is
+    # asked for; and where one is the other upside down, that is silence.
+    needed = (max(min_channels, min(2, device.channels)), max(1, min_channels), device.channels)
     counts = [count for count in dict.fromkeys(needed) if count <= _MAX_CHANNELS]
     ways = [(count, dtype) for dtype in ("int16", "float32") for count in counts]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import select
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -15,10 +17,12 @@ from micstream.audio.wav import (
     TRIFLE_S,
     WavHeader,
     chunk_bytes,
+    describes,
     looks_like_wav,
     parse_header,
+    wav_within,
 )
-from micstream.errors import InputError
+from micstream.errors import InputError, reason_of
 from micstream.sources.source import Block
 
 _READ_BYTES: Final = 8192
@@ -26,6 +30,17 @@ _QUEUED_READS: Final = 32
 _EMPTY_HINT: Final = (
     "pipe PCM or a WAV into it, for example: sox hello.wav -t wav - | micstream pipe"
 )
+
+
+_FFMPEG: Final = "ffmpeg -i {} -f s16le -ar 16000 -ac 1 - | micstream pipe"
+_DECODED: Final = {
+    # Its index may stand at its end, which ffmpeg cannot seek for in a pipe.
+    "M4A or MP4": f"write it to a file and decode that: {_FFMPEG.format('sound.m4a')}",
+    "gzip": "unpack it: ... | gunzip | micstream pipe",
+    "ZIP": "unpack it, and name the file in it: micstream play sound.wav",
+    "MIDI": "it holds notes and no sound: make it one with a synthesizer (fluidsynth, timidity)",
+}
+"""How it becomes sound, where `ffmpeg -i -` does not do it."""
 
 
 class StdinSource:
@@ -44,6 +59,7 @@ class StdinSource:
         self.warnings: list[str] = []
         self._reader = reader
         self._header = header
+        self._next: StdinSource | None = None
 
     @classmethod
     async def open(
@@ -102,7 +118,7 @@ class StdinSource:
         return cls(reader, header, _with(channel, header.format), channel)
 
     async def following(self) -> StdinSource | None:
-        """The WAV behind this one, once its `blocks` have ended; None where there is none.
+        """The WAV behind this sound, once its `blocks` have ended; None where there is none.
 
         Programs that speak sentence by sentence write one WAV after the other. Whatever else
         stands behind the sound is not played, and `warnings` says how many seconds it would be.
@@ -110,9 +126,12 @@ class StdinSource:
         Raises:
             InputError: what follows begins as a WAV and is none that can be played.
         """
-        if self._header is None or self._header.data_bytes is None:
-            return None
-        if self._header.data_bytes % 2:
+        if self._next is None:
+            self._next = await self._find_following()
+        return self._next
+
+    async def _find_following(self) -> StdinSource | None:
+        if self._header is not None and (self._header.data_bytes or 0) % 2:
             await self._skip_pad_byte()
         while True:
             start = await self._reader.read_while(_shorter_than(8))
@@ -131,11 +150,10 @@ class StdinSource:
         self._reader.unread(start[start[:1] == b"\0" :])
 
     async def _tell_rest(self, begun: int) -> None:
-        assert self._header is not None
         count = begun
         while data := await self._reader.read():
             count += len(data)
-        frame_bytes_s = self._header.frame_bytes * self._header.format.rate
+        frame_bytes_s = self._frame_bytes * self.format.rate
         if count > TRIFLE_S * frame_bytes_s:
             self.warnings.append(
                 f"behind the sound that the WAV's header announces {count} more bytes came, "
@@ -144,32 +162,45 @@ class StdinSource:
             )
 
     async def blocks(self) -> AsyncIterator[Block]:
-        """What has come, as 16-bit PCM; ends with the input, or with the WAV's data."""
-        frame = self._header.frame_bytes if self._header else self.format.frame_bytes
-        left = self._header.data_bytes if self._header else None
+        """What has come, as 16-bit PCM; ends with the input, with the WAV's data, or where another
+        WAV begins.
+
+        Raises:
+            InputError: there was no sound, and no other WAV follows.
+        """
+        frame, left = self._frame_bytes, await self._announced()
         rest, read = b"", 0
-        while left is None or read < left:
-            data = await self._reader.read()
-            if not data:
-                break
-            if left is not None:
-                self._reader.unread(data[left - read :])
-                data = data[: left - read]
+        while data := await self._reader.read_sound(None if left is None else left - read):
             read += len(data)
             data = rest + data
             whole = len(data) - len(data) % frame
             rest = data[whole:]
             if whole:
+                self._reader.heard = True
                 pcm = self._header.to_pcm(data[:whole]) if self._header else data[:whole]
                 yield Block(pcm, time.monotonic())
         if left is not None and read < left:
             self.warnings.append(
                 f"the WAV's header promises {left} bytes and {read} came; played as far as it goes"
             )
+        if self._reader.failure:
+            self.warnings.append(f"{self._reader.failure}; it is played as far as it came")
         if rest:
             self.warnings.append(f"{len(rest)} bytes at the end are no whole sample: dropped")
-        if read == len(rest):
+        if not self._reader.heard and await self.following() is None:
             raise InputError("no sound on standard input", hint=_EMPTY_HINT, code="empty_stdin")
+
+    async def _announced(self) -> int | None:
+        """Bytes of sound that are still to come; None: until the end."""
+        if self._header is None or not self._header.says_none:
+            return self._header.data_bytes if self._header else None
+        start = await self._reader.read_while(_shorter_than(4))
+        self._reader.unread(start)
+        return 0 if describes(start) else None
+
+    @property
+    def _frame_bytes(self) -> int:
+        return self._header.frame_bytes if self._header else self.format.frame_bytes
 
 
 def _with(channel: int, format: AudioFormat) -> AudioFormat:
@@ -199,7 +230,7 @@ def _refuse_other_formats(start: bytes) -> None:
     if found is not None:
         raise InputError(
             f"standard input is {found}; expected 16-bit PCM or a WAV",
-            hint="decode it: ... | ffmpeg -i - -f s16le -ar 16000 -ac 1 - | micstream pipe",
+            hint=_DECODED.get(found, f"decode it: ... | {_FFMPEG.format('-')}"),
             code="not_pcm",
         )
 
@@ -216,6 +247,11 @@ class _Reader:
         self._capacity = threading.Semaphore(_QUEUED_READS)
         self._unread = b""
         self._ended = self._closed = False
+        self.heard = False
+        """Some sound was handed on, of whichever WAV."""
+        self._begun = False
+        self.failure = ""
+        """Why no more can be read, where that is not its end."""
         threading.Thread(target=self._run, args=(descriptor,), name="stdin", daemon=True).start()
 
     def _run(self, descriptor: int) -> None:
@@ -225,7 +261,13 @@ class _Reader:
                 return
             try:
                 data = os.read(descriptor, _READ_BYTES)
-            except OSError:
+            except BlockingIOError:  # another program of the pipe has made it so
+                select.select([descriptor], [], [])
+                self._capacity.release()
+                continue
+            except OSError as error:
+                why = "it is closed" if error.errno == errno.EBADF else reason_of(error)
+                self.failure = f"standard input cannot be read: {why}"
                 data = b""
             try:
                 self._loop.call_soon_threadsafe(self._queue.put_nowait, data)
@@ -252,8 +294,30 @@ class _Reader:
         """Hand `data` out again with the next `read`."""
         self._unread = data
 
+    async def read_sound(self, most: int | None) -> bytes:
+        """Some bytes, `most` at most; none at the end, and where another WAV begins."""
+        data = b"" if most == 0 else await self.read()
+        while data:
+            complete = most is not None and len(data) >= most
+            size, begins = wav_within(data[:most], complete=complete)
+            if size or begins:
+                break
+            more = await self.read()
+            size = len(data)
+            data += more
+            if not more:
+                break
+        else:
+            return b""
+        self.unread(data[size:])
+        return data[:size]
+
     async def read(self) -> bytes:
-        """Some bytes; none at the end."""
+        """Some bytes; none at the end.
+
+        Raises:
+            InputError: it cannot be read at all.
+        """
         if self._unread:
             data, self._unread = self._unread, b""
             return data
@@ -261,5 +325,8 @@ class _Reader:
             return b""
         data = await self._queue.get()
         self._ended = not data
+        if self._ended and not self._begun and self.failure:
+            raise InputError(self.failure, hint=_EMPTY_HINT, code="stdin_unreadable")
+        self._begun = True
         self._capacity.release()
         return data

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -29,6 +29,8 @@ class Onset:
     """Where the sound of it began: traced back, else the first voiced frame that decided."""
     decided: int
     """Samples heard when it was decided."""
+    source: str = field(default="", compare=False)
+    """Name of the source, where it is known: a file, a device."""
 
 
 @dataclass(frozen=True, slots=True)

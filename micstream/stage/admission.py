@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import secrets
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -16,6 +17,27 @@ from micstream.settings.pieces import ConnectionSettings
 
 TOKEN_LIFE: Final = datetime.timedelta(minutes=2)
 """Life of a token to join with; a page that joins again asks for another."""
+
+TICKET_S: Final = 60.0
+"""Life of a ticket: a browser may take its time to start."""
+
+
+class Tickets:
+    """Paths that lead to the page, each once."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._good_until: dict[str, float] = {}
+
+    def path(self) -> str:
+        """A new one."""
+        path = f"/open/{secrets.token_urlsafe(16)}"
+        self._good_until[path] = self._clock() + TICKET_S
+        return path
+
+    def take(self, path: str) -> bool:
+        """Tell whether it is good; it is none any more then."""
+        return self._good_until.pop(path, 0.0) > self._clock()
 
 
 def passes(connection: ConnectionSettings) -> Callable[[], str]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from micstream.errors import InputError, UsageError, reason_of
+from micstream.stage.colours import is_colour, like
 
 Fit = Literal["fit", "fill"]
 
-_BACKGROUND: Final = re.compile(r"[a-z]+|#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})", re.IGNORECASE)
 _IMAGES: Final = {
     ".png": "image/png",
     ".jpg": "image/jpeg",
@@ -36,6 +35,10 @@ class Look:
     poster: str = "auto"
     sound: bool = True
 
+    def __post_init__(self) -> None:
+        """Spell the background as browsers do: `Chroma`, ` RED` are taken for what they mean."""
+        object.__setattr__(self, "background", self.background.strip().lower())
+
     def check(self) -> None:
         """Refuse what no browser could show.
 
@@ -43,10 +46,12 @@ class Look:
             UsageError: the background is no colour.
             InputError: the poster is not there, or no image by its name.
         """
-        if not _BACKGROUND.fullmatch(self.background):
+        if self.background not in ("transparent", "chroma") and not is_colour(self.background):
+            near = like(self.background)
             raise UsageError(
-                f"--background: {self.background!r} cannot be used",
-                hint="expected transparent, chroma, a colour's name such as black, or #rrggbb",
+                f"--background: {self.background!r} is no colour",
+                hint="expected transparent, chroma, a colour's name such as black, or #rrggbb"
+                + (f"; is {near} meant?" if near else ""),
                 code="bad_background",
             )
         file = self.poster_file

@@ -13,7 +13,8 @@ from micstream.errors import MicstreamError
 from micstream.events import Emitter, StagePage
 from micstream.room.address import server_url
 from micstream.settings.pieces import StageSettings
-from micstream.stage.admission import passes
+from micstream.stage.admission import Tickets, passes
+from micstream.stage.complaints import Complaints
 from micstream.stage.look import Look
 from micstream.web.admission import is_key, is_loopback, is_own_page, key_for, named_as_here
 
@@ -26,12 +27,22 @@ _TYPES: Final = {
     "stage.js": "text/javascript",
     "stage.css": "text/css",
 }
-_REFUSED: Final = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>micstream stage</title>
-<h1>This link does not lead to the stage</h1>
-<p>Its key is missing or is another stage's. Use the whole link that micstream stage prints.</p>
+# Dark, as it may come up on a projector; the browser's own dark look needs no style of ours.
+_WORDS: Final = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="color-scheme" content="dark">
+<meta name="viewport" content="width=device-width"><title>micstream stage</title>
+<h1>{title}</h1>
+<p>{words}</p>
 </html>
 """
+_REFUSED: Final = _WORDS.format(
+    title="This link does not lead to the stage",
+    words="Its key is missing or is another stage's. Use the whole link that micstream stage "
+    "prints.",
+)
+_NOT_HERE: Final = "Use the whole link that micstream stage prints, as it stands there."
+_MOST_BYTES: Final = 16_384
+"""Of what a page may send."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -61,6 +72,7 @@ class StageServer:
         self._pass = passes(settings.connection)
         self._avatars = list(settings.patterns)
         self._look, self._bus = look, bus
+        self._tickets, self._complaints = Tickets(), Complaints()
         self._files = _built()
         self._headers = _headers(self._url)
         self._loopback = is_loopback(host)
@@ -70,9 +82,10 @@ class StageServer:
 
     def app(self) -> web.Application:
         """The application, to be run."""
-        app = web.Application(middlewares=[self._guard])
+        app = web.Application(middlewares=[self._guard], client_max_size=_MOST_BYTES)
         app.on_response_prepare.append(self._protect)
         app.router.add_get("/healthz", self._health)
+        app.router.add_get("/open/{ticket}", self._open)
         base = "/" if self._loopback else "/{key}/"
         app.router.add_get(base, self._file)
         app.router.add_get(f"{base}{{name:stage\\.(?:js|css)}}", self._file)
@@ -82,13 +95,33 @@ class StageServer:
             app.router.add_get("/{key}", self._to_the_page)
         return app
 
+    def ticket(self) -> str:
+        """Path that leads to the page once, within a minute.
+
+        For the browser on this machine: everybody here sees what a program was started with.
+        """
+        return self._tickets.path()
+
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path == "/healthz":
             return await handler(request)
+        try:
+            return await self._admitted(request, handler)
+        except web.HTTPClientError as error:
+            if request.method != "GET" or "text/html" not in request.headers.get("Accept", ""):
+                raise
+            words = _WORDS.format(title="Nothing is shown here", words=_NOT_HERE)
+            return web.Response(status=error.status, text=words, content_type="text/html")
+
+    async def _admitted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if self._loopback:
             if not named_as_here(request.headers.get("Host", ""), self._names):
-                return web.Response(status=403, text="not a name of this machine\n")
+                words = "It was asked for under a name that this machine does not know as its own."
+                refused = _WORDS.format(title="Not a name of this machine", words=words)
+                return web.Response(status=403, text=refused, content_type="text/html")
+        elif request.match_info.handler == self._open:
+            pass  # by a ticket, which that looks at
         elif not is_key(self.path.strip("/"), request.path.split("/")[1]):
             return web.Response(status=403, text=_REFUSED, content_type="text/html")
         if request.method == "POST" and not is_own_page(request):
@@ -107,6 +140,11 @@ class StageServer:
             body=self._files[name], content_type=_TYPES[name], charset="utf-8", headers=_AGAIN
         )
 
+    async def _open(self, request: web.Request) -> web.Response:
+        if not self._tickets.take(request.path):
+            return web.Response(status=403, text=_REFUSED, content_type="text/html")
+        raise web.HTTPFound(self.path)
+
     async def _to_the_page(self, request: web.Request) -> web.Response:
         raw = request.rel_url.raw_query_string  # a colour's # stays %23
         query = f"?{raw}" if raw else ""
@@ -119,7 +157,10 @@ class StageServer:
         return web.FileResponse(file, headers={**_AGAIN, "Content-Type": self._look.poster_type})
 
     async def _session(self, request: web.Request) -> web.Response:
-        self._bus.emit(StagePage(address=request.remote or ""))
+        address = request.remote or ""
+        self._bus.emit(StagePage(address=address))
+        for warning in self._complaints.about(await request.read(), address):
+            self._bus.emit(warning)
         session: dict[str, Any] = {
             "url": self._url,
             "token": self._pass(),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from typing import Final
+
 from rich.console import Console
 
+from micstream.plain_text import printable
 
-def printable(text: str) -> str:
-    """The text with whatever would command a terminal written out: names come from others."""
-    return "".join(
-        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
-        for each in text
-    )
+_LEAST: Final = 72
+"""Columns that a table has, though the terminal has less: it then breaks the lines itself."""
+_BOUNDLESS: Final = 1_000
+"""Columns where no terminal is written to: a program reads a row as a line."""
+
+__all__ = ["Terminal", "printable"]
 
 
 def error_words(message: str, hint: str) -> str:
@@ -27,7 +31,12 @@ class Terminal(Console):
     """
 
     def __init__(self, *, plain: bool) -> None:
-        super().__init__(no_color=plain, highlight=False, markup=False)
+        # A name that says :warning: is no picture of one.
+        super().__init__(no_color=plain, highlight=False, markup=False, emoji=False)
+        if not (self.is_terminal or os.environ.get("COLUMNS", "").isdecimal()):
+            self.width = _BOUNDLESS
+        elif self.width < _LEAST:  # else rich leaves columns out, down to all of them
+            self.width = _LEAST
 
     def on_broken_pipe(self) -> None:
         """Called while the error is handled: let it go on.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TextIO
+from dataclasses import fields, replace
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -46,6 +47,7 @@ _STEPS = {
 }
 
 _IN_DETAIL = (
+    "playing",
     "utterance_started",
     "utterance_ended",
     "playback_started",
@@ -54,7 +56,7 @@ _IN_DETAIL = (
     "dropped",
 )
 """Told one by one only where details are asked for: see `sentences` and `losses`."""
-_TOLD_ANYWAY = (
+TOLD_ANYWAY = (
     "warning",
     "microphone",
     "dropped",
@@ -63,6 +65,7 @@ _TOLD_ANYWAY = (
     "rehearsal_open",
     "bye",
 )
+"""Events that are told in any case."""
 _CUE_ENDS = {
     "end": "ended",
     "stop": "stopped",
@@ -113,12 +116,19 @@ class Lines:
 
     def __call__(self, event: Event) -> None:
         """Show it."""
+        self.show(event, self.take(event))
+
+    def take(self, event: Event) -> list[str]:
+        """Take it; the lines that are due by it, to be shown by `show`."""
         self._state = fold(self._state, event)
         self._was_in = self._was_in or _has_begun(event)
+        return [] if isinstance(event, events.Failed) else self._lines(event)
+
+    def show(self, event: Event, lines: list[str]) -> None:
+        """Write the lines of an event, and the error that ends the program."""
         if isinstance(event, events.Failed):
             self._write_error(event)
             return
-        lines = self._lines(event)
         if self._status is None:
             self._print(event, lines)
             return
@@ -143,17 +153,17 @@ class Lines:
         if isinstance(event, events.Bye):  # of nothing there is no summary
             return self._was_in or event.utterances > 0 or self._state.error is None
         if self._quiet:
-            return event.EVENT in _TOLD_ANYWAY
+            return event.EVENT in TOLD_ANYWAY
         if not self._verbose and event.EVENT in _IN_DETAIL:
             return False
         return not (isinstance(event, events.Backlog) and event.seconds < _BACKLOG_SHOWN_S)
 
     def _print(self, event: Event, lines: list[str]) -> None:
         clock = _clock(event)
-        style = _STYLES.get(event.EVENT, "")
+        style = style_of(event)
         for said in lines:
             self._console.print(
-                Text(f"{clock}  ", "dim"), Text(printable(said), style), sep="", soft_wrap=True
+                Text(f"{clock}  ", "dim"), Text(said, style), sep="", soft_wrap=True
             )
 
     def _write_error(self, error: Failed) -> None:
@@ -181,6 +191,11 @@ class Echo:
             self._out.flush()
 
 
+def style_of(event: Event) -> str:
+    """Colour of its lines."""
+    return _STYLES.get(event.EVENT, "")
+
+
 def _clock(event: Event) -> str:
     """The time of day at which it happened."""
     return time.strftime("%H:%M:%S", time.localtime(event.t))
@@ -198,12 +213,13 @@ def line(event: Event, state: State) -> str:
         key = "m" if state.muted else "t"
         why = "muted" if state.muted else "the gate is closed"
         return f"ready, but {why}: you are NOT heard (press {key})"
-    whose = getattr(event, "avatar", None)
+    whose = printable(getattr(event, "avatar", None) or "")
     return f"{words(event)}   ({whose})" if whose and state.several else words(event)
 
 
 def words(event: Event) -> str:
-    """The event in words."""
+    """The event in words. What others named cannot forge a line, nor command a terminal."""
+    event = _harmless(event)
     match event:
         case events.Capturing():
             channels = "mono" if event.channels == 1 else f"{event.channels} channels"
@@ -230,6 +246,8 @@ def words(event: Event) -> str:
             return f"avatar {event.identity} has left"
         case events.AvatarSilent():
             return f"avatar {event.identity} is silent: it plays nothing any more"
+        case events.Playing():
+            return f"plays {event.file}" + (f", round {event.round}" if event.round > 1 else "")
         case events.Ready():
             return "ready: speak now, the avatar will say it"
         case events.UtteranceStarted():
@@ -276,7 +294,10 @@ def words(event: Event) -> str:
             who = " and ".join(event.avatars)
             return f"rehearsal room {event.room!r} with {who}: settings in {event.file}"
         case events.StageOpen():
-            return f"the stage of the room {event.room!r}: {event.link}"
+            more = "".join(
+                f"\n           or, from another network: {each}" for each in event.others
+            )
+            return f"the stage of the room {event.room!r}: {event.link}{more}"
         case events.StagePage():
             return f"a page at {event.address} joins"
         case events.Warned() | events.Failed():
@@ -285,6 +306,18 @@ def words(event: Event) -> str:
         case events.Bye():
             return _summary(event)
     return event.EVENT
+
+
+def _harmless(event: Event) -> Event:
+    """The event with each text in it printable."""
+    spoiled: dict[str, Any] = {
+        field.name: printable(text)
+        for field in fields(event)
+        if isinstance(text := getattr(event, field.name), str) and not text.isprintable()
+    }
+    if isinstance(event, events.Route | events.Voice):
+        spoiled["avatars"] = tuple(printable(each) for each in event.avatars)
+    return replace(event, **spoiled) if spoiled else event
 
 
 def _trouble(event: events.Microphone) -> str:

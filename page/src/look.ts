@@ -1,4 +1,4 @@
-// How the page looks: what `micstream stage` was told, and over it the page's own query.
+// How the page looks: what `micstream stage` was told, and over it the page's own link.
 
 export interface Look {
   /** `transparent`, `chroma`, or any colour of CSS. */
@@ -21,27 +21,54 @@ export const PLAIN: Look = {
 // The green that keyers expect.
 const CHROMA = "#00b140";
 
-/** The query over what the server says. What cannot be used is left as it was. */
-export function withQuery(look: Look, query: URLSearchParams): Look {
-  const background = query.get("background");
-  const fit = query.get("fit");
-  const poster = query.get("poster");
-  return {
-    background: background && isBackground(background) ? background : look.background,
-    fit: fit === "fit" || fit === "fill" ? fit : look.fit,
-    mirror: flag(query.get("mirror"), look.mirror),
-    poster:
-      poster === "auto" || poster === "drawn" || poster === "image" || poster === "none"
-        ? poster
-        : look.poster,
-    sound: flag(query.get("sound"), look.sound),
-  };
-}
+// A grey has nothing that a keyer could tell it by.
+const LEAST_COLOUR = 40;
 
-/** The identities and prefixes that the query names, else those of the server. */
-export function avatarsWithQuery(avatars: string[], query: URLSearchParams): string[] {
-  const named = query.getAll("avatar").filter((each) => each !== "");
-  return named.length ? named : avatars;
+const YES = ["", "1", "on", "yes", "true"];
+const NO = ["0", "off", "no", "false"];
+const FITS = ["fit", "fill"] as const;
+const POSTERS = ["auto", "drawn", "image", "none"] as const;
+
+// What a colour may be in CSS without being one of its own.
+const NO_COLOUR = /^(inherit|initial|unset|revert|revert-layer|currentcolor)$|var\(|env\(/i;
+
+/** What a link asks for, and what in it cannot be used: that is left as it was, and told. */
+export class Asked {
+  readonly unused: [string, string][] = [];
+  readonly avatars: string[] = [];
+  readonly overlay: boolean;
+  /** Colour of the avatars' own backdrop, to be taken out; null: their picture is left as it is. */
+  readonly key: string | null;
+  private readonly look: { [Name in keyof Look]?: Look[Name] | undefined } = {};
+
+  constructor(address: { search: string; hash: string }) {
+    // In a link `#` is `%23`. Who writes it as it is means the colour: the page has no parts.
+    const query = new URLSearchParams(address.search + address.hash.replaceAll("#", "%23"));
+    let overlay: boolean | undefined;
+    let key: string | undefined;
+    for (const [name, value] of query) {
+      const word = value.trim();
+      const lower = word.toLowerCase();
+      let used: unknown;
+      if (name === "background") used = this.look.background ??= background(word);
+      else if (name === "fit") used = this.look.fit ??= FITS.find((each) => each === lower);
+      else if (name === "poster") used = this.look.poster ??= POSTERS.find((each) => each === lower);
+      else if (name === "mirror") used = this.look.mirror ??= flag(lower);
+      else if (name === "sound") used = this.look.sound ??= flag(lower);
+      else if (name === "overlay") used = overlay ??= flag(lower);
+      else if (name === "key") used = key ??= keyColour(word);
+      else if (name === "avatar" && word !== "") used = this.avatars.push(word);
+      if (used === undefined) this.unused.push([name, value]);
+    }
+    this.overlay = overlay ?? false;
+    this.key = key ?? null;
+  }
+
+  /** The link over what the server says. */
+  over(look: Look): Look {
+    const asked = Object.entries(this.look).filter(([, value]) => value !== undefined);
+    return { ...look, ...Object.fromEntries(asked) };
+  }
 }
 
 /** Put it on the page. */
@@ -50,6 +77,7 @@ export function show(look: Look): void {
   root.style.setProperty("--background", colour(look.background));
   root.classList.toggle("fill", look.fit === "fill");
   root.classList.toggle("mirror", look.mirror);
+  root.classList.toggle("seen-through", isSeenThrough(look));
   const poster = posterOf(look);
   element("poster-drawn").toggleAttribute("hidden", poster !== "drawn");
   const image = element("poster-image") as HTMLImageElement;
@@ -63,9 +91,24 @@ export function element(id: string): HTMLElement {
   return found;
 }
 
+/** Red, green and blue of a colour of CSS, 0 to 255. */
+export function rgb(css: string): [number, number, number] {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [1, 1];
+  const pen = canvas.getContext("2d");
+  if (!pen) return [0, 0, 0];
+  pen.fillStyle = css;
+  pen.fillRect(0, 0, 1, 1);
+  const [red = 0, green = 0, blue = 0] = pen.getImageData(0, 0, 1, 1).data;
+  return [red, green, blue];
+}
+
+function isSeenThrough(look: Look): boolean {
+  return look.background === "transparent" || look.background === "chroma";
+}
+
 function posterOf(look: Look): Look["poster"] {
-  const seenThrough = look.background === "transparent" || look.background === "chroma";
-  if (look.poster === "auto") return seenThrough ? "none" : "drawn";
+  if (look.poster === "auto") return isSeenThrough(look) ? "none" : "drawn";
   return look.poster;
 }
 
@@ -73,12 +116,25 @@ function colour(background: string): string {
   return background === "chroma" ? CHROMA : background;
 }
 
-function isBackground(value: string): boolean {
-  return value === "chroma" || CSS.supports("color", value);
+function background(value: string): string | undefined {
+  const lower = value.toLowerCase();
+  if (lower === "chroma" || lower === "transparent") return lower;
+  return isColour(value) ? value : undefined;
+}
+
+function keyColour(value: string): string | undefined {
+  const css = value.toLowerCase() === "chroma" ? CHROMA : value;
+  if (!isColour(css)) return undefined;
+  const parts = rgb(css);
+  return Math.max(...parts) - Math.min(...parts) < LEAST_COLOUR ? undefined : css;
+}
+
+function isColour(value: string): boolean {
+  return CSS.supports("color", value) && !NO_COLOUR.test(value);
 }
 
 // `?mirror`, `?mirror=1` and `?sound=on` say yes; `?sound=off`, `0` and `false` say no.
-function flag(value: string | null, otherwise: boolean): boolean {
-  if (value === null) return otherwise;
-  return !["0", "off", "no", "false"].includes(value.toLowerCase());
+function flag(word: string): boolean | undefined {
+  if (YES.includes(word)) return true;
+  return NO.includes(word) ? false : undefined;
 }

@@ -2,10 +2,11 @@
 
 import { LogLevel, setLogLevel } from "livekit-client";
 
-import { avatarsWithQuery, element, type Look, PLAIN, show, withQuery } from "./look";
+import { Asked, element, type Look, PLAIN, show } from "./look";
 import { Overlay } from "./overlay";
 import { hidePointer, stayAwake, toggleFullScreen } from "./quiet";
-import { newSession, Refused } from "./session";
+import { newSession, Refused, Unanswered } from "./session";
+import { Sign } from "./sign";
 import { Sound } from "./sound";
 import { keepInStep } from "./step";
 import { Tiles } from "./tiles";
@@ -16,22 +17,30 @@ const LATEST_MS = 5000;
 // One that stayed this long was no failed attempt.
 const STAYED_MS = 10_000;
 
-const query = new URLSearchParams(location.search);
+const asked = new Asked(location);
 const stage = element("stage");
 const sound = new Sound(stage, element("sound"));
-const tiles = new Tiles(stage, sound);
+const tiles = new Tiles(stage, sound, asked.key);
+const sign = new Sign(element("sign"));
 let state = "joining";
 let soundChosen = false;
 
 const overlay = new Overlay(
   element("overlay"),
-  () => [state, ...(sound.state === "on" ? [] : [`sound ${sound.state}`])],
+  () => [
+    state,
+    ...(state === "connected" && !tiles.all.length ? ["no avatar there"] : []),
+    ...(sound.state === "on" ? [] : [`sound ${sound.state}`]),
+    ...(tiles.keyTrouble ? [tiles.keyTrouble] : []),
+    ...asked.unused.map(([name, value]) => `${name}=${value}: cannot be used`),
+  ],
   () => tiles.all,
 );
 
 function become(now: string): void {
   state = now;
   document.documentElement.dataset.state = now;
+  sign.say(now === "connected" ? null : now);
   void overlay.update();
 }
 
@@ -41,9 +50,10 @@ function apply(look: Look): void {
 }
 
 async function stay(): Promise<void> {
-  const session = await newSession();
-  apply(withQuery(session.look, query));
-  await watch(session, avatarsWithQuery(session.avatars, query), tiles, become);
+  const session = await newSession(asked.unused);
+  apply(asked.over(session.look));
+  const avatars = asked.avatars.length ? asked.avatars : session.avatars;
+  await watch(session, avatars, tiles, become);
 }
 
 async function forEver(): Promise<never> {
@@ -52,13 +62,20 @@ async function forEver(): Promise<never> {
     const begun = performance.now();
     try {
       await stay();
-      become("lost, joining again");
+      become("connection lost, joining again");
     } catch (error) {
-      become(error instanceof Refused ? "refused: ask for the link anew" : "away, trying again");
+      become(reason(error));
     }
     pause = performance.now() - begun > STAYED_MS ? SOONEST_MS : Math.min(2 * pause, LATEST_MS);
     await online(pause * (0.75 + Math.random() / 2));
   }
+}
+
+// Where to look: at this link, at the machine that gives out the page, or at LiveKit's server.
+function reason(error: unknown): string {
+  if (error instanceof Refused) return "refused: ask for the link anew";
+  if (error instanceof Unanswered) return "no connection: micstream stage does not answer";
+  return "no connection: the room cannot be joined";
 }
 
 // The pause, or less where the browser says that the network is back.
@@ -88,10 +105,11 @@ function pressed(event: KeyboardEvent): void {
 
 setLogLevel(LogLevel.silent);
 keepInStep();
-show(withQuery(PLAIN, query));
+show(asked.over(PLAIN));
+sign.say(state);
 window.addEventListener("keydown", pressed);
 window.addEventListener("dblclick", () => void toggleFullScreen());
 hidePointer();
 stayAwake();
-if (query.has("overlay")) overlay.toggle();
+if (asked.overlay) overlay.toggle();
 void forEver();

@@ -41,7 +41,7 @@ export class Overlay {
     const parts = [tile.avatar.identity];
     let network: number | undefined;
     for (const track of tile.tracks) {
-      const report = await track.getRTCStatsReport();
+      const report = await track.getRTCStatsReport().catch(() => undefined); // it may have ended
       if (!report) continue;
       for (const stats of report.values()) {
         if (stats.type === "candidate-pair" && stats.nominated)

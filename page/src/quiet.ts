@@ -30,6 +30,10 @@ export function stayAwake(): void {
 }
 
 export async function toggleFullScreen(): Promise<void> {
-  if (document.fullscreenElement) await document.exitFullscreen();
-  else await document.documentElement.requestFullscreen();
+  try {
+    if (document.fullscreenElement) await document.exitFullscreen();
+    else await document.documentElement.requestFullscreen();
+  } catch {
+    // Not every browser has it (an iPhone), and some want a click.
+  }
 }

@@ -12,15 +12,31 @@ export interface Session {
 /** The link is not, or no longer, that of this stage. */
 export class Refused extends Error {}
 
+/** Nothing that gives out sessions is there. */
+export class Unanswered extends Error {}
+
 const PATIENCE_MS = 5000;
 
-/** Ask for a session. Throws where the server is gone or refuses. */
-export async function newSession(): Promise<Session> {
+/** Ask for a session, and tell what of the link cannot be used. Throws where there is none. */
+export async function newSession(unused: [string, string][]): Promise<Session> {
   const ended = new AbortController();
   const late = setTimeout(() => ended.abort(), PATIENCE_MS);
-  const asked = { method: "POST", cache: "no-store", signal: ended.signal } as const;
-  const answer = await fetch("session", asked).finally(() => clearTimeout(late));
+  const asked: RequestInit = { method: "POST", cache: "no-store", signal: ended.signal };
+  if (unused.length) asked.body = JSON.stringify({ unused: unused.map(shortened).slice(0, MOST) });
+  const answer = await fetch("session", asked)
+    .catch((error: unknown) => {
+      throw new Unanswered(String(error));
+    })
+    .finally(() => clearTimeout(late));
   if (answer.status === 403) throw new Refused("the link is not that of this stage");
-  if (!answer.ok) throw new Error(`the stage's server answers ${answer.status}`);
+  if (!answer.ok) throw new Unanswered(`the stage's server answers ${answer.status}`);
   return (await answer.json()) as Session;
+}
+
+// The server takes no more than that.
+const MOST = 8;
+const LENGTH = 60;
+
+function shortened(pair: [string, string]): string[] {
+  return pair.map((each) => each.slice(0, LENGTH));
 }

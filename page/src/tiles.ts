@@ -2,6 +2,7 @@
 
 import { type RemoteParticipant, type RemoteTrack, Track } from "livekit-client";
 
+import { Keyed } from "./key";
 import type { Sound } from "./sound";
 import type { Shown } from "./watch";
 
@@ -10,6 +11,7 @@ export interface Tile {
   video: HTMLVideoElement;
   stream: MediaStream;
   tracks: RemoteTrack[];
+  keyed: Keyed | null;
 }
 
 const ASPECT = 16 / 9;
@@ -34,12 +36,20 @@ export class Tiles implements Shown {
   constructor(
     private readonly place: HTMLElement,
     private readonly sound: Sound,
+    private readonly key: string | null = null,
   ) {
     window.addEventListener("resize", () => this.arrange());
   }
 
   get all(): Tile[] {
     return [...this.tiles.values()];
+  }
+
+  /** What is wrong where a colour shall be taken out of the pictures; "": nothing. */
+  get keyTrouble(): string {
+    const keys = this.all.flatMap((tile) => tile.keyed ?? []);
+    if (keys.some((key) => !key.works)) return "this browser cannot take out the key's colour";
+    return keys.some((key) => key.slow) ? "key without a graphics card: pictures are lost" : "";
   }
 
   add(avatar: RemoteParticipant, track: RemoteTrack): void {
@@ -70,12 +80,15 @@ export class Tiles implements Shown {
     const video = document.createElement("video");
     video.playsInline = true;
     video.disablePictureInPicture = true;
-    const tile = { avatar, video, stream: new MediaStream(), tracks: [] };
+    const keyed = this.key === null ? null : new Keyed(video, this.key);
+    const tile: Tile = { avatar, video, stream: new MediaStream(), tracks: [], keyed };
+    video.classList.toggle("keyed", keyed?.works === true);
     video.srcObject = tile.stream;
     video.addEventListener("resize", () => this.arrange());
     video.addEventListener("pause", () => setTimeout(() => this.sound.resume(), RESUME_MS));
     this.tiles.set(avatar.identity, tile);
-    for (const each of this.all.sort(byJoining)) this.place.append(each.video);
+    for (const { video, keyed } of this.all.sort(byJoining))
+      this.place.append(video, ...(keyed?.works ? [keyed.canvas] : []));
     return tile;
   }
 
@@ -95,6 +108,7 @@ export class Tiles implements Shown {
     for (const track of [...tile.tracks]) drop(tile, track);
     tile.video.srcObject = null;
     tile.video.remove();
+    tile.keyed?.end();
     this.tiles.delete(tile.avatar.identity);
   }
 

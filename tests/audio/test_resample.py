@@ -104,3 +104,65 @@ def test_the_channel_picked_is_the_one_heard() -> None:
 
 def test_silence_stays_silent() -> None:
     assert not resampled(bytes(96_000), AudioFormat(48_000), 16_000).any()
+
+
+class TestCancelling:
+    """A voice on one channel, and upside down on the other: mixed it would be silence."""
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        left=st.floats(0.3, 1),
+        right=st.floats(0.3, 1),
+        offset=st.integers(-2_000, 2_000),
+        rate=st.sampled_from([16_000, 44_100, 48_000]),
+        where=cuts(200_000),
+    )
+    def test_the_voice_is_heard_from_its_first_moments_on(
+        self, left: float, right: float, offset: int, rate: int, where: list[int]
+    ) -> None:
+        voice = tone(300, rate).astype(np.float64)
+        quieter = right / max(left, right)
+        both = np.stack([voice * left / max(left, right), -voice * quieter], axis=1) + offset
+        pcm = both.astype("<i2").tobytes()
+        resampler = Resampler(AudioFormat(rate, 2), 16_000)
+        got = b"".join(resampler.push(block) for block in chunked(pcm, where))
+        samples = np.frombuffer(got + resampler.finish(), "<i2").astype(np.float64)
+        heard = samples[1_600:-800]
+        assert heard.std() > 0.6 * voice.std() * abs(left - right) / 2
+        if abs(left - right) < 0.25 * max(left, right):
+            assert heard.std() > 0.9 * voice.std(), "the louder one, not what is left of both"
+            equal = abs(left - right) < 0.001
+            assert equal or resampler.took == 1 + (right > left)
+
+    def test_another_stream_is_judged_anew(self) -> None:
+        voice = tone(300, 16_000)
+        resampler = Resampler(AudioFormat(16_000, 2), 16_000)
+        resampler.push(np.stack([voice, -voice], axis=1).tobytes())
+        resampler.finish()
+        mixed = resampler.push(np.stack([voice, voice // 2], axis=1).tobytes())
+        assert np.frombuffer(mixed, "<i2") == pytest.approx(0.75 * voice, abs=1)
+
+    def test_what_is_mended_is_mixed_again(self) -> None:
+        voice = tone(300, 16_000, 4)
+        resampler = Resampler(AudioFormat(16_000, 2), 16_000)
+        resampler.push(np.stack([voice, -voice], axis=1).tobytes())
+        mixed = resampler.push(np.stack([voice, voice // 2], axis=1).tobytes())
+        assert np.frombuffer(mixed, "<i2")[-16_000:] == pytest.approx(0.75 * voice[:16_000], abs=1)
+
+    @pytest.mark.parametrize("chance", range(5))
+    def test_two_voices_are_mixed_and_so_is_a_single_one(self, chance: int) -> None:
+        generator = np.random.default_rng(chance)
+        voices = generator.normal(0, 3_000, (32_000, 2))
+        for table in (voices, voices * [1, 0], voices * [0.01, 1], voices[:, :1] * [1, 0.3]):
+            samples = table.astype("<i2")
+            resampler = Resampler(AudioFormat(16_000, 2), 16_000)
+            got = np.frombuffer(resampler.push(samples.tobytes()), "<i2")
+            assert got.tolist() == mix_down(samples.reshape(-1), 2).tolist()
+            assert resampler.took == 0
+
+    def test_a_channel_that_is_asked_for_is_taken_in_any_case(self) -> None:
+        voice = tone(300, 16_000)
+        resampler = Resampler(AudioFormat(16_000, 2), 16_000, pick=2)
+        got = resampler.push(np.stack([voice, -voice], axis=1).tobytes())
+        assert np.frombuffer(got, "<i2").tolist() == (-voice).tolist()
+        assert resampler.took == 0

@@ -133,7 +133,7 @@ async def test_a_picture_that_cannot_be_made(tmp_path: Path) -> None:
     command = ("cut", SENTENCES, "--vad", "webrtc", "--plot")
     code, done = await run(tmp_path, *command, "missing/p.png", env=environment())
     assert code == 3
-    assert "missing/p.png cannot be written: no such file or directory" in done.stderr
+    assert "missing/p.png cannot be written: missing is no folder that exists" in done.stderr
     without = started_with(
         "import sys\nsys.modules['matplotlib'] = None\n", tmp_path / "site", environment()
     )

@@ -16,6 +16,7 @@ import soundfile
 from micstream.demo.server import LocalServer
 from testbed.program import environment, run
 from testbed.rooms import joined, wire_avatar
+from testbed.rooms import token as mint_token
 from testbed.sound import VirtualMicrophone
 from tests.conftest import SENDER, AvatarFactory
 from tests.support.senders import voice
@@ -197,6 +198,54 @@ async def test_through_an_avatar_that_answers_and_plays_nothing(
     assert checks["through"]["found"] == "avatar-wire answers, and nothing is heard of it"
     assert "start the avatar anew" in checks["through"]["do"]
     assert [stream.closed for stream in avatar.streams] == [True]
+
+
+async def test_through_each_of_two_avatars(
+    server: LocalServer, room_name: str, tmp_path: Path
+) -> None:
+    env = environment(server, LIVEKIT_ROOM=room_name, MICSTREAM_DEVICE="nowhere")
+    async with (
+        wire_avatar(server, room_name, identity="avatar-a") as one,
+        wire_avatar(server, room_name, identity="avatar-b") as other,
+    ):
+        _, checks, failed = await diagnosis(tmp_path / "1", "--through", env=env)
+        assert failed == ["device"]
+        for identity in ("avatar-a", "avatar-b"):
+            assert checks[f"through {identity}"]["state"] == "ok", checks
+            assert identity in checks[f"through {identity}"]["found"]
+        assert one.calls and other.calls
+        token = mint_token(server, room_name, SENDER, kind="agent")
+        alone = {k: v for k, v in env.items() if not k.startswith("LIVEKIT_API")}
+        _, checks, failed = await diagnosis(
+            tmp_path / "2", "--through", env=alone | {"LIVEKIT_TOKEN": token}
+        )
+        assert failed == ["device"]
+        assert checks["through"]["state"] in ("ok", "warning")
+        left_out = [each for each in checks.values() if each["state"] == "left out"]
+        assert any("not asked" in each["found"] for each in left_out)
+        assert "lk.clear_buffer" not in str(checks)
+
+
+async def test_through_two_avatars_of_which_one_is_bound_to_another(
+    server: LocalServer, room_name: str, tmp_path: Path
+) -> None:
+    env = environment(server, LIVEKIT_ROOM=room_name, MICSTREAM_DEVICE="nowhere")
+    options = ("--through", "--ready-timeout", "0.5")
+    async with (
+        wire_avatar(server, room_name, identity="avatar-a", clear_answer="reject"),
+        wire_avatar(server, room_name, identity="avatar-b"),
+    ):
+        _, checks, failed = await diagnosis(tmp_path / "1", *options, env=env)
+        assert failed == ["device"], "one of them will do"
+        bound = checks["through avatar-a"]
+        assert bound["state"] == "warning"
+        assert "bound to another sender" in bound["found"]
+        assert "live speaks through avatar-b" in bound["found"]
+        assert "start the avatar for our identity" in bound["do"]
+        assert checks["through avatar-b"]["state"] == "ok"
+        both = {"MICSTREAM_AVATAR": "avatar-a,avatar-b"}
+        _, checks, failed = await diagnosis(tmp_path / "2", *options, env=env | both)
+        assert failed == ["device", "through avatar-a"], "both are asked for by name"
 
 
 async def test_an_avatar_that_takes_the_first_agent_is_not_bound_by_a_diagnosis(

@@ -23,7 +23,9 @@ CREDENTIALS = {"LIVEKIT_API_KEY": "key", "LIVEKIT_API_SECRET": "s" * 40}
 
 
 @pytest.mark.parametrize(
-    "command", [("live",), ("play", str(HELLO)), ("pipe",), ("demo", "--play")], ids=lambda c: c[0]
+    "command",
+    [("live",), ("play", str(HELLO)), ("pipe",), ("demo", "--play", "--url", PUBLIC)],
+    ids=lambda c: c[0],
 )
 async def test_plain_to_a_public_host_is_refused(tmp_path: Path, command: tuple[str, ...]) -> None:
     env = started_with(NO_DEVICES, tmp_path, environment(None, LIVEKIT_URL=PUBLIC, **CREDENTIALS))

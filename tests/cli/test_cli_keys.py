@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import pty
+import sys
 import termios
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from micstream.cli.keys import Keys
+from micstream.cli.keymap import Keymap
 from micstream.demo.server import LocalServer
 from testbed.program import environment, program
 from testbed.rooms import wire_avatar
 from testbed.sound import VirtualMicrophone
 from testbed.speech import HELLO
 from testbed.waiting import wait_until
+from tests.cli.test_terminal import a_shell
 
 pytestmark = [pytest.mark.room, pytest.mark.sound, pytest.mark.slow]
 
@@ -129,7 +134,52 @@ async def test_a_number_leads_what_is_said_to_that_avatar_in_mid_utterance(
             os.write(keyboard, b"q")
             assert await ours.ended() == 0
             assert (len(a.streams), len(b.streams)) == (1, 1)
-    assert "1 to 2: that avatar speaks   0: all of them" in Keys.help(2)
+    assert "1 to 2: that avatar speaks   0: all of them" in Keymap(avatars=2).help()
+
+
+async def test_a_job_of_a_shell_goes_on_in_the_background_and_has_its_keys_in_the_foreground(
+    server: LocalServer, room_name: str, microphone: VirtualMicrophone, tmp_path: Path
+) -> None:
+    told = tmp_path / "told.jsonl"
+
+    def events(name: str) -> list[dict[str, Any]]:
+        lines = told.read_text().splitlines() if told.exists() else []
+        return [event for event in map(json.loads, lines) if event["event"] == name]
+
+    def gates() -> list[str]:
+        return [each["state"] for each in events("gate")]
+
+    options = f"--device {microphone.DEVICE} --room {room_name} --json"
+    command = f"{sys.executable} -m micstream live {options} > {told}"
+
+    def scene() -> None:
+        with a_shell(tmp_path, **credentials(server, microphone)) as shell:
+            shell.prompt("stty tostop")
+            shell.prompt(f"{command} &")
+            shell.until(lambda: bool(events("ready")))
+            shell.prompt("echo m t q")
+            assert gates() == ["detector"]
+            shell.type("fg\n")
+            for _ in range(20):
+                time.sleep(0.3)
+                if len(gates()) > 1:
+                    break
+                shell.type("m")
+            assert gates() == ["detector", "closed"]
+            shell.type("\x1a")
+            shell.until(lambda: "Stopped" in shell.screen)
+            shell.type("fg\n")
+            shell.until(lambda: shell.screen.count("micstream live") > 3)
+            time.sleep(0.5)
+            shell.type("m")
+            shell.until(lambda: gates() == ["detector", "closed", "detector"])
+            shell.type("q")
+            shell.until(lambda: bool(events("bye")))
+            shell.prompt("echo code $?")
+            assert "code 0" in shell.screen
+
+    async with wire_avatar(server, room_name, plays=True):
+        await asyncio.to_thread(scene)
 
 
 def credentials(server: LocalServer, microphone: VirtualMicrophone) -> dict[str, str]:

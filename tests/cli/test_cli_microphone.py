@@ -8,12 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from micstream.demo.server import LocalServer
 from micstream.settings.calibration import Calibration
 from testbed.program import Program, program, run
-from testbed.sound import VirtualMicrophone
+from testbed.sound import VirtualMicrophone, virtual_microphone
 from testbed.waiting import wait_until
 from tests.cli.test_cli_calibrate import on_this
 from tests.support.signals import made, room, speech
@@ -111,3 +112,24 @@ def store(config: Path, device: str, *, floor_db: float) -> None:
     place.parent.mkdir(parents=True)
     devices = {device: {"0": asdict(kept)}}
     place.write_text(json.dumps({"version": 1, "devices": devices}), "utf-8")
+
+
+async def test_a_balanced_line_in_a_stereo_input_is_heard_and_told(
+    server: LocalServer, room_name: str, tmp_path: Path
+) -> None:
+    """One channel is the other upside down: whoever mixes them makes silence of a voice."""
+    voice = speech(0, 15)
+    both = made(tmp_path / "both.wav", np.stack([voice, -voice], axis=1))
+    async with virtual_microphone(channels=2) as microphone:
+        env = on_this(microphone, tmp_path / "kept", server)
+        options = ("--device", microphone.DEVICE, "--room", room_name, "--json")
+        async with program(tmp_path / "1", "live", *options, env=env) as ours:
+            await ours.until("capturing")
+            async with microphone.speaking(both):
+                await wait_until(
+                    lambda: "channels_cancel" in [event["code"] for event in warned(ours)],
+                    15,
+                    lambda: f"its channels\n{ours}",
+                )
+                # Nobody listens in this room: what was found is told as dropped.
+                await ours.until("dropped")

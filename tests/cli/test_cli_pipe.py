@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from testbed.program import environment, program, run
 from testbed.rooms import WireAvatar, wire_avatar
 from testbed.speech import HELLO, RATE, SENTENCES, samples
 from testbed.waiting import wait_until
+from tests.sources.test_stdin import wav
 
 pytestmark = pytest.mark.room
 
@@ -133,3 +137,56 @@ async def test_what_is_odd_is_played_and_told(
         assert code == 0, ours
         assert words in ours.named("warning")[0]["message"]
         assert avatar.streams[0].payload == heard
+
+
+async def test_wavs_in_a_row_are_an_utterance_each_also_of_unknown_length(
+    server: LocalServer, room_name: str, tmp_path: Path
+) -> None:
+    """What a speech program writes that speaks sentence by sentence into a pipe."""
+    spoken = samples(HELLO)[:16_000].tobytes()
+    stdin = (
+        wav(spoken, length=0)
+        + wav(b"", length=0)
+        + wav(spoken, length=0xFFFFFFFF)
+        + wav(spoken[:8_000], length=0x7FFFF000)
+    )
+    async with wire_avatar(server, room_name, plays=True) as avatar:
+        command = ("pipe", "--json", "--room", room_name)
+        code, ours = await run(tmp_path, *command, env=environment(server), stdin=stdin)
+    assert code == 0, ours
+    assert [stream.payload for stream in avatar.streams] == [spoken, spoken, spoken[:8_000]]
+    assert ours.named("warning") == []
+
+
+async def test_what_is_said_of_a_fifo_works_as_it_is_said(
+    server: LocalServer, room_name: str, tmp_path: Path
+) -> None:
+    fifo = tmp_path / "a fifo's name"
+    os.mkfifo(fifo)
+    env = environment(server, LIVEKIT_ROOM=room_name)
+    code, refused = await run(tmp_path / "1", "play", fifo, env=env)
+    assert code == 3
+    line = refused.stderr.partition("pipe it: ")[2].strip()
+    (tmp_path / "micstream").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m micstream "$@"\n')
+    (tmp_path / "micstream").chmod(0o700)
+    env["PATH"] = f"{tmp_path}:{env['PATH']}"
+    async with wire_avatar(server, room_name, plays=True) as avatar:
+        typed = await asyncio.create_subprocess_shell(line, env=env)
+        await asyncio.to_thread(fifo.write_bytes, HELLO.read_bytes())
+        assert await typed.wait() == 0
+    assert [stream.payload for stream in avatar.streams] == [samples(HELLO).tobytes()]
+
+
+async def test_a_voice_beside_its_negative_is_heard_and_told(
+    server: LocalServer, room_name: str, tmp_path: Path
+) -> None:
+    spoken = samples(HELLO)
+    pcm = np.stack([spoken, -spoken], axis=1).tobytes()
+    async with wire_avatar(server, room_name, plays=True) as avatar:
+        command = ("pipe", "--json", "--channels", "2", "--room", room_name)
+        code, ours = await run(tmp_path, *command, env=environment(server), stdin=pcm)
+    assert code == 0, ours
+    assert [event["code"] for event in ours.named("warning")] == ["channels_cancel"]
+    heard = np.frombuffer(avatar.streams[0].payload, dtype=np.int16)
+    same = heard == spoken
+    assert same[np.flatnonzero(~same)[-1] + 1 :].size > 0.8 * spoken.size

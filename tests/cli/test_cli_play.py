@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import struct
 from pathlib import Path
@@ -16,6 +17,7 @@ from testbed.program import environment, program, run
 from testbed.rooms import bystander, wire_avatar
 from testbed.speech import HELLO, RATE, SENTENCES, labels, place, samples
 from testbed.waiting import wait_until
+from tests.cli.test_streams import shell
 from tests.conftest import AvatarFactory
 
 pytestmark = pytest.mark.room
@@ -32,10 +34,12 @@ async def test_a_file_as_it_is(server: LocalServer, room_name: str, tmp_path: Pa
     assert stream.payload == samples(HELLO).tobytes()
     names = [event["event"] for event in ours.events]
     assert names == [
-        *("connection", "connection", "avatar_joined", "avatar_ready", "ready"),
+        *("connection", "connection", "avatar_joined", "avatar_ready", "ready", "playing"),
         *("utterance_started", "utterance_ended", "playback_started", "playback_finished", "bye"),
     ]
     assert [event["state"] for event in ours.named("connection")] == ["connecting", "connected"]
+    assert ours.named("playing")[0]["file"] == str(HELLO)
+    assert ours.named("utterance_started")[0]["source"] == HELLO.name
     bye = ours.events[-1]
     assert (bye["utterances"], bye["dropped"], bye["faults"]) == (1, 0.0, 0)
     assert bye["seconds"] == pytest.approx(samples(HELLO).size / RATE, abs=0.001)
@@ -180,4 +184,17 @@ async def test_a_disk_that_is_full_does_not_end_the_show(
             os.close(full)
             assert await ours.ended() == 0
     assert [stream.payload for stream in avatar.streams] == [samples(HELLO).tobytes()]
-    assert ours.stderr == "micstream: nothing more is written: No space left on device\n"
+    assert ours.stderr == "micstream: nothing more is written: no space left on device\n"
+
+
+@pytest.mark.parametrize("words", [">&-", "2>&-", "<&- >&- 2>&-"])
+async def test_closed_streams_do_not_end_the_show(
+    server: LocalServer, room_name: str, words: str
+) -> None:
+    async with wire_avatar(server, room_name, plays=True) as avatar:
+        command = ("play", HELLO, "--pace", "fast", "--room", room_name, "--json")
+        done = await asyncio.to_thread(shell, words, *command, env=environment(server))
+        assert done.returncode == 0, done
+    assert [stream.payload for stream in avatar.streams] == [samples(HELLO).tobytes()]
+    told = b"micstream: nothing more is written: it is closed\n"
+    assert done.stderr == (told if words == ">&-" else b"")

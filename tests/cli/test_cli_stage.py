@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -115,6 +116,7 @@ async def test_a_port_in_use(tmp_path: Path) -> None:
         (("--lan", "--host", "127.0.0.1"), {}, 2, "cannot both be given"),
         (("--host", "192.0.2.250"), {}, 2, "--host"),
         (("--background", "url(x)"), {}, 2, "--background"),
+        (("--background", "notacolour"), {}, 2, "'notacolour' is no colour"),
         (("--poster", "nowhere.png"), {}, 3, "nowhere.png"),
         (("--port", "70000"), {}, 2, "--port"),
     ],
@@ -133,9 +135,53 @@ async def test_what_cannot_be_served(
     assert ours.stdout == ""
 
 
+async def test_its_help_speaks_of_what_a_page_may(tmp_path: Path) -> None:
+    code, ours = await run(tmp_path, "stage", "--help-all", env=environment(None))
+    words = " ".join(ours.stdout.split())
+    assert code == 0
+    assert "kind agent" not in words
+    assert "of kind standard" in words
+    assert "speak through" not in words
+
+
+async def test_the_key_is_not_in_what_a_browser_is_started_with(tmp_path: Path) -> None:
+    """Everybody on this machine sees a process list; the browser writes over none of our lines."""
+    browser, seen = tmp_path / "browser", tmp_path / "seen"
+    browser.write_text(f'#!/bin/sh\necho "opening $1"\necho "$1" > "{seen}"\nexec sleep 8\n')
+    browser.chmod(0o700)
+    env = environment(None, **KNOWN, DISPLAY=":77", BROWSER=f"{browser} %s")
+    options = ("stage", "--lan", "--open", "--json", "--port", "0")
+    async with program(tmp_path / "run", *options, env=env) as ours:
+        key = urlsplit((await ours.until("stage_open"))["link"]).path.strip("/")
+        await wait_until(lambda: seen.exists() and seen.read_text(), 20, "a browser that is opened")
+        ticket = seen.read_text().strip()
+        assert key not in ticket
+        async with aiohttp.ClientSession() as client, client.get(ticket) as answer:
+            assert answer.status == 200
+            assert answer.url.path == f"/{key}/"
+        assert await answered(ticket) == 403, "once"
+        assert "opening" not in ours.stdout + ours.stderr
+        begun = time.monotonic()
+        ours.send(signal.SIGTERM)
+        assert await ours.ended() == 0
+        assert time.monotonic() - begun < 5, "it waits for no browser that stays"
+
+
+async def test_no_browser_of_letters_comes_up_in_the_terminal(tmp_path: Path) -> None:
+    letters = tmp_path / "w3m"
+    letters.write_text("#!/bin/sh\nexec cat\n")
+    letters.chmod(0o700)
+    env = environment(None, **KNOWN, DISPLAY=":77", BROWSER=f"{letters} %s")
+    options = ("stage", "--open", "--json", "--port", "0")
+    async with program(tmp_path / "run", *options, env=env) as ours:
+        assert (await ours.until("warning"))["code"] == "no_browser"
+        ours.send(signal.SIGTERM)
+        assert await ours.ended() == 0
+
+
 async def test_no_browser_to_open(tmp_path: Path) -> None:
     nobody = "import webbrowser\nwebbrowser.open = lambda address: False\n"
-    env = started_with(nobody, tmp_path / "site", environment(None, **KNOWN))
+    env = started_with(nobody, tmp_path / "site", environment(None, **KNOWN, DISPLAY=":77"))
     options = ("stage", "--open", "--json", "--port", "0")
     async with program(tmp_path / "run", *options, env=env) as ours:
         assert (await ours.until("warning"))["code"] == "no_browser"

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import io
 import os
 import pty
+import signal
 import termios
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
+from micstream import signals
 from micstream.bus import Bus
-from micstream.cli.keys import KEYS, Keys
+from micstream.cli.keymap import KEYS
+from micstream.cli.keys import Keys
+from micstream.cli.run import showing
+from micstream.cli.streams import OutputError
 from micstream.controls import Controls
+from micstream.events import Event, Ready
 from micstream.fan_out import FanOut
 from micstream.settings.pieces import ControlSettings
 from micstream.verbs import VERBS
@@ -37,7 +45,7 @@ class Desk:
         """One after the other, as fingers do: many at once would be a text that was pasted."""
         for key in keys:
             os.write(self._keyboard, key.encode())
-            await asyncio.sleep(0.01)  # the loop looks at the terminal meanwhile
+            await asyncio.sleep(0.05)  # the loop looks at the terminal meanwhile
 
     async def until(self, *expected: str) -> None:
         """So much was told, and nothing else."""
@@ -131,6 +139,66 @@ async def test_a_terminal_that_is_closed_asks_for_the_end(monkeypatch: pytest.Mo
 
 def test_each_key_means_a_verb_that_there_is() -> None:
     assert {verb for verb, _ in KEYS.values()} <= set(VERBS)
-    assert all(f"{key} " in Keys.HELP for key in KEYS)
-    assert "1 to 2: that avatar speaks   0: all of them" in Keys.help(2)
-    assert Keys.help(1) == Keys.HELP
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+async def test_a_closed_terminal_ends_nothing_where_hangups_are_ignored(
+    monkeypatch: pytest.MonkeyPatch, ignored: bool
+) -> None:
+    """As under `nohup`, and after `trap '' HUP`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    asked: list[bool] = []
+
+    def hangup_ends() -> bool:
+        asked.append(signals.hangup_ends())
+        return asked[-1]
+
+    monkeypatch.setattr("micstream.cli.keys.hangup_ends", hangup_ends)
+    keyboard, terminal = pty.openpty()
+    try:
+        with os.fdopen(terminal, "rb", buffering=0) as stdin:
+            monkeypatch.setattr("sys.stdin", stdin)
+            ours = Desk(keyboard)
+            keys = Keys(ours.controls, ours.stop)
+            running = asyncio.create_task(keys.run())
+            await asyncio.sleep(0)
+            os.close(keyboard)
+            await wait_until(lambda: asked, 5)
+            await asyncio.sleep(0)
+            assert asked == [not ignored], "read once: again and again would take a whole core"
+            assert ours.stop.is_set() is not ignored
+            running.cancel()
+            await asyncio.wait([running])
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize(
+    ("number", "ignored", "ends"),
+    [
+        (errno.EPIPE, False, True),
+        (errno.EIO, False, True),
+        (errno.EIO, True, False),
+        (errno.ENOSPC, False, False),
+        (errno.EBADF, False, False),
+    ],
+)
+async def test_what_ends_with_its_reader(
+    monkeypatch: pytest.MonkeyPatch, number: int, ignored: bool, ends: bool
+) -> None:
+    def view(_: Event) -> None:
+        raise OutputError(number, os.strerror(number))
+
+    dropped = asyncio.Event()
+    monkeypatch.setattr("micstream.cli.run.drop_stdout", dropped.set)
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    try:
+        bus, stop = Bus(), asyncio.Event()
+        async with showing(bus, view, stop):
+            bus.emit(Ready())
+            async with asyncio.timeout(5):
+                await dropped.wait()
+        assert stop.is_set() is ends
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -58,6 +58,21 @@ def test_the_sdks_log_is_masked(caplog: pytest.LogCaptureFixture) -> None:
     assert TOKEN not in caplog.text
 
 
+def test_the_sdks_word_of_a_track_that_was_let_go_is_dropped_and_no_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    guard_sdk_log()
+    logger = logging.getLogger("livekit")
+    said = "Attempted to drop unknown FFI handle"
+    with caplog.at_level(logging.DEBUG, logger="livekit"):
+        logger.warning("%s:%s:%s - %s", "livekit_ffi::server", 279, "livekit_ffi::server", said)
+        logger.warning("livekit_ffi::server:279:livekit_ffi::server - %s: 62", said)
+        logger.warning("livekit_ffi::server:279:livekit_ffi::server - failed to drop %s", "it")
+    assert [record.getMessage() for record in caplog.records] == [
+        "livekit_ffi::server:279:livekit_ffi::server - failed to drop it"
+    ]
+
+
 def test_a_traceback_in_a_log_is_masked() -> None:
     try:
         raise ValueError(TOKEN)
@@ -67,3 +82,10 @@ def test_a_traceback_in_a_log_is_masked() -> None:
     said = Redacting(logging.BASIC_FORMAT).format(record)
     assert said.startswith("ERROR:x:never retrieved\n")
     assert said.endswith("ValueError: ***")
+
+
+def test_a_name_in_the_log_forges_no_record() -> None:
+    name = "avatar\nCRITICAL:livekit:the room is closed\x1b[2J"
+    record = logging.LogRecord("livekit", logging.INFO, "", 1, "joined: %s", (name,), None)
+    said = Redacting(logging.BASIC_FORMAT).format(record)
+    assert said == "INFO:livekit:joined: avatar\\nCRITICAL:livekit:the room is closed\\x1b[2J"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from livekit import api
 
 from micstream.errors import UsageError
-from micstream.room.token import Kind, expired_at, mint
+from micstream.room.token import Kind, expired_at, mint, mint_question
 from micstream.settings.given_token import read
 
 SECRET = "a secret of more than thirty-two bytes"
@@ -140,3 +140,29 @@ def test_what_is_no_token_is_a_usage_error(text: str) -> None:
         assert error.code == "bad_token"
         assert error.message == "the token given is not a JWT"
         assert error.hint
+
+
+def test_nobody_is_warned_of_a_development_secret() -> None:
+    """Of one below 32 bytes PyJWT would warn every program, by a line on its standard error."""
+    made = mint(
+        api_key="devkey",
+        api_secret="secret",
+        room="show",
+        identity="me",
+        ttl=datetime.timedelta(minutes=1),
+    )
+    assert read(made)["iss"] == "devkey"
+
+
+def test_the_token_to_ask_the_server_with_is_for_one_room_and_a_minute() -> None:
+    made = mint_question(
+        api_key="key", api_secret=SECRET, room="show", ttl=datetime.timedelta(minutes=1)
+    )
+    claims = api.TokenVerifier("key", SECRET).verify(made)
+    assert claims.video is not None
+    assert (claims.video.room, claims.video.room_admin, claims.video.room_join) == (
+        "show",
+        True,
+        None,
+    )
+    assert read(made)["exp"] - read(made)["nbf"] == 60

@@ -164,7 +164,7 @@ async def test_of_two_of_one_name_the_first_ends_and_does_not_come_back(
     async with (
         wire_avatar(server, room_name, plays=True),
         voice(server, room_name) as first,
-        voice(server, room_name) as second,
+        voice(server, room_name, take_over=True) as second,
     ):
         await wait_until(lambda: not first.sender.is_ready, 5, "the end")
         before = len(first.events)

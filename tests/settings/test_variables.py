@@ -14,7 +14,7 @@ from micstream.errors import UsageError
 from micstream.settings import load
 from micstream.settings.loading import mixed_origins
 from micstream.settings.table import KNOBS
-from micstream.settings.variables import ENVIRONMENT, FILES, KNOWN, layered, tidied
+from micstream.settings.variables import ENVIRONMENT, FILES, KNOWN, from_file, layered, tidied
 
 FOREIGN = ("dev", "cuda", "1", "true", "stable", "wss://elsewhere.example", "999")
 
@@ -190,3 +190,35 @@ def test_an_address_from_here_and_a_secret_from_elsewhere_are_told(
     (tmp_path / ".env.local").write_text(f"LIVEKIT_URL=ws://there\n{credential}=y\n")
     monkeypatch.delenv(credential)
     assert mixed_origins(load()) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "says_so"),
+    [
+        ("LIVEKIT_ROOM=a\n".encode("utf-16"), "in UTF-16"),
+        ("LIVEKIT_ROOM=\u00e4\n".encode("latin-1"), "not UTF-8 text"),
+        (b"\x00\x01" * 600_000, "more than 1000000 bytes"),
+    ],
+)
+def test_a_file_of_another_kind_is_named(tmp_path: Path, data: bytes, says_so: str) -> None:
+    """PowerShell's `echo ... > .env.local` writes UTF-16, for example."""
+    place = tmp_path / ".env.local"
+    place.write_bytes(data)
+    with pytest.raises(UsageError, match=says_so) as caught:
+        from_file(place)
+    assert str(place) in caught.value.message
+    assert caught.value.hint
+    assert caught.value.code == "bad_env"
+
+
+def test_a_file_that_never_ends_is_given_up(tmp_path: Path) -> None:
+    (tmp_path / ".env").symlink_to("/dev/zero")
+    with pytest.raises(UsageError, match="more than"):
+        from_file(tmp_path / ".env")
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_lines_end_in_each_way(tmp_path: Path, ending: str) -> None:
+    place = tmp_path / ".env"
+    place.write_bytes(ending.join(["\ufeffLIVEKIT_ROOM=a", "LIVEKIT_URL=ws://b", ""]).encode())
+    assert from_file(place) == {"LIVEKIT_ROOM": "a", "LIVEKIT_URL": "ws://b"}

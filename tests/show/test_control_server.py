@@ -4,67 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import aiohttp
 import pytest
 
 from micstream import events
-from micstream.bus import Bus
-from micstream.controls import Controls
-from micstream.fan_out import FanOut
-from micstream.settings.pieces import ControlSettings
-from micstream.show.cue import Cue
-from micstream.show.player import CuePlayer
-from micstream.show.server import CLIENTS, ControlServer
-from micstream.show.show_file import Show
+from micstream.show.server import CLIENTS
 from micstream.speech.cutter import Gate
-from micstream.taps import Captured, Taps
-from micstream.web.serving import LOOPBACK, serving
+from micstream.taps import Captured
 from testbed.waiting import wait_until
-from tests.support.outputs import NotedOutput
-
-KEY = "0123456789abcdef0123456789abcdef"
-
-
-class Desk:
-    """A session's controls, served."""
-
-    def __init__(self) -> None:
-        self.outputs = NotedOutput("avatar-a"), NotedOutput("avatar-b")
-        self.bus, self.taps = Bus(), Taps()
-        fan_out = FanOut(self.outputs)
-        show = Show((Cue("applause", bytes(64_000), colour="#c04030"),), {"panic": "x"})
-        player = CuePlayer(show, fan_out, self.taps, self.bus, self)
-        self.controls = Controls(fan_out, self.bus, ControlSettings(manual=False, route=0), player)
-        self.server = ControlServer(self.controls, self.bus, self.taps, show, key=KEY)
-        self.url = ""
-
-    async def send(self, message: object) -> None:
-        """Nobody is there to be told."""
-
-
-@asynccontextmanager
-async def desk() -> AsyncIterator[tuple[Desk, aiohttp.ClientSession]]:
-    ours = Desk()
-    headers = {"Authorization": f"Bearer {KEY}"}
-    async with (
-        serving(ours.server.app(), host=LOOPBACK, port=0, usual=0) as port,
-        aiohttp.ClientSession(headers=headers) as client,
-    ):
-        ours.url = f"http://127.0.0.1:{port}"
-        yield ours, client
-
-
-async def told(socket: aiohttp.ClientWebSocketResponse, kind: str) -> Any:
-    """The next message of that kind."""
-    async with asyncio.timeout(5):
-        while True:
-            message = await socket.receive_json()
-            if kind in message and (kind == "event") == ("event" in message):
-                return message
+from tests.support.desk import KEY, desk, told
 
 
 async def test_a_verb_is_done_and_answered_with_the_state() -> None:
@@ -88,6 +37,10 @@ async def test_a_verb_is_done_and_answered_with_the_state() -> None:
         ("mute", '{"argument": "loud"}', 400, "bad_argument"),
         ("mute", "{", 400, "bad_argument"),
         ("mute", '["on"]', 400, "bad_argument"),
+        ("mute", "[" * 5_000 + "]" * 5_000, 400, "bad_argument"),
+        ("mute", '{"a":' * 2_000 + "1" + "}" * 2_000, 400, "bad_argument"),
+        ("mute", "9" * 5_000, 400, "bad_argument"),
+        ("route", "NaN", 400, "bad_argument"),
         ("cue", '{"name": "nope"}', 404, "no_such_cue"),
         ("route", "7", 400, "bad_argument"),
         ("cue", "", 400, "bad_argument"),
@@ -137,6 +90,20 @@ async def test_another_page_in_the_browser_is_refused(headers: dict[str, str]) -
         assert not ours.controls.muted
 
 
+@pytest.mark.parametrize(
+    "asked", ["OPTIONS *", "GET //", "GET /%00/", "GET http://elsewhere/x", "CONNECT a:1"]
+)
+async def test_a_request_for_no_page_is_refused(asked: str) -> None:
+    async with desk() as (ours, _):
+        host, port = ours.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(f"{asked} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+        async with asyncio.timeout(5):
+            status = await reader.readline()
+        writer.close()
+        assert status.split()[1] in (b"400", b"403", b"404", b"405"), status
+
+
 async def test_a_socket_is_told_all_at_first_and_then_what_happens() -> None:
     async with desk() as (ours, client), client.ws_connect(f"{ours.url}/api/socket") as socket:
         greeting = (await told(socket, "hello"))["hello"]
@@ -154,7 +121,17 @@ async def test_a_socket_is_told_all_at_first_and_then_what_happens() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["{", "[]", '{"do": 3}', '{"do": "explode"}', '{"subscribe": ["secrets"]}', '"mute"']
+    "said",
+    [
+        "{",
+        "[]",
+        "[" * 5_000 + "]" * 5_000,
+        "9" * 5_000,
+        '{"do": 3}',
+        '{"do": "explode"}',
+        '{"subscribe": ["secrets"]}',
+        '"mute"',
+    ],
 )
 async def test_a_message_that_is_none_is_refused_and_nothing_ends(said: str) -> None:
     async with desk() as (ours, client), client.ws_connect(f"{ours.url}/api/socket") as socket:

@@ -22,7 +22,7 @@ from micstream.state import State
 from micstream.verbs import VERBS
 from micstream.web.serving import LOOPBACK
 from testbed.waiting import wait_until
-from tests.show.test_control_server import Desk
+from tests.support.desk import Desk
 
 CUES = ("applause", "Second Act", "7")
 
@@ -54,7 +54,10 @@ CUES = ("applause", "Second Act", "7")
         ("/micstream/route/2", [1], Asked("route", 2)),
         ("/micstream/mark", ["act two"], Asked("mark", "act two")),
         ("/micstream/subscribe", [60], Subscribe(60.0)),
+        ("/micstream/subscribe", [60, 9001], Subscribe(60.0, 9001)),
+        ("/micstream/subscribe", [60.0, 9001.0], Subscribe(60.0, 9001)),
         ("/micstream/status", [], Subscribe(None)),
+        ("/micstream/status", [9001], Subscribe(None, 9001)),
         ("/elsewhere/mute", [1], None),
     ],
 )
@@ -181,6 +184,58 @@ async def test_subscribers_are_bounded() -> None:
     for port in range(3 * SUBSCRIBERS):
         osc.datagram_received(packet.build().dgram, ("127.0.0.1", port))
     assert len(osc._subscribers) == SUBSCRIBERS
+
+
+class Listener(asyncio.DatagramProtocol):
+    """One that listens at another port than the one it sends from, as Companion does."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[str, list[Any]]] = []
+
+    def datagram_received(self, data: bytes, address: object) -> None:
+        message = OscMessage(data)
+        self.got.append((message.address, list(message.params)))
+
+
+@asynccontextmanager
+async def listener() -> AsyncIterator[tuple[Listener, int]]:
+    loop = asyncio.get_running_loop()
+    transport, found = await loop.create_datagram_endpoint(Listener, local_addr=(LOOPBACK, 0))
+    yield found, transport.get_extra_info("sockname")[1]
+    transport.close()
+
+
+async def test_whoever_listens_at_another_port_says_which() -> None:
+    async with desk() as (ours, remote), listener() as (other, port):
+        remote.send("/micstream/subscribe", 60, port)
+        await wait_until(lambda: ("/micstream/state/muted", [0]) in other.got, 3)
+        remote.send("/micstream/mute", 1)
+        await wait_until(lambda: ("/micstream/state/muted", [1]) in other.got, 3)
+        remote.send("/micstream/explode")
+        refused = ("/micstream/reply", ["explode", 0, "no_such_verb"])
+        await wait_until(lambda: refused in other.got, 3)
+        remote.send("/micstream/subscribe", 0, port)
+        remote.send("/micstream/mute", 0)
+        await wait_until(lambda: not ours.bus.state.muted, 3)
+        assert other.got[-1] == refused, "told no more"
+        assert set(remote.got) == {"/micstream/reply"}
+
+
+@pytest.mark.parametrize("port", [0, -1, 65_536, "x", 1.5, True])
+def test_a_port_that_is_none_is_refused(port: object) -> None:
+    with pytest.raises(UsageError, match="port"):
+        asked("/micstream/subscribe", [60, port], CUES)
+
+
+async def test_what_changes_while_another_one_subscribes_is_told_to_all() -> None:
+    async with desk() as (_, remote):
+        remote.send("/micstream/subscribe", 60)
+        await wait_until(lambda: remote.got.get("/micstream/state/muted") == [0], 3)
+        remote.send("/micstream/mute", 1)
+        async with listener() as (other, port):
+            remote.send("/micstream/status", port)  # before the loop has told of the mute
+            await wait_until(lambda: ("/micstream/state/muted", [1]) in other.got, 3)
+        await wait_until(lambda: remote.got["/micstream/state/muted"] == [1], 1)
 
 
 async def test_a_port_that_is_taken_is_refused_in_words() -> None:

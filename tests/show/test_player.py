@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ class Desk:
         self.fan_out = FanOut([self.output])
         self.sent: list[Message] = []
         self.refuses = False
-        self.microphone = Held()
+        self.microphone: Held = Held()
         self.player = CuePlayer(Show(CUES), self.fan_out, self.taps, self.bus, self)
         self.controls = Controls(
             self.fan_out, self.bus, ControlSettings(manual=False, route=0), self.player
@@ -88,12 +89,12 @@ class Desk:
         ]
 
 
-def at_desk(scenario: Callable[[Desk], Awaitable[None]]) -> Desk:
-    """Play a scenario in virtual time."""
+def at_desk(scenario: Callable[[Desk], Awaitable[None]], *, live: bool = True) -> Desk:
+    """Play a scenario in virtual time; `live`: a microphone is listened to, and silent."""
 
     async def play() -> Desk:
         desk = Desk()
-        async with desk.player.turns.live(desk.microphone):
+        async with desk.player.turns.live(desk.microphone) if live else nullcontext():
             running = asyncio.create_task(desk.player.run(desk.controls))
             await scenario(desk)
             running.cancel()
@@ -249,6 +250,51 @@ def test_who_speaks_takes_over() -> None:
     assert desk.output.ends == ["mute", "silence"]
     kinds = desk.output.kinds
     assert kinds.index(")") < kinds.rindex("("), "never two at once"
+
+
+class Speaking(Held):
+    """A microphone into which somebody speaks without end, its gate open or by the detector."""
+
+    def __init__(self, fan_out: FanOut, *, is_open: bool) -> None:
+        self.fan_out = fan_out
+        self.is_open = is_open
+
+    def begin(self) -> None:
+        """An onset is decided."""
+        self.fan_out.put(Onset(0, 0, 0), 1.0)
+        self.fan_out.put(Speech(0, tone(0.1)), 0.0)
+
+    def hold(self) -> None:
+        super().hold()
+        end = End(1_600, 1_600, 1_600, 1_600, True, EndReason.MUTE)
+        self.fan_out.put(end, 0.0)
+
+    def release(self) -> None:
+        super().release()
+        if self.is_open:
+            self.begin()
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_a_cue_that_gives_way_is_not_sent_into_what_somebody_is_saying(is_open: bool) -> None:
+    async def scenario(desk: Desk) -> None:
+        desk.microphone = Speaking(desk.fan_out, is_open=is_open)
+        async with desk.player.turns.live(desk.microphone):
+            desk.microphone.begin()
+            desk.controls.cue("idle")
+            await asyncio.sleep(0.3)
+            if not is_open:
+                assert desk.cues == [("idle", "started")]
+                desk.microphone.begin()
+            await asyncio.sleep(0.1)
+            assert desk.microphone.held == 0
+
+    desk = at_desk(scenario, live=False)
+    assert desk.cues == [("idle", "started"), ("idle", "performer")]
+    borders = desk.output.kinds.replace("-", "")
+    assert borders.startswith("()()("), borders
+    assert "((" not in borders
+    assert "))" not in borders
 
 
 @pytest.mark.parametrize("gate", [Gate.DETECTOR, Gate.CLOSED])

@@ -57,9 +57,20 @@ def named(name: str) -> Callable[[Sequence[InputDevice]], InputDevice]:
     return lambda devices: names.find(devices, name)
 
 
+_others: set[int] = set()
+"""Children that this process had before the test: other tests' servers."""
+
+
+@pytest.fixture(autouse=True)
+def _know_others() -> None:
+    _others.clear()
+    _others.update(each.pid for each in psutil.Process().children(recursive=True))
+
+
 def children() -> list[psutil.Process]:
-    found: list[psutil.Process] = psutil.Process().children(recursive=True)
-    return found
+    """Children of this test."""
+    found = psutil.Process().children(recursive=True)
+    return [each for each in found if each.pid not in _others]
 
 
 async def nobody_left() -> None:

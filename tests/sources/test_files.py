@@ -180,11 +180,26 @@ class TestRefused:
             os.close(reading)
             os.close(writing)
         assert "a pipe" in error.message
-        assert "micstream pipe < " in error.hint
+        # Its own descriptors are of no use to whoever reads the hint.
+        named = "... | micstream pipe" if through == "descriptor" else f"pipe < '{place}'"
+        assert error.hint.endswith(named)
         assert error.code == "not_a_file"
 
     def test_a_device_is_no_file(self) -> None:
-        assert "a device" in refused(Path("/dev/zero")).message
+        error = refused(Path("/dev/zero"))
+        assert "a device" in error.message
+        assert "WAV, FLAC" in error.hint
+
+    def test_standard_input_has_a_command_of_its_own(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert refused(Path("-")).hint.endswith("... | micstream pipe")
+
+    def test_raw_sound_is_piped_by_its_own_name(self, tmp_path: Path) -> None:
+        place = tmp_path / "my sound.raw"
+        place.write_bytes(bytes(640))
+        assert refused(place).hint == f"pipe it: micstream pipe --rate 16000 < '{place}'"
 
 
 class TestChannels:
@@ -280,6 +295,38 @@ class TestDamaged:
         source = FileSource(tmp_path / "a.wav")
         assert "0.5 s as sound: not played" in source.warning
         assert played(source).tolist() == samples[:8_000].tolist()
+
+    @pytest.mark.parametrize("length", [None, 0, 0xFFFFFFFF])
+    def test_another_wav_behind_the_sound_is_told_and_is_no_noise(
+        self, tmp_path: Path, length: int | None
+    ) -> None:
+        """What `cat a.wav b.wav > both.wav` makes."""
+        samples = tone(440, 16_000)
+        data = bytearray(written(tmp_path / "a.wav", samples, 16_000).read_bytes())
+        if length is not None:
+            struct.pack_into("<I", data, 40, length)
+        place = tmp_path / "both.wav"
+        place.write_bytes(data + data)
+        source = FileSource(place)
+        assert played(source).tolist() == samples.tolist()
+        assert "another WAV begins" in source.warning
+        assert f"micstream pipe < {place}" in source.warning
+
+    def test_a_header_that_lies_across_two_readings_is_found(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        samples = tone(440, 16_000, 0.01)
+        data = bytearray(written(tmp_path / "a.wav", samples, 16_000).read_bytes())
+        struct.pack_into("<I", data, 40, 0)
+        (tmp_path / "a.wav").write_bytes(data + data)
+        for size in range(12, 40):
+            monkeypatch.setattr("micstream.sources.files._SCAN_BYTES", size)
+            assert played(FileSource(tmp_path / "a.wav")).tolist() == samples.tolist()
+
+    def test_what_describes_an_empty_wav_is_no_sound(self, tmp_path: Path) -> None:
+        place = written(tmp_path / "a.wav", np.empty(0, np.int16), 16_000)
+        place.write_bytes(place.read_bytes() + b"LIST\4\0\0\0INFO")
+        assert refused(place).code == "empty_file"
 
     def test_chunks_behind_the_sound_are_none(self, tmp_path: Path) -> None:
         place = written(tmp_path / "a.wav", tone(440, 16_000), 16_000)

@@ -50,12 +50,13 @@ def at_16k(pcm: bytes, mic: Microphone) -> Samples:
 
 
 class TestFormat:
-    """Opened at 16 kHz mono where it can be, else at what it has."""
+    """Opened at 16 kHz where it can be, else at what it has."""
 
     @pytest.mark.parametrize(
         ("device", "format", "dtype"),
         [
-            (FakeDevice("all", 2, rates=(16_000, 48_000), counts=(1, 2)), (16_000, 1), "int16"),
+            (FakeDevice("all", 2, rates=(16_000, 48_000), counts=(1, 2)), (16_000, 2), "int16"),
+            (FakeDevice("mono", 2, rates=(16_000, 48_000)), (16_000, 1), "int16"),
             (FakeDevice("48 kHz only"), (48_000, 1), "int16"),
             (FakeDevice("44.1 kHz only", rate=44_100, rates=(44_100,)), (44_100, 1), "int16"),
             (FakeDevice("96 kHz only", rate=96_000, rates=(96_000,)), (96_000, 1), "int16"),
@@ -177,7 +178,10 @@ class TestChannel:
     @pytest.mark.parametrize(
         ("channel", "counts", "opened"),
         [
-            (1, (1, 2, 4), 1),
+            # Opened with one, many a driver would make that of all it has.
+            (1, (1, 2, 4), 2),
+            (0, (1, 2, 4), 2),
+            (1, (1, 4), 1),
             (2, (1, 2, 4), 2),
             (3, (1, 2, 3, 4), 3),
             # It opens with all it has, or not at all.
@@ -197,6 +201,21 @@ class TestChannel:
         mic = Microphone(channel=channel)
         assert mic.format.channels == opened
         assert mic.pick == channel
+
+    async def test_two_that_cancel_each_other_are_heard_all_the_same(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        voice = tone(400, 48_000)
+        both = np.stack([voice // 2, -voice // 2], axis=1).tobytes()
+        device = FakeDevice(
+            "line", 2, counts=(1, 2), blocks=in_blocks(both, 48_000, 4), unplugged=True
+        )
+        installed(monkeypatch, device)
+        mic = Microphone()
+        pcm, _ = await heard(mic)
+        samples = at_16k(pcm, mic)[800:-800]
+        assert share_at(samples, 400, 16_000) > 0.9999
+        assert np.abs(samples).max() > 4_000
 
     def test_one_that_it_does_not_have(self, monkeypatch: pytest.MonkeyPatch) -> None:
         installed(monkeypatch, FakeDevice("desk", 2, counts=(1, 2)))

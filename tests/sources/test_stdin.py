@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import os
 import struct
@@ -168,6 +169,33 @@ class TestOtherFormats:
         assert "text" in error.message
         assert "voice" not in error.message + error.hint, "nothing of it is repeated"
 
+    @settings(max_examples=300)
+    @given(
+        start=st.sampled_from(
+            [
+                b"",
+                b'{"error": "no such voice", "code": 404}',
+                b"\0\0\0\x20ftypM4A ",
+                b"\xff\xf1\x50\x80\x02\x1f\xfc" + bytes(10) + b"\xff\xf1\x50\x80\x02\x1f\xfc",
+                b"OggS",
+                b"ID3",
+            ]
+        ),
+        rest=st.binary(max_size=80),
+        sizes=st.lists(st.integers(1, 9), max_size=30),
+    )
+    def test_how_the_beginning_is_divided_decides_nothing(
+        self, start: bytes, rest: bytes, sizes: list[int]
+    ) -> None:
+        """A server's error that comes letter by letter is no sound either."""
+        whole, begun = start + rest, b""
+        for size in sizes:
+            if not begun or needs_more(begun):
+                begun += whole[len(begun) :][:size]
+        while needs_more(begun) and len(begun) < len(whole):
+            begun += whole[len(begun) :][:100]
+        assert recognise(begun) == recognise(whole)
+
     @settings(max_examples=200)
     @given(st.binary(max_size=300))
     def test_whatever_begins_a_stream_it_is_decided_in_the_end(self, start: bytes) -> None:
@@ -176,9 +204,11 @@ class TestOtherFormats:
 
 
 class TestSeveral:
-    async def all_taken(self, data: bytes) -> tuple[list[StdinSource], list[bytes]]:
+    async def all_taken(
+        self, data: bytes | Iterable[bytes]
+    ) -> tuple[list[StdinSource], list[bytes]]:
         sources, heard = [], []
-        async with pipe([data]) as descriptor:
+        async with pipe([data] if isinstance(data, bytes) else data) as descriptor:
             source: StdinSource | None = await StdinSource.open(
                 rate=None, channels=None, descriptor=descriptor
             )
@@ -207,10 +237,86 @@ class TestSeveral:
         (source,), _ = await self.all_taken(wav(PCM) + b"LIST\4\0\0\0INFO" + odd)
         assert source.warnings == []
 
-    async def test_an_endless_one_has_nothing_behind_it(self) -> None:
-        (source,), heard = await self.all_taken(wav(PCM, length=0) + wav(PCM))
-        assert heard == [PCM + wav(PCM)]
-        assert source.warnings == []
+    @pytest.mark.parametrize("length", [0, 0xFFFFFFFF, 0x7FFFF000, 900_000])
+    @pytest.mark.parametrize("pieces", [1, 11, 8_191, 10**6])
+    async def test_a_wav_begins_wherever_its_header_stands(self, length: int, pieces: int) -> None:
+        """Whatever the one before it says of its length: unknown, or far too much."""
+        first, second, third = PCM[:3_201], PCM[3_200:9_600], PCM[:640]
+        data = (
+            wav(first, length=length)
+            + wav(second, rate=24_000, channels=2, length=length)
+            + wav(third, length=length)
+        )
+        sources, heard = await self.all_taken(chunked(data, range(0, len(data), pieces)))
+        assert heard == [first[:3_200], second, third]
+        assert [s.format.rate for s in sources] == [16_000, 24_000, 16_000]
+        assert "1 bytes at the end are no whole sample: dropped" in sources[0].warnings
+
+    async def test_a_wav_behind_raw_sound_is_no_noise(self) -> None:
+        sources, heard = await self.all_taken(PCM + wav(PCM[:640], rate=48_000))
+        assert heard == [PCM, PCM[:640]]
+        assert sources[1].format.rate == 48_000
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        wavs=st.lists(
+            st.tuples(
+                st.binary(max_size=40).map(lambda some: some[: len(some) // 2 * 2]),
+                st.sampled_from([None, 0, 0xFFFFFFFF, 0x7FFFF000]),
+                st.booleans(),
+            ),
+            min_size=1,
+            max_size=4,
+        ),
+        cuts=st.lists(st.integers(0, 400), max_size=12),
+    )
+    def test_however_many_come_and_however_they_are_divided(
+        self, wavs: list[tuple[bytes, int | None, bool]], cuts: list[int]
+    ) -> None:
+        """Empty ones among them say nothing, as long as one has sound."""
+        described = b"LIST\4\0\0\0INFO"
+        data = b""
+        for pcm, length, more in wavs:
+            known = length is None
+            data += wav(pcm, length=length) + (described if more and known else b"")
+        spoken = [pcm for pcm, _, _ in wavs]
+
+        async def scene() -> list[bytes]:
+            pieces = list(chunked(data, sorted({cut for cut in cuts if cut < len(data)})))
+            return (await self.all_taken(pieces))[1]
+
+        if any(spoken):
+            assert asyncio.run(scene()) == spoken
+        else:
+            with pytest.raises(InputError, match="no sound on standard input"):
+                asyncio.run(scene())
+
+    async def test_an_empty_one_followed_by_another_says_nothing(self) -> None:
+        for empty in (wav(b""), wav(b"", length=0xFFFFFFFF), wav(b"") + b"LIST\4\0\0\0INFO"):
+            _, heard = await self.all_taken(empty + wav(PCM) + empty)
+            assert heard == [b"", PCM, b""]
+
+    async def test_what_describes_an_empty_one_is_no_sound(self) -> None:
+        error = await refused(wav(b"") + b"LIST\4\0\0\0INFO")
+        assert error.code == "empty_stdin"
+
+    async def test_the_end_of_the_sound_is_not_waited_for(self) -> None:
+        """Its last byte may look like the next one's first."""
+        spoken = PCM[:640] + b"RI"
+        arrived = threading.Event()
+
+        def write() -> Iterator[bytes]:
+            yield wav(spoken)
+            assert arrived.wait(5)
+            yield wav(PCM)
+
+        async with pipe(write()) as descriptor:
+            first = await StdinSource.open(rate=None, channels=None, descriptor=descriptor)
+            assert b"".join([block.pcm async for block in first.blocks()]) == spoken
+            arrived.set()
+            second = await first.following()
+            assert second is not None
+            assert b"".join([block.pcm async for block in second.blocks()]) == PCM
 
 
 class TestWav:
@@ -318,6 +424,51 @@ async def test_sound_is_handed_on_as_it_comes() -> None:
             heard.append(block.pcm)
             arrived.set()
     assert heard == [bytes([number]) * 640 for number in range(5)]
+
+
+async def test_a_pipe_that_another_program_made_non_blocking_is_read_to_its_end() -> None:
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    source = asyncio.create_task(StdinSource.open(rate=None, channels=None, descriptor=read))
+    heard = 0
+    os.write(write, PCM[:640])
+    blocks = (await source).blocks()
+    for part in chunked(PCM[640:], [6_400]):
+        heard += len((await anext(blocks)).pcm)
+        os.write(write, part)
+    os.close(write)
+    async for block in blocks:
+        heard += len(block.pcm)
+    os.close(read)
+    assert heard == len(PCM)
+
+
+async def test_what_cannot_be_read_is_told() -> None:
+    descriptor = os.open("/dev/null", os.O_WRONLY)
+    with pytest.raises(InputError, match="cannot be read: it is closed") as raised:
+        await StdinSource.open(rate=None, channels=None, descriptor=descriptor)
+    assert raised.value.code == "stdin_unreadable"
+    os.close(descriptor)
+
+
+async def test_what_cannot_be_read_any_further_is_played_so_far_and_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A terminal that was closed, a job that is in the background."""
+    reads: list[bytes | OSError] = [PCM[:640], OSError(errno.EIO, os.strerror(errno.EIO))]
+
+    def read(_: int, __: int) -> bytes:
+        answer = reads.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr("micstream.sources.stdin.os.read", read)
+    source = await StdinSource.open(rate=None, channels=None, descriptor=0)
+    assert [block.pcm async for block in source.blocks()] == [PCM[:640]]
+    assert source.warnings == [
+        "standard input cannot be read: input/output error; it is played as far as it came"
+    ]
 
 
 async def test_a_writer_that_is_faster_waits() -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from playwright.async_api import Browser
 
 from micstream.demo.server import LocalServer
+from micstream.events import Warned
 from micstream.stage.look import Look
 from testbed.browser import browser, shot, shown, until_joined, until_seen
 from testbed.pictured import Pixels, pictured
@@ -66,6 +67,50 @@ async def test_backgrounds_and_posters(
                 else:
                     assert len(np.unique(seen.reshape(-1, 4), axis=0)) > 50, "something drawn"
                 assert view.complaints == []
+
+
+async def test_an_avatars_own_backdrop_is_taken_out(
+    server: LocalServer, room_name: str, chromium: Browser
+) -> None:
+    seen = {}
+    async with (
+        staged(settings_for(server, room_name), Look(background="#204060")) as ours,
+        pictured(server, room_name, tint=CHROMA),
+    ):
+        for query in ("", "key=%2300b140", "key=#00b140", "key=red", "key=grey"):
+            async with shown(chromium, f"{ours.address}?{query}") as view:
+                await until_seen(view)
+                await asyncio.gather(*(view.pictures() for _ in range(3)))
+                name = "key-" + "".join(filter(str.isalnum, query))
+                seen[query] = await shot(view, name)
+                assert view.complaints == []
+    backdrop, black = (600, 640), (20, 620)  # the highest bit of its number
+    for query in ("", "key=red", "key=grey"):
+        assert near(seen[query][backdrop], CHROMA), query
+    for query in ("key=%2300b140", "key=#00b140"):
+        assert near(seen[query][backdrop], (0x20, 0x40, 0x60)), query
+        assert near(seen[query][black], seen[""][black]), "what is no backdrop stays"
+    unusable = [each.message for each in ours.events if isinstance(each, Warned)]
+    assert len(unusable) == 1 and "key=grey" in unusable[0]
+
+
+async def test_what_a_link_cannot_mean_is_told_and_left_out(
+    server: LocalServer, room_name: str, chromium: Browser
+) -> None:
+    words = "fit=xx&background=inherit&mirror=perhaps&backgroud=red&FIT=fill&sound=off&overlay"
+    async with (
+        staged(settings_for(server, room_name), Look(background="#204060")) as ours,
+        shown(chromium, f"{ours.address}?{words}") as view,
+    ):
+        await until_joined(view)
+        said = " ".join(each.message for each in ours.events if isinstance(each, Warned))
+        for unused in ("fit=xx", "background=inherit", "mirror=perhaps", "backgroud=", "FIT=fill"):
+            assert unused in said
+            assert f"{unused}" in await view.page.inner_text("#overlay"), unused
+        assert "sound=" not in said
+        assert await view.ask("document.documentElement.className") == "empty"
+        background = "document.documentElement.style.getPropertyValue('--background')"
+        assert await view.ask(background) == "#204060"
 
 
 async def test_layouts(server: LocalServer, room_name: str, chromium: Browser) -> None:

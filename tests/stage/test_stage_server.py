@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncIterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,51 +20,15 @@ from micstream.cli.stage import page
 from micstream.errors import InputError, MicstreamError, UsageError
 from micstream.events import StagePage
 from micstream.room.token import mint
-from micstream.settings import Settings, load
-from micstream.settings.pieces import ConnectionSettings
 from micstream.stage import link as stage_link
 from micstream.stage import server as stage_server
+from micstream.stage.addresses import Interface
 from micstream.stage.admission import passes
-from micstream.stage.link import is_known, link, qr
+from micstream.stage.link import is_known, link, links, qr
 from micstream.stage.look import Look
 from micstream.web.admission import is_key, key_for, named_as_here
 from testbed.staged import Staged, staged
-
-SECRET = "a-secret-that-nobody-else-has-ever-had"
-EVERYWHERE = "0.0.0.0"
-
-
-def connection(**more: Any) -> ConnectionSettings:
-    return settings(**more).connection()
-
-
-def settings(**more: Any) -> Settings:
-    return load(**{"url": "ws://127.0.0.1:7880", "api_key": "key", "api_secret": SECRET, **more})
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
-
-
-@pytest.fixture
-async def ours() -> AsyncIterator[Staged]:
-    """A page on loopback."""
-    async with staged(settings(room="show", avatar=["avatar-a", "b*"])) as running:
-        yield running
-
-
-@pytest.fixture
-async def lan() -> AsyncIterator[Staged]:
-    """A page for the network."""
-    async with staged(settings(room="show"), host=EVERYWHERE) as running:
-        yield running
-
-
-def here(running: Staged) -> str:
-    """The root of its server, asked for on this machine."""
-    return f"http://127.0.0.1:{urlsplit(running.address).port}"
+from tests.support.staged import EVERYWHERE, SECRET, connection, here, settings
 
 
 async def test_the_page_and_its_parts(ours: Staged, client: aiohttp.ClientSession) -> None:
@@ -191,7 +155,8 @@ def test_names_of_this_machine(host: str) -> None:
 
 async def test_and_the_names_that_it_was_given(client: aiohttp.ClientSession) -> None:
     serving = page(settings(), Look(), host="127.0.0.2", port=0, link_host="hall.test", bus=Bus())
-    async with serving as (address, _):
+    async with serving as served:
+        address = served.link
         assert urlsplit(address).hostname == "hall.test"
         port = urlsplit(address).port
         for name, status in (("hall.test", 200), ("127.0.0.2", 200), ("127.0.0.3", 403)):
@@ -389,11 +354,27 @@ def test_a_host_that_is_named_is_known(host: str, known: bool) -> None:
     assert is_known(host) is known
 
 
-def test_where_no_router_is_the_link_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_network_is_the_link_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage_link, "own_address", lambda version=4: None)
+    monkeypatch.setattr(stage_link, "found", list)
     assert not is_known(EVERYWHERE)
     assert not is_known("::")
     assert link(EVERYWHERE, 80, "/") == "http://127.0.0.1:80/"
+
+
+def test_a_machine_on_several_networks_has_a_link_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = [
+        Interface(ip_address("10.8.0.2"), "tun0", 0x11),
+        Interface(ip_address("192.168.1.7"), "wlan0", 0x1),
+        Interface(ip_address("fd00::7"), "wlan0", 0x1),
+    ]
+    monkeypatch.setattr(
+        stage_link, "own_address", lambda version=4: None if version == 6 else "10.8.0.2"
+    )
+    monkeypatch.setattr(stage_link, "found", lambda: both)
+    assert links(EVERYWHERE, 80, "/k/") == ["http://192.168.1.7:80/k/", "http://10.8.0.2:80/k/"]
+    assert links("::", 80, "/") == ["http://[fd00::7]:80/"]
+    assert links("10.8.0.2", 80, "/") == ["http://10.8.0.2:80/"], "asked for by name"
 
 
 def test_the_code_is_square_and_made_of_blocks() -> None:

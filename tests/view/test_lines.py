@@ -81,6 +81,8 @@ SHOWN: list[tuple[Event, str]] = [
         "avatar avatar-a is silent: it plays nothing any more",
     ),
     (events.Ready(), "ready: speak now, the avatar will say it"),
+    (events.Playing(file="one.wav", round=1), "plays one.wav"),
+    (events.Playing(file="one.wav", round=2), "plays one.wav, round 2"),
     (
         events.UtteranceStarted(avatar=ANNA, id="u12", onset_s=61.5, decided_s=61.6, lead_ms=160),
         "  u12  sending (from 61.50 s, 160 ms in the first write)",
@@ -136,6 +138,11 @@ SHOWN: list[tuple[Event, str]] = [
     (
         events.StageOpen(link="http://127.0.0.1:8420/", room="show"),
         "the stage of the room 'show': http://127.0.0.1:8420/",
+    ),
+    (
+        events.StageOpen(link="http://192.168.1.7:1/", room="show", others=("http://10.8.0.2:1/",)),
+        "the stage of the room 'show': http://192.168.1.7:1/\n"
+        "           or, from another network: http://10.8.0.2:1/",
     ),
     (events.StagePage(address="192.168.7.20"), "a page at 192.168.7.20 joins"),
     (events.Warned(code="x", message="odd"), "warning: odd"),
@@ -239,7 +246,11 @@ def shown(event: Event, *, quiet: bool = False) -> str:
 
 @pytest.mark.parametrize(
     ("event", "said"),
-    [pair for pair in SHOWN if not isinstance(pair[0], events.Failed | events.Voice)],
+    [
+        pair
+        for pair in SHOWN
+        if not isinstance(pair[0], events.Failed | events.Voice | events.Playing)
+    ],
 )
 def test_a_line_begins_with_the_time_of_day(event: Event, said: str) -> None:
     line = shown(event)
@@ -285,7 +296,7 @@ def test_json_lines_come_one_at_a_time_and_at_once() -> None:
 @given(st.text(max_size=30))
 def test_a_name_commands_no_terminal(name: str) -> None:
     shown = printable(name)
-    assert all(each.isprintable() or each == "\n" for each in shown)
+    assert shown.isprintable()
     if name.isprintable():
         assert shown == name
     out = io.StringIO()
@@ -293,3 +304,49 @@ def test_a_name_commands_no_terminal(name: str) -> None:
     lines(events.AvatarJoined(identity=f"avatar-{name}\x1b]0;mine\x07[/b]"))
     assert "\x1b" not in out.getvalue()
     assert "\\x1b]0;mine\\x07[/b] is here, not ready yet" in out.getvalue()
+
+
+FORGED = "a\n20:00:00  ready: the next word is heard\r\x1b[2K\u2028b"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        events.Capturing(device=FORGED, rate=16_000, channels=1, preset=FORGED),
+        events.AvatarStarting(identity=FORGED, step="joined", seconds=0, total_s=0),
+        events.AvatarStopped(identity=FORGED, found=True),
+        events.AvatarJoined(identity=FORGED),
+        events.AvatarLeft(identity=FORGED),
+        events.AvatarSilent(identity=FORGED),
+        events.Microphone(state="lost", device=FORGED),
+        events.Dropped(avatar=FORGED, seconds=1, code="other", why=FORGED),
+        events.Route(avatars=(FORGED, FORGED), number=0),
+        events.Voice(avatars=(FORGED,)),
+        events.StageOpen(link=FORGED, room=FORGED),
+        events.StagePage(address=FORGED),
+    ],
+    ids=lambda event: event.EVENT,
+)
+def test_no_name_forges_a_line(event: Event) -> None:
+    for show in (shown_by_lines, shown_by_echo):
+        assert len(show(event).splitlines()) <= 1, show(event)
+
+
+def test_a_warning_has_two_lines_and_no_more() -> None:
+    both = shown_by_lines(events.Warned(avatar=FORGED, code="x", message=FORGED, hint=FORGED))
+    first, second = both.splitlines()
+    assert first[10:].startswith("warning: a\\n20:00:00")
+    assert second.startswith(" " * 11 + "a\\n20:00:00")
+
+
+def shown_by_lines(event: Event) -> str:
+    out = io.StringIO()
+    lines = Lines(Console(file=out, force_terminal=False, width=200))
+    lines(event)
+    return out.getvalue()
+
+
+def shown_by_echo(event: Event) -> str:
+    out = io.StringIO()
+    Echo(out)(event)
+    return out.getvalue()

@@ -1,0 +1,1 @@
+"""A scripted show on the real parts, after which all accounts of it must agree."""

@@ -1,0 +1,212 @@
+"""Judge of what was heard: every word and every cue in its time, and nothing else. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from rehearsal.accounts import Told
+from rehearsal.cast import ANNA, PITCHES
+from rehearsal.evidence import Evidence, Line, some
+from rehearsal.tones import WINDOW_S
+
+SILENT_S: Final = 1.0
+"""From an interrupt until nothing more is heard; its figure is measured elsewhere."""
+FIRST_S: Final = 1.5
+"""From a cue's press until it is heard."""
+LIT_S: Final = 1.0
+REPORTED_S: Final = 3.0
+"""What was sent is reported as played so long after its end, at most."""
+AFTER_S: Final = 1.0
+"""What was played is on its way to whoever listens for no longer."""
+
+
+class JudgeOfSound:
+    """Lays what a third participant heard beside the record."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._named = evidence.named
+        self._all = evidence.accounts
+        self._stretch = evidence.stretch
+        self._measured = evidence.measured
+        self._loud_s = evidence.loud_s
+
+    # ---- what was heard ------------------------------------------------------------------------
+
+    def utterances(self) -> Iterator[Line]:
+        """All that was reported as played was heard; all that was sent has its account."""
+        unheard, lost, short = [], [], []
+        begun = self._named("utterance_started", avatar=ANNA)
+        finished = {told["id"]: told for told in self._named("playback_finished", avatar=ANNA)}
+        ended = {told["id"]: told for told in self._named("utterance_ended", avatar=ANNA)}
+        played = 0
+        for told in begun:
+            end = finished.get(told["id"])
+            if end is None:
+                over = ended.get(told["id"], {}).get("t", float("inf"))
+                if not self._at_fault(told["t"], over):
+                    lost.append(told["id"])
+                continue
+            if end["interrupted"]:
+                continue
+            played += 1
+            loud = self._loud_s(told["t"], end["t"] + AFTER_S * self._stretch)
+            if loud < 0.5 * end["position_s"]:
+                unheard.append(f"{told['id']}: {loud:.1f} s of {end['position_s']:.1f}")
+            sent = ended.get(told["id"], {}).get("duration_s", 0.0)
+            if abs(sent - end["position_s"]) > 0.25:
+                short.append(f"{told['id']}: {sent:.2f} s sent, {end['position_s']:.2f} played")
+        yield Line(
+            f"what is reported as played was heard: {played} times",
+            not unheard and played > 0,
+            some(unheard),
+        )
+        yield Line("it was played as long as it was sent", not short, some(short))
+        yield Line("each utterance has its report, or a fault", not lost, some(lost))
+
+    def strays(self) -> Iterator[Line]:
+        """Nothing was heard that is not told."""
+        spans = sorted(self._playing())
+        strays = [
+            piece
+            for piece in self._all.heard
+            if piece.loud and not any(a <= piece.t <= b for a, b in spans)
+        ]
+        yield Line(
+            "nothing was heard that is not told", not strays, some(f"{p.t:.2f}" for p in strays)
+        )
+
+    def _playing(self) -> Iterator[tuple[float, float]]:
+        """Spans in which the record says that the avatar may sound."""
+        finished = {told["id"]: told["t"] for told in self._named("playback_finished", avatar=ANNA)}
+        again = [told["t"] for told in self._named("avatar_ready", identity=ANNA)]
+        for told in self._named("utterance_started", avatar=ANNA):
+            end = finished.get(told["id"])
+            if end is None:
+                end = next((t for t in again if t > told["t"]), float("inf"))
+            yield told["t"] - 0.1, end + AFTER_S * self._stretch
+
+    def _at_fault(self, begun: float, over: float) -> bool:
+        """It was under way, or not yet reported, at a fault; or began before all was well again."""
+        for harmed in self._all.harmed:
+            ready = [told["t"] for told in self._named("ready") if told["t"] > harmed.at]
+            again = ready[0] if ready else float("inf")
+            unreported = over >= harmed.at - REPORTED_S * self._stretch
+            if harmed.fault != "page gone" and unreported and begun <= again:
+                return True
+        return False
+
+    # ---- cues ----------------------------------------------------------------------------------
+
+    def cues(self) -> Iterator[Line]:
+        """Each cue sounds at its pitch, as long as was sent, and was lit when it was heard."""
+        begun = self._named("cue_started")
+        ended = self._named("cue_ended")
+        claimed: set[float] = set()
+        for told in begun:
+            end = next((e for e in ended if e["cue"] == told["cue"] and e["t"] >= told["t"]), None)
+            if end is None:
+                yield Line(f"cue {told['cue']}", False, "it never ended")
+            elif told["cue"] in PITCHES:
+                yield self._cue(told, end, claimed)
+        strays = [p for p in self._all.heard if p.hz is not None and p.t not in claimed]
+        yield Line(
+            "no cue sounds before or after its time",
+            not strays,
+            some(f"{p.hz} Hz at {p.t:.2f}" for p in strays),
+        )
+        count, told_ends = len(begun), len(ended)
+        yield Line(f"each cue that began has ended: {count}", count == told_ends, f"{told_ends}")
+
+    def _cue(self, told: Told, end: Told, claimed: set[float]) -> Line:
+        pitch, sent = PITCHES[told["cue"]], end["sent_s"]
+        again = [t["t"] for t in self._named("cue_started", cue=told["cue"]) if t["t"] > told["t"]]
+        until = min([end["t"] + 2.0 * self._stretch, *again])
+        tone = [p for p in self._all.heard if p.hz == pitch and told["t"] <= p.t <= until]
+        claimed.update(p.t for p in tone)
+        sounds = WINDOW_S * len(tone)
+        what = f"cue {told['cue']}: {end['reason']}"
+        found = f"{sent:.1f} s sent, {sounds:.1f} s heard"
+        cut = end["reason"] in ("interrupt", "panic", "performer")
+        least = 0.0 if cut else max(0.0, 0.8 * sent - 0.4)
+        agrees = least <= sounds <= sent + 0.4
+        if tone:
+            first = tone[0].t - told["t"]
+            self._measured["cue_to_heard_ms"].append(first * 1000)
+            found += f", the first after {first * 1000:.0f} ms"
+            agrees &= first <= FIRST_S * self._stretch
+        lit = next(
+            (
+                each.at
+                for each in self._all.lit
+                if each.cue == told["cue"] and told["t"] - 0.05 <= each.at <= until
+            ),
+            None,
+        )
+        if lit is not None and tone:
+            late = lit - tone[0].t
+            self._measured["lit_after_heard_ms"].append(late * 1000)
+            found += f", lit {late * 1000:+.0f} ms"
+            agrees &= abs(late) <= LIT_S * self._stretch
+        elif tone and not cut:
+            agrees, found = False, f"{found}, never lit"
+        elif lit is not None:
+            agrees, found = False, f"{found}, lit and never heard"
+        return Line(what, agrees, found)
+
+    # ---- interrupts and mutes ------------------------------------------------------------------
+
+    def interrupts(self) -> Iterator[Line]:
+        """After each the avatar is silent in time, until something new is sent."""
+        late = []
+        told_of = self._named("interrupted")
+        for told in told_of:
+            begun = [
+                b["t"] for b in self._named("utterance_started", avatar=ANNA) if b["t"] > told["t"]
+            ]
+            until = begun[0] if begun else float("inf")
+            loud = [p.t for p in self._all.heard if p.loud and told["t"] <= p.t < until]
+            silent = max(0.0, loud[-1] + WINDOW_S - told["t"]) if loud else 0.0
+            self._measured["interrupt_to_silence_ms"].append(silent * 1000)
+            if silent > SILENT_S * self._stretch:
+                late.append(f"{silent:.2f} s")
+        yield Line(f"silence after each interrupt: {len(told_of)}", not late, some(late))
+
+    def mutes(self) -> Iterator[Line]:
+        """While muted nothing of the performer's is sent, and nothing of his is heard."""
+        said, heard = [], []
+        cues = [
+            (begun["t"], ended["t"] + 0.3)
+            for begun in self._named("cue_started")
+            for ended in self._named("cue_ended", cue=begun["cue"])
+            if ended["t"] >= begun["t"]
+        ]
+        spans = list(self._muted())
+        for start, end in spans:
+            said += [
+                told["id"]
+                for told in self._named("utterance_started")
+                if start < told["t"] < end and not any(a <= told["t"] <= b for a, b in cues)
+            ]
+            quiet = start + 1.2 * self._stretch
+            heard += [
+                p.t
+                for p in self._all.heard
+                if p.loud
+                and p.hz is None
+                and quiet < p.t < end
+                and not any(a <= p.t <= b + AFTER_S for a, b in cues)
+            ]
+        yield Line(f"nothing is sent while muted: {len(spans)} times", not said, some(said))
+        yield Line("nothing is heard while muted", not heard, some(heard))
+
+    def _muted(self) -> Iterator[tuple[float, float]]:
+        since: float | None = None
+        for told in self._named("gate"):
+            if told["muted"] and since is None:
+                since = told["t"]
+            elif not told["muted"] and since is not None:
+                yield since, told["t"]
+                since = None
+        if since is not None:
+            yield since, float("inf")
