@@ -105,7 +105,10 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    sender: Sender, server: LocalServer, around: Mapping[str, str]
+    sender: Sender,
+    server: LocalServer,
+    around: Mapping[str, str],
+    stdin: int = subprocess.DEVNULL,
 ) -> AsyncIterator[Running]:
     """The sender in an empty folder, with no settings but what it needs; ended with the context.
 
@@ -127,7 +130,7 @@ async def running(
         before = Path.cwd()
         os.chdir(folder)  # where no .env is
         try:
-            child = process.start(sender.command, environment=environment, log=log)
+            child = process.start(sender.command, environment=environment, log=log, stdin=stdin)
         finally:
             os.chdir(before)
         try:
@@ -156,7 +159,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(sender: Sender) -> AsyncIterator[Stage]:
+async def stage(sender: Sender, *, stdin: int = subprocess.DEVNULL) -> AsyncIterator[Stage]:
     """A server, an avatar, a viewer, a microphone, and the sender: ready for the first word."""
     binary = await find_server(progress=tell)
     async with (
@@ -168,7 +171,7 @@ async def stage(sender: Sender) -> AsyncIterator[Stage]:
         heard = viewer.record_sound(AVATAR, max_s=_LONGEST_S)
         with ears(microphone) as listening:
             await wait_until(lambda: listening.hears, 10, "the microphone's first block")
-            async with running(sender, server, microphone.env) as child:
+            async with running(sender, server, microphone.env, stdin) as child:
                 await child.until("ready")
                 async with asyncio.timeout(20):
                     await heard.until_receiving()

@@ -6,8 +6,8 @@ press (for ctl: from the command's start, with all of its program) to the second
 last sound that a viewer's program gets.
 
 With and without: the sender's CPU at rest and its delay, without the control and with the control
-server, OSC and two clients that take levels. The terminal's view and its keys are not measured
-here, nor are browsers: the clients are sockets that get all that a page gets.
+server, OSC and two clients that take levels. The terminal's view is not measured here, nor are
+browsers: the clients are sockets that get all that a page gets; the key is pressed beside lines.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
+import pty
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -67,12 +69,12 @@ class Client:
 class Desk:
     """Every way in to the sender on the stage."""
 
-    ways: dict[str, Press]
+    ways: Mapping[str, Press]
     clients: list[Client]
 
 
 @asynccontextmanager
-async def desk(on: Stage, osc: int) -> AsyncIterator[Desk]:
+async def desk(on: Stage, osc: int, keyboard: int) -> AsyncIterator[Desk]:
     """Two clients that take levels, and a press by each way."""
     opened = urlsplit((await on.sender.until("control_open"))["link"])
     address, key = f"http://127.0.0.1:{opened.port}", opened.path.strip("/").split("/")[0]
@@ -104,7 +106,10 @@ async def desk(on: Stage, osc: int) -> AsyncIterator[Desk]:
             )
             assert await child.wait() == 0
 
-        ways = {"http": by_http, "socket": by_socket, "osc": by_osc, "ctl": by_ctl}
+        async def by_key(_: str) -> None:
+            os.write(keyboard, b"m")
+
+        ways = {"key": by_key, "http": by_http, "socket": by_socket, "osc": by_osc, "ctl": by_ctl}
         yield Desk(ways, clients)
 
 
@@ -117,15 +122,15 @@ async def _press(on: Stage, press: Press, argument: str) -> float:
     return 1000 * (float(on.sender.events("gate")[before]["t"]) - pressed)
 
 
-async def _interrupt(on: Stage, client: Client) -> float:
-    """Milliseconds until the avatar was heard for the last time."""
+async def _interrupt(on: Stage, client: Client) -> float | None:
+    """Milliseconds until the avatar was heard for the last time; None: it said more by then."""
     began = time.time()
     await on.heard.until_loud(0.3, since=began)
     pressed = time.time()
     await client.socket.send_json({"do": "interrupt"})
     await asyncio.sleep(1.0)
     last = on.heard.last_loud_at(pressed)
-    return 1000 * (last - pressed) if last is not None and last < pressed + 0.95 else float("nan")
+    return 1000 * (last - pressed) if last is not None and last < pressed + 0.95 else None
 
 
 async def measured(*, control: bool, given: Amounts) -> Figures:
@@ -134,8 +139,12 @@ async def measured(*, control: bool, given: Amounts) -> Figures:
     options = ("--control", "--control-port", str(_free_port()), "--osc", str(osc))
     sender = replace(OURS, command=(*OURS.command, *options)) if control else OURS
     track, script = sentences(given.utterances)
-    async with stage(sender) as on, contextlib.AsyncExitStack() as stack:
-        at = await stack.enter_async_context(desk(on, osc)) if control else None
+    async with contextlib.AsyncExitStack() as stack:
+        keyboard, terminal = pty.openpty()
+        stack.callback(os.close, keyboard)
+        stack.callback(os.close, terminal)
+        on = await stack.enter_async_context(stage(sender, stdin=terminal))
+        at = await stack.enter_async_context(desk(on, osc, keyboard)) if control else None
         program = psutil.Process(on.sender.pid)
         cpu_before, since = sum(program.cpu_times()[:2]), time.monotonic()
         levels_before = at.clients[0].levels if at else 0
@@ -189,7 +198,7 @@ async def _pressed(on: Stage, at: Desk, given: Amounts) -> Figures:
         await asyncio.wait([speaking])
     return {
         "ways": ways,
-        "silent_ms": [each for each in silent if each == each],
+        "silent_ms": [each for each in silent if each is not None],
         "state_bytes": max(client.state_bytes for client in at.clients),
     }
 

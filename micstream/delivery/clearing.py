@@ -12,7 +12,7 @@ it is told again:
 | when | how often |
 |---|---|
 | it has answered, and segments were queued behind the one that played | once for each |
-| it reports that it plays, and nothing was sent since | once for each that it had, and one |
+| it reports that it plays something, and nothing was sent since | once for each, and one more |
 
 Never once anything new is being sent: the clear would take that too. For the same reason the next
 utterance waits until the answer, and the report where one is due, at most `HOLD_S`.

@@ -200,7 +200,7 @@ def test_whatever_is_queued_the_avatar_falls_silent_and_the_next_word_is_heard(
     segments, conduct, pauses = case
     stage = ready(conduct, capacity_s=60, late="queue")
     for _ in range(segments):
-        stage.say(2.0, pace=0, block=4 * BLOCK)
+        stage.say(2.0, pace=0, block=10 * BLOCK)
         stage.run(0.3)
     if speaking:
         stage.begin()
@@ -211,7 +211,7 @@ def test_whatever_is_queued_the_avatar_falls_silent_and_the_next_word_is_heard(
         stage.run(wait_s)
     old = list(stage.streams)
     stage.run(pause_s)
-    stage.say(1.0, pace=0)
+    stage.say(1.0, pace=0, block=10 * BLOCK)
     stage.run(2.0 + conduct.latency_s)
     assert not [stream for stream in stage.player.holds if stream in old], "nothing of before plays"
     stage.run(10)
@@ -221,7 +221,7 @@ def test_whatever_is_queued_the_avatar_falls_silent_and_the_next_word_is_heard(
     assert last.seconds == pytest.approx(1.0), "all of it"
     finished = stage.named("playback_finished")[-1]
     assert (finished.interrupted, finished.position_s) == (False, pytest.approx(1.0))
-    assert all(last.opened_at >= at or at > last.opened_at + 60 for at in clears(stage))
+    assert all(at < last.opened_at for at in clears(stage)), "nothing new is cleared"
     assert len(clears(stage)) <= len(pauses) * (segments + 3)
 
 
