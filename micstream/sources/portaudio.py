@@ -99,7 +99,9 @@ def look_again() -> bool:
 def _others_are_open(sounddevice: ModuleType) -> bool:
     # sounddevice keeps no list of its streams. A look through all objects takes some 20 ms, and is
     # taken once a second, while a microphone is away.
-    kind = getattr(sounddevice, "_StreamBase", ())
+    kind = getattr(sounddevice, "_StreamBase", None)
+    if kind is None:
+        return False
     streams = [one for one in gc.get_objects() if issubclass(type(one), kind)]
     return any(_is_open(stream) for stream in streams)
 
