@@ -30,9 +30,11 @@ from tests.support.lanes import (  # noqa: F401 - hooks of pytest
     pytest_configure,
 )
 
+# A shell's background job ignores Ctrl-C, one of nohup a hangup: programs that it starts would too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell's background job: programs that ignore it from the start go on doing so, ours too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 SENDER = "external-audio-sender"
