@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 from livekit import rtc
@@ -303,14 +304,16 @@ class Avatar:
             case delivering.Open(stream, rate):
                 # Taken now: by the time it is done another may stand for it.
                 room, identity = self._owner.adopted, self._link.identity
-                opening = self._open(stream, rate, room, identity)
+                opening = partial(self._open, stream, rate, room, identity)
                 self._operate(stream, opening, self._delivery.opened)
             case delivering.Write(stream, pcm):
-                self._operate(stream, self._streams.write(stream, pcm), self._delivery.wrote)
+                writing = partial(self._streams.write, stream, pcm)
+                self._operate(stream, writing, self._delivery.wrote)
                 name = self.identity or self.pattern
                 self._owner.taps.sent(name, action.utterance, self._rate, pcm, _now())
             case delivering.Close(stream):
-                self._operate(stream, self._streams.close(stream), self._delivery.closed)
+                closing = partial(self._streams.close, stream)
+                self._operate(stream, closing, self._delivery.closed)
             case delivering.Abandon(stream):
                 self._abandon(stream)
             case delivering.Call(number, method, payload, timeout_s):
@@ -332,14 +335,14 @@ class Avatar:
     def _operate(
         self,
         stream: int,
-        operation: Coroutine[Any, Any, bool],
+        operation: Callable[[], Coroutine[Any, Any, bool]],
         result: Callable[[int, bool, float], None],
     ) -> None:
-        """Do one operation on a stream; the delivery has at most one under way."""
+        """Do one operation on a stream, made as it begins; at most one is under way."""
 
         async def operate() -> None:
             try:
-                ok = await operation
+                ok = await operation()
             except Exception:  # whatever it is, the delivery goes on without this stream
                 result(stream, False, _now())
                 self.turn()

@@ -258,7 +258,7 @@ async def test_an_interrupt_closes_the_stream_then_clears(
         speaking = asyncio.create_task(ours.sender.speak(FileSource(HELLO)))
         await ours.until("utterance_started")
         await ours.sender.interrupt()
-        assert avatar.clears == before + 1
+        assert avatar.clears > before
         await wait_until(lambda: avatar.streams[0].closed, 5, "its end")
         assert ours.named("utterance_ended")[0].reason == "interrupt"
         await speaking
