@@ -183,7 +183,7 @@ async def test_an_interrupt_closes_what_another_task_writes(
             await ours.sender.interrupt()
             with pytest.raises(UtteranceClosed, match="open another"):
                 await utterance.write(words(0.5))
-        assert avatar.clears == clears + 1
+        assert avatar.clears > clears
         assert ours.named("utterance_ended")[0].reason == "interrupt"
         async with ours.sender.utterance() as another:
             await another.write(words(0.4))
