@@ -29,9 +29,9 @@ from micstream.room.redact import redact
 from micstream.room.room import Room
 from micstream.settings import Settings
 from micstream.settings.loading import mixed_origins
+from micstream.show.cue import Show
 from micstream.show.messages import Messages
 from micstream.show.player import CuePlayer
-from micstream.show.show_file import Show, load_show
 from micstream.sound_path import make_path
 from micstream.sources import opening
 from micstream.sources.live import Reopening
@@ -312,7 +312,7 @@ def open_session(settings: Settings, bus: Bus) -> Session:
     taps = Taps()
     room = Room.of(settings, bus, taps)
     fan_out = FanOut(room.avatars)
-    show = load_show(settings.show) if settings.show else Show()
+    show = _show(settings.show)
     cues = CuePlayer(show, fan_out, taps, bus, Messages(room, fan_out))
     controls = Controls(fan_out, bus, settings.controls(), cues)
     sound = SoundSettings(
@@ -348,6 +348,15 @@ def untold(error: Exception) -> events.Failed | None:
         message=f"an error that nobody has foreseen: {redact(repr(error))}",
         hint="start it again; what it wrote to standard error is worth a report",
     )
+
+
+def _show(where: str | None) -> Show:
+    """What the show's file says; without one, nothing is loaded to read it."""
+    if not where:
+        return Show()
+    from micstream.show.show_file import load_show
+
+    return load_show(where)
 
 
 def _failure(life: asyncio.Task[None]) -> Exception | None:

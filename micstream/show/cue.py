@@ -5,6 +5,7 @@ A cue is a sound, or messages to the avatars (a gesture, an expression, another 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -45,6 +46,15 @@ class Cue:
     def duration_s(self) -> float:
         """Seconds of sound."""
         return SPEECH.seconds(len(self.pcm))
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """What the show's file says."""
+
+    cues: tuple[Cue, ...] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Key of each verb that has another than usual, by the verb."""
 
 
 class Playout:

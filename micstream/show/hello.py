@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from micstream.controls import Controls
-from micstream.show.show_file import Show
+from micstream.show.cue import Show
 from micstream.verbs import VERBS
 
 API: Final = 1

@@ -22,8 +22,7 @@ from micstream.errors import MicstreamError
 from micstream.events import CueEnd, Emitter
 from micstream.fan_out import FanOut
 from micstream.messages import Message
-from micstream.show.cue import DUCK_DB, Cue, Playout, mixed, with_gain
-from micstream.show.show_file import Show
+from micstream.show.cue import DUCK_DB, Cue, Playout, Show, mixed, with_gain
 from micstream.sources.turns import Turns
 from micstream.speech.cutter import Gate
 from micstream.speech.events import EndReason, SegmentEvent

@@ -25,8 +25,8 @@ from micstream.controls import Controls
 from micstream.errors import ConnectionFailed, MicstreamError, UsageError
 from micstream.show.asked import argument_for
 from micstream.show.client import KEEPALIVE_S, Client
+from micstream.show.cue import Show
 from micstream.show.hello import hello
-from micstream.show.show_file import Show
 from micstream.taps import Taps
 from micstream.web.admission import is_key, is_own_page, named_as_here
 

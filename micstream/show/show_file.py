@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -31,7 +31,7 @@ from micstream.audio.format import SPEECH
 from micstream.audio.resample import Resampler
 from micstream.errors import InputError, UsageError, reason_of
 from micstream.messages import Message
-from micstream.show.cue import Cue, Meanwhile, Then, with_gain
+from micstream.show.cue import Cue, Meanwhile, Show, Then, with_gain
 from micstream.show.expressions import EXPRESSIONS, Expression
 from micstream.sources.files import FileSource
 
@@ -40,15 +40,6 @@ _MAX_S: Final = 600.0
 _MAX_TOTAL_S: Final = 3_600.0
 _MAX_CUES: Final = 500
 _FORBID: Final = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Show:
-    """What the show's file says."""
-
-    cues: tuple[Cue, ...] = ()
-    keys: Mapping[str, str] = field(default_factory=dict)
-    """Key of each verb that has another than usual, by the verb."""
 
 
 class _Message(BaseModel):

@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 
 from micstream import events
-from micstream.show.cue import Cue
+from micstream.show.cue import Cue, Show
 from micstream.show.key_file import RunningShow, announced
-from micstream.show.show_file import Show
 from testbed.program import Program, environment, program, run
 from testbed.waiting import wait_until
 from tests.support.desk import KEY, Desk, desk

@@ -15,8 +15,7 @@ import pytest
 from playwright.async_api import Browser
 
 from micstream import events
-from micstream.show.cue import Cue
-from micstream.show.show_file import Show
+from micstream.show.cue import Cue, Show
 from micstream.speech.cutter import Gate
 from micstream.speech.events import EndReason
 from micstream.taps import Captured

@@ -17,9 +17,8 @@ from micstream.errors import MicstreamError, UsageError
 from micstream.fan_out import FanOut
 from micstream.messages import Message
 from micstream.settings.pieces import ControlSettings
-from micstream.show.cue import Cue
+from micstream.show.cue import Cue, Show
 from micstream.show.player import AHEAD_S, CuePlayer
-from micstream.show.show_file import Show
 from micstream.speech.cutter import Gate
 from micstream.speech.events import End, EndReason, Onset, Speech
 from micstream.taps import Captured, Taps

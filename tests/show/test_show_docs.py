@@ -20,11 +20,11 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from micstream.cli.keymap import KEYS, QUIT, ROUTE, Keymap
 from micstream.show import key_file, osc_words, show_file
-from micstream.show.cue import Cue
+from micstream.show.cue import Cue, Show
 from micstream.show.key_file import RunningShow, announced
 from micstream.show.osc import HELD_S
 from micstream.show.osc_words import STATE, Asked, Subscribe, asked, feedback
-from micstream.show.show_file import SOUNDS, Show, load_show
+from micstream.show.show_file import SOUNDS, load_show
 from micstream.state import State
 from micstream.verbs import VERBS
 from testbed.program import environment, run

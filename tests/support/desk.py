@@ -13,10 +13,9 @@ from micstream.bus import Bus
 from micstream.controls import Controls
 from micstream.fan_out import FanOut
 from micstream.settings.pieces import ControlSettings
-from micstream.show.cue import Cue
+from micstream.show.cue import Cue, Show
 from micstream.show.player import CuePlayer
 from micstream.show.server import ControlServer
-from micstream.show.show_file import Show
 from micstream.taps import Taps
 from micstream.web.serving import LOOPBACK, serving
 from tests.support.outputs import NotedOutput
