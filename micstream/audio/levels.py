@@ -20,6 +20,7 @@ BAND_FROM_HZ: Final = 200
 
 FULL_SCALE: Final = 32768.0
 """Full scale of 16 bits: what a float of 1.0 stands for."""
+_CLIPS_DB: Final = 20 * math.log10((FULL_SCALE - 2) / FULL_SCALE) - 1e-9
 _TO_ONE: Final = np.float32(1 / FULL_SCALE)
 
 
@@ -30,6 +31,20 @@ def rms_db(pcm: bytes) -> float:
         return FLOOR_DB
     power = float(np.dot(samples, samples)) / samples.size
     return max(FLOOR_DB, 10 * math.log10(power / FULL_SCALE**2)) if power > 0 else FLOOR_DB
+
+
+def peak_db(pcm: bytes) -> float:
+    """Peak of 16-bit PCM in dBFS, not below `FLOOR_DB`; `is_clipped` says what is full scale."""
+    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
+    if samples.size == 0:
+        return FLOOR_DB
+    peak = float(np.abs(samples).max())
+    return max(FLOOR_DB, 20 * float(np.log10(max(peak, 1e-3) / FULL_SCALE)))
+
+
+def is_clipped(peak: float) -> bool:
+    """Tell whether a peak in dBFS is at full scale: at most two steps of 16 bits below it."""
+    return peak >= _CLIPS_DB
 
 
 def band_db(samples: npt.NDArray[np.float32]) -> float:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final, Self
 
-import numpy as np
-
-from micstream.audio.levels import FULL_SCALE, rms_db
+from micstream.audio.levels import is_clipped, peak_db, rms_db
 from micstream.taps import Captured, Tap, Taps
 
 _EVERY_S: Final = 0.1
-_FLOOR_DB: Final = -96.0
 
 
 class Levels:
@@ -52,10 +49,9 @@ class Levels:
 
 def measured(pcm: bytes) -> dict[str, Any]:
     """Level of 16-bit PCM in dBFS: RMS, peak, and whether it clips."""
-    peak = float(np.abs(np.frombuffer(pcm, "<i2").astype(np.float32)).max())
-    peak_db = max(_FLOOR_DB, 20 * float(np.log10(max(peak, 1e-3) / FULL_SCALE)))
+    peak = peak_db(pcm)
     return {
         "rms_db": round(rms_db(pcm), 1),
-        "peak_db": round(peak_db, 1),
-        "clipping": peak >= FULL_SCALE - 2,
+        "peak_db": round(peak, 1),
+        "clipping": is_clipped(peak),
     }

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 
-from micstream.audio.levels import FLOOR_DB, band_db, quantile, rms_db, to_float, to_int16
+from micstream.audio.levels import (
+    FLOOR_DB,
+    band_db,
+    is_clipped,
+    peak_db,
+    quantile,
+    rms_db,
+    to_float,
+    to_int16,
+)
 from tests.support.tones import tone
 
 
@@ -120,3 +129,15 @@ def test_floats_and_back_are_the_same_samples(pcm: bytes) -> None:
 )
 def test_quantiles_are_numpys(values: npt.NDArray[np.float64], share: float) -> None:
     assert quantile(values, share) == pytest.approx(np.quantile(values, share), abs=1e-9)
+
+
+@pytest.mark.parametrize("sample", [0, 1, -1, 1_000, 16_384, 32_765, 32_766, -32_767, -32_768])
+def test_a_peak_is_the_loudest_sample_and_full_scale_is_two_steps_of_it(sample: int) -> None:
+    pcm = np.array([0, sample // 3, sample, 0], "<i2").tobytes()
+    expected = max(FLOOR_DB, 20 * np.log10(max(abs(sample), 1e-3) / 32768))
+    assert peak_db(pcm) == pytest.approx(expected, abs=1e-9)
+    assert is_clipped(peak_db(pcm)) == (abs(sample) >= 32_766)
+
+
+def test_no_sound_has_no_peak() -> None:
+    assert peak_db(b"") == FLOOR_DB

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from micstream.audio.format import SPEECH
-from micstream.audio.levels import FLOOR_DB, FULL_SCALE, rms_db
+from micstream.audio.levels import FLOOR_DB, is_clipped, peak_db, rms_db
 from micstream.audio.meter import WELL_ABOVE_DB
 from micstream.speech.leveller import NoiseFloor
 from micstream.view.status import Tick
@@ -16,7 +14,6 @@ from micstream.view.status import Tick
 _PIECE: Final = SPEECH.samples(40)
 _PEAK_S: Final = 1.5
 _CLIP_S: Final = 3.0
-_CLIPS_AT: Final = FULL_SCALE - 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +49,10 @@ class LiveMeter:
         if not pcm:
             return
         self._loudest_db = max(self._loudest_db, rms_db(pcm))
-        peak = float(np.abs(np.frombuffer(pcm, "<i2").astype(np.float32)).max())
-        peak_db = max(FLOOR_DB, 20 * float(np.log10(max(peak, 1e-3) / FULL_SCALE)))
-        if peak_db >= self._peak_db or at >= self._peak_at + _PEAK_S:
-            self._peak_db, self._peak_at = peak_db, at
-        if peak >= _CLIPS_AT:
+        peak = peak_db(pcm)
+        if peak >= self._peak_db or at >= self._peak_at + _PEAK_S:
+            self._peak_db, self._peak_at = peak, at
+        if is_clipped(peak):
             self._clipped_at = at
         self._left += pcm
         size = 2 * _PIECE
