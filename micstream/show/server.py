@@ -28,7 +28,7 @@ from micstream.show.client import KEEPALIVE_S, Client
 from micstream.show.cue import Show
 from micstream.show.hello import hello
 from micstream.taps import Taps
-from micstream.web.admission import is_key, is_own_page, named_as_here
+from micstream.web.admission import has_key, is_key, is_own_page, named_as_here
 
 PORT: Final = 8421
 CLIENTS: Final = 10
@@ -130,7 +130,7 @@ class ControlServer:
             return web.Response(status=403, text="asked by another page\n")
         if request.path.startswith("/api/"):
             return await self._answered(request, handler)
-        if not is_key(self._key, _first(request.path)):
+        if not has_key(self._key, request.path):
             return web.Response(status=403, text=_REFUSED, content_type="text/html")
         return await handler(request)
 
@@ -212,11 +212,6 @@ class ControlServer:
 def _caller(request: web.Request) -> str:
     """Who calls: micstream's own command says so."""
     return "ctl" if request.headers.get("User-Agent", "").startswith("micstream-ctl") else "http"
-
-
-def _first(path: str) -> str:
-    """First part of a path; empty where it is none, as in `OPTIONS *`."""
-    return path.removeprefix("/").partition("/")[0] if path.startswith("/") else ""
 
 
 async def _health(_: web.Request) -> web.Response:

@@ -16,7 +16,7 @@ from micstream.settings.pieces import StageSettings
 from micstream.stage.admission import Tickets, passes
 from micstream.stage.complaints import Complaints
 from micstream.stage.look import Look
-from micstream.web.admission import is_key, is_loopback, is_own_page, key_for, named_as_here
+from micstream.web.admission import has_key, is_loopback, is_own_page, key_for, named_as_here
 
 PORT: Final = 8420
 """Port where it is free and none was asked for: so that a link stays good."""
@@ -122,7 +122,7 @@ class StageServer:
                 return web.Response(status=403, text=refused, content_type="text/html")
         elif request.match_info.handler == self._open:
             pass  # by a ticket, which that looks at
-        elif not is_key(self.path.strip("/"), request.path.split("/")[1]):
+        elif not has_key(self.path.strip("/"), request.path):
             return web.Response(status=403, text=_REFUSED, content_type="text/html")
         if request.method == "POST" and not is_own_page(request):
             return web.Response(status=403, text="asked by another page\n")

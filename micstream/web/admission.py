@@ -56,6 +56,12 @@ def is_key(key: str, given: str) -> bool:
     return hmac.compare_digest(key.encode(), given.encode(errors="replace"))
 
 
+def has_key(key: str, path: str) -> bool:
+    """Tell whether a path begins with the key: `/KEY/...`. `OPTIONS *` has no path at all."""
+    first = path.removeprefix("/").partition("/")[0] if path.startswith("/") else ""
+    return is_key(key, first)
+
+
 def is_own_page(request: web.Request) -> bool:
     """Tell whether no other web page in somebody's browser asks: browsers say who does.
 

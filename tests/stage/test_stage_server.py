@@ -26,7 +26,7 @@ from micstream.stage.addresses import Interface
 from micstream.stage.admission import passes
 from micstream.stage.link import is_known, link, links, qr
 from micstream.stage.look import Look
-from micstream.web.admission import is_key, key_for, named_as_here
+from micstream.web.admission import has_key, is_key, key_for, named_as_here
 from testbed.staged import Staged, staged
 from tests.support.staged import EVERYWHERE, SECRET, connection, here, settings
 
@@ -214,6 +214,14 @@ def test_the_key_is_of_the_room_and_the_secret_and_stays() -> None:
 def test_no_other_word_is_the_key(word: str) -> None:
     key = key_for(connection())
     assert is_key(key, word) == (key == word)
+
+
+@pytest.mark.parametrize(
+    ("path", "has"),
+    [("/k/", True), ("/k", True), ("/k/socket", True), ("/", False), ("/kk/", False), ("*", False)],
+)
+def test_a_path_has_the_key_as_its_first_part(path: str, has: bool) -> None:
+    assert has_key("k", path) == has
 
 
 async def test_a_poster_of_ones_own(tmp_path: Path, client: aiohttp.ClientSession) -> None:
