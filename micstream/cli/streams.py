@@ -19,7 +19,7 @@ import sys
 from typing import Any, Final, TextIO
 
 from micstream.cli.fail import write_in_time
-from micstream.cli.unhurried import UnhurriedRaw
+from micstream.cli.unhurried import RawOutput, UnhurriedRaw
 from micstream.errors import reason_of
 
 _OUT, _ERR = 1, 2
@@ -31,14 +31,14 @@ class OutputError(OSError):
     """Standard output could not be written."""
 
 
-class Guarded(io.RawIOBase):
+class Guarded(RawOutput):
     """Raw stream that says whose error it is.
 
     `windows`: there, a reader that has gone is told as a value that is not valid.
     """
 
     def __init__(self, raw: Any, *, windows: bool = os.name == "nt") -> None:
-        self._raw = raw
+        super().__init__(raw)
         self._windows = windows
 
     def write(self, data: Any) -> int:
@@ -56,18 +56,6 @@ class Guarded(io.RawIOBase):
                 number = errno.EPIPE
             raise OutputError(number, error.strerror) from None
         return int(count)
-
-    def fileno(self) -> int:
-        """Descriptor that is written to."""
-        return int(self._raw.fileno())
-
-    def isatty(self) -> bool:
-        """Whether it is a terminal."""
-        return bool(self._raw.isatty())
-
-    def writable(self) -> bool:
-        """It is."""
-        return True
 
 
 class Streams:

@@ -16,14 +16,33 @@ _KEPT: Final = 256 * 1024
 """Bytes that wait to be written; what comes on top of them is lost."""
 
 
-class UnhurriedRaw(io.RawIOBase):
+class RawOutput(io.RawIOBase):
+    """Raw stream around another one, to be written to in a way of its own."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    def fileno(self) -> int:
+        """Descriptor that is written to."""
+        return int(self._raw.fileno())
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return bool(self._raw.isatty())
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+
+class UnhurriedRaw(RawOutput):
     """Raw stream that never blocks and never fails.
 
     What would block is written by a thread, in order; what cannot be written is lost.
     """
 
     def __init__(self, raw: Any) -> None:
-        self._raw = raw
+        super().__init__(raw)
         self._waiting: deque[bytes] = deque()
         self._kept = 0
         self._lock = threading.Lock()
@@ -46,18 +65,6 @@ class UnhurriedRaw(io.RawIOBase):
                 self._start()
                 self._more.release()
         return len(part)
-
-    def fileno(self) -> int:
-        """Descriptor that is written to."""
-        return int(self._raw.fileno())
-
-    def isatty(self) -> bool:
-        """Whether it is a terminal."""
-        return bool(self._raw.isatty())
-
-    def writable(self) -> bool:
-        """It is."""
-        return True
 
     def wait_written(self, timeout: float | None) -> bool:
         """Wait until all is written, for so many seconds at most; whether it is."""
