@@ -20,13 +20,12 @@ from chaos.catalogue import BY_NAME, ROWS
 from chaos.row import Outcome, Row
 from chaos.run import attempt
 from micstream.demo.server import find_server
+from testbed.signals import heed_signals
 
 
 def main() -> int:
     """The command line; returns the exit code."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # A shell's background job: what is started here would ignore it too, as it should.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    heed_signals()
     options = parser("chaos", __doc__)
     options.add_argument("rows", nargs="*", metavar="ROW", help="which rows; all, if none")
     options.add_argument("--times", type=int, default=1, metavar="N", help="attempts at each row")

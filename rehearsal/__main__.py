@@ -28,10 +28,12 @@ from rehearsal.hall import hall
 from rehearsal.judge import Judgement, judge
 from rehearsal.play import play
 from rehearsal.script import script
+from testbed.signals import heed_signals
 
 
 def main() -> int:
     """The command line; returns the exit code."""
+    heed_signals()
     options = parser("rehearsal", __doc__)
     options.add_argument("--minutes", type=float, default=10.0, help="how long, about (10)")
     options.add_argument("--seed", type=int, default=1, help="the same seed makes the same show")

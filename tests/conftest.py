@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -23,6 +22,7 @@ from micstream.demo.avatar import AvatarProcess, local_avatar
 from micstream.demo.avatar_server import avatar_server
 from micstream.demo.server import LocalServer, find_server
 from micstream.errors import MicstreamError
+from testbed.signals import heed_signals
 from testbed.sound import VirtualMicrophone, virtual_microphone
 from tests.support.avatar_servers import KEY, Avatars
 from tests.support.lanes import (  # noqa: F401 - hooks of pytest
@@ -30,11 +30,7 @@ from tests.support.lanes import (  # noqa: F401 - hooks of pytest
     pytest_configure,
 )
 
-# A shell's background job ignores Ctrl-C, one of nohup a hangup: programs that it starts would too.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+heed_signals()
 
 
 SENDER = "external-audio-sender"
