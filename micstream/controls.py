@@ -23,10 +23,11 @@ import asyncio
 import inspect
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 from micstream import events
 from micstream.bus import Bus
+from micstream.cue_desk import CueDesk, NoCues
 from micstream.errors import UsageError
 from micstream.fan_out import FanOut
 from micstream.gating import Gating, Switch
@@ -45,42 +46,6 @@ _STATES: Final[dict[Gate, Literal["open", "closed", "detector"]]] = {
     Gate.CLOSED: "closed",
     Gate.DETECTOR: "detector",
 }
-
-
-class CueDesk(Protocol):
-    """Cues that can be played: see `show.player`."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of all cues, in the order of their numbers from 1."""
-        ...
-
-    def press(self, name: str, *, by: str) -> None:
-        """Play this one in place of the one that plays; if it is that one, stop it."""
-        ...
-
-    def stop(self, *, by: str) -> None:
-        """Stop what plays, with its fade."""
-        ...
-
-    def cut(self, reason: Literal["interrupt", "panic"]) -> None:
-        """Stop what plays, at once."""
-        ...
-
-
-class NoCues:
-    """No cues were given."""
-
-    names: tuple[str, ...] = ()
-
-    def press(self, name: str, *, by: str) -> None:
-        """Nothing of that name."""
-
-    def stop(self, *, by: str) -> None:
-        """Nothing plays."""
-
-    def cut(self, reason: Literal["interrupt", "panic"]) -> None:
-        """Nothing plays."""
 
 
 class Controls:

@@ -30,6 +30,7 @@ ORDER = (
     "listening",
     "web",
     "controls",
+    "cue_desk",
     "gating",
     "sound_path",
     "cleaning",

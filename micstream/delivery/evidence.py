@@ -6,7 +6,7 @@ answered, and no more. What proves that it plays is a report, or sound on its tr
     stage    | means                                 | left for
     ---------|---------------------------------------|----------------------------------------------
     TRUSTED  | it plays, as far as is known          | READING: segments that should be played by
-             |                                       | now were not reported (`_patience` of them)
+             |                                       | now were not reported (`_bound` of them)
     READING  | its track's meter is being read       | WATCHED: read. TRUSTED: it cannot be read
     WATCHED  | the meter was read; what is sent now  | READING, and then judged: two more were not
              | should move it                        | reported. TRUSTED: a report
@@ -76,7 +76,7 @@ class Evidence:
         """Sound that had been sent by then, or when the meter was read."""
         self._ripe_at: float | None = None
         """When enough sound for the next step should be played."""
-        self._patience = FIRST
+        self._bound = FIRST
         self._base: Meter | None = None
         """The meter as it was when it was first read."""
         self._base_at = 0.0
@@ -97,7 +97,7 @@ class Evidence:
         reported_at = playback.ledger.reported_at
         if reported_at is not None and reported_at > self._since:
             self._trust(reported_at, FIRST)
-        loud_s = LONG_S * (self._patience if self._stage is _Stage.TRUSTED else 1)
+        loud_s = LONG_S * (self._bound if self._stage is _Stage.TRUSTED else 1)
         if self._ripe_at is None and playback.ledger.loud_s - self._loud_s >= loud_s:
             self._ripe_at = playback.ledger.played_until + LATE_S + GRAIN_S
         if self._again_at is not None and now >= self._again_at:
@@ -149,7 +149,7 @@ class Evidence:
         ]
 
     def _due_at(self) -> float | None:
-        due, count = self._due(), self._patience if self._stage is _Stage.TRUSTED else PROOF
+        due, count = self._due(), self._bound if self._stage is _Stage.TRUSTED else PROOF
         at = due[count - 1].ends_at + LATE_S + GRAIN_S if len(due) >= count else None
         return earliest(at, self._ripe_at)
 
@@ -177,13 +177,13 @@ class Evidence:
             self._outbox.put(Dead())
         self._watch(meter, now)
 
-    def _trust(self, since: float, patience: int) -> None:
+    def _trust(self, since: float, bound: int) -> None:
         if self._dead:
             self._outbox.put(Alive())
         ledger = self._playback.ledger
         if self._stage is not _Stage.TRUSTED and ledger.has_reported:
             self._outbox.put(Unlisten())
-        self._stage, self._since, self._patience = _Stage.TRUSTED, since, patience
+        self._stage, self._since, self._bound = _Stage.TRUSTED, since, bound
         self._loud_s, self._ripe_at = ledger.loud_s, None
         self._base = self._asked = self._again_at = None
         self._dead = False
