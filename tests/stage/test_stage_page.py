@@ -168,7 +168,7 @@ async def test_it_waits_for_our_own_server_too(
             await own.stop()
 
             async def away() -> bool:
-                return "away" in await view.state()
+                return "micstream stage does not answer" in await view.state()
 
             await until(away, "that nobody gives it a token", 60)
             await own.start()
