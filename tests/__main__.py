@@ -17,7 +17,6 @@ PROCESSES = min(4, max(2, os.cpu_count() or 2))
 OPTIONS = (
     *("-n", str(PROCESSES)),  # who does what: tests/support/lanes.py
     *("--durations", "15", "--durations-min", "5"),
-    *("-o", "faulthandler_timeout=300"),  # where it hangs is told long before CI gives up
 )
 
 if __name__ == "__main__":

@@ -107,3 +107,23 @@ def test_pure(number): tell("pure")
     assert set(names[:8]) == {"pure"}
     assert len({worker for name, worker in told_by if name == "timed"}) == 1
     assert len({worker for name, worker in told_by if name == "pure"}) == 2
+
+
+HANGS = """
+def test_hangs():
+    while True: pass
+"""
+DEAF = """
+import signal, time
+def test_deaf():
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    while True: time.sleep(1)
+"""
+
+
+def test_one_that_hangs_fails_is_named_at_once_and_holds_up_no_other(tmp_path: Path) -> None:
+    limits = ("-o", "timeout=1", "-o", "faulthandler_timeout=3")
+    done = run(tmp_path, *limits, hangs=HANGS, deaf=DEAF, z=PASSES)
+    assert re.search(r"^ +\d+ s  FAILED  \S*::test_hangs$", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"worker 'gw\d' crashed while running '\S*::test_deaf", done.stdout)
+    assert "2 failed, 1 passed" in done.stdout.splitlines()[-1], done.stdout

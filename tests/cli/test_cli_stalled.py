@@ -112,6 +112,7 @@ async def test_one_that_reads_on_gets_whole_lines_to_the_last(
 def _read(read: int, got: list[bytes]) -> None:
     while b'"bye"' not in b"".join(got):
         got.append(os.read(read, 65_536))
+        assert got[-1], "it ended without a last word"
 
 
 @pytest.mark.room
