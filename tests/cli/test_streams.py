@@ -114,7 +114,8 @@ def test_a_reader_that_is_slow_gets_all_of_it() -> None:
         assert running.poll() is None
         got = bytearray()
         while not got.strip().startswith(b"eyJ"):
-            assert (part := os.read(read, 65_536)), got
+            part = os.read(read, 65_536)
+            assert part, got
             got += part
         assert running.wait(10) == 0
 

@@ -73,7 +73,7 @@ class Scheduler(LoadScopeScheduling):  # type: ignore[misc]
 
     def remove_node(self, node: WorkerController) -> str | None:
         """As upstream, but what ended its process is not begun again by the next one."""
-        work = self.assigned_work.pop(node)
+        work: dict[str, dict[str, bool]] = self.assigned_work.pop(node)
         left = ((scope, test) for scope, unit in work.items() for test in unit if not unit[test])
         scope, ended_it = next(left, ("", None))
         if ended_it is None:
