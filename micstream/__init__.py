@@ -13,9 +13,11 @@ What is named here stays; what is not may change. Modules are loaded when they a
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # the module that has it takes 10 ms, before each press of a key by `ctl`
 if TYPE_CHECKING:
+    from typing import Any
+
     from micstream import events
     from micstream.avatars.start import start_avatar
     from micstream.errors import (

@@ -10,7 +10,7 @@ import pytest
 import typer.main
 from typer.core import TyperGroup
 
-from micstream.cli import app
+from micstream.cli.app import app
 from micstream.demo.binary import VERSION
 from micstream.settings import table as knobs
 from tools.compose import FILE, VARIABLE, in_order, services

@@ -22,7 +22,7 @@ from livekit import rtc
 from typer.core import TyperGroup
 
 from micstream.audio.wav import parse_header
-from micstream.cli import app
+from micstream.cli.app import app
 from micstream.delivery import wire
 from micstream.errors import InputError, UsageError
 from micstream.room.room import Room

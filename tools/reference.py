@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args, get_origin
 import typer.main
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from micstream.cli import app
+from micstream.cli.app import app
 from micstream.settings.table import BY_NAME
 from tools.check_docs import anchor
 

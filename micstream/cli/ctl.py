@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from micstream.cli.press import ask, in_a_line
+
 if TYPE_CHECKING:
     from micstream.show.key_file import RunningShow
 
@@ -43,8 +45,6 @@ def ctl(
 
       micstream ctl status --json | jq .state.gate
     """
-    import asyncio
-
     from micstream.show.asked import argument_for
     from micstream.show.key_file import running
 
@@ -52,9 +52,11 @@ def ctl(
         argument_for(verb, argument)  # refused here, whether a show runs or not
     show = _chosen(running(), room)
     if verb == "watch":
+        import asyncio
+
         asyncio.run(_watch_until_told(show))
         return
-    answer = asyncio.run(_ask(show, verb, argument))
+    answer = ask(show.url, show.key, show.room, verb, argument)
     if json_:
         typer.echo(json.dumps(answer, ensure_ascii=False))
     else:
@@ -80,38 +82,6 @@ def _chosen(shows: list[RunningShow], room: str | None) -> RunningShow:
             code="several_shows",
         )
     return fitting[0]
-
-
-async def _ask(show: RunningShow, verb: str, argument: str | None) -> dict[str, Any]:
-    """Answer of the show.
-
-    Raises:
-        ConnectionFailed: it does not answer.
-        UsageError: it refused.
-    """
-    import aiohttp
-
-    from micstream.errors import ConnectionFailed, UsageError
-
-    headers = {"Authorization": f"Bearer {show.key}", "User-Agent": "micstream-ctl"}
-    timeout = aiohttp.ClientTimeout(total=10)
-    try:
-        async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
-            if verb == "status":
-                asking = session.get(f"{show.url}/api/state")
-            else:
-                asking = session.post(f"{show.url}/api/{verb}", json=argument)
-            async with asking as reply:
-                answer: dict[str, Any] = await reply.json()
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise ConnectionFailed(
-            f"the show in the room {show.room!r} does not answer",
-            hint="is it still running? micstream ctl status",
-            code="nothing_to_control",
-        ) from error
-    if not answer.get("ok"):
-        raise UsageError(answer["message"], hint=answer.get("hint", ""), code=answer["code"])
-    return answer
 
 
 async def _watch_until_told(show: RunningShow) -> None:
@@ -147,10 +117,7 @@ async def _watch(show: RunningShow) -> None:
 
 def _tell(state: dict[str, Any], verb: str) -> None:
     """The state in a line; for `status` in a few."""
-    gate = "muted" if state["muted"] else f"gate {state['gate']}"
-    cue = state["cue"]
-    playing = f", cue {cue['name']}" if cue else ""
-    typer.echo(f"{gate}{playing}")
+    typer.echo(in_a_line(state))
     if verb != "status":
         return
     typer.echo(f"room {state['connection']}, microphone {state['microphone']}")

@@ -32,6 +32,8 @@ _SLACK_SHARE: Final = 0.05
 PROBE_REPORT_S: Final = 3.0
 """How long after an avatar was found to listen, or told to drop all, it may report what that has
 cleared."""
+_OVERTAKES_S: Final = 0.25
+"""A start that comes up to so long before the end of the one before has overtaken it."""
 _KEPT: Final = 256
 """Segments kept for an avatar that never reports; the oldest are forgotten first."""
 
@@ -59,6 +61,8 @@ class Segment:
     """Sound of it that was reported as played."""
     part_at: float | None = None
     """When the part that plays began; None where that was not reported, or none plays."""
+    again_at: float | None = None
+    """When a start was reported although it played: its own after a pause, or the next one's."""
     loud: bool = False
     """There is something in it that can be heard."""
     paused: bool = False
@@ -247,10 +251,25 @@ class Ledger:
         if begun is not None and (new is None or not begun.is_due(now)):
             if begun.paused or begun.part_at is None:
                 begun.paused, begun.part_at = False, now
+            else:
+                begun.again_at = now
             return None  # it cannot be over yet: it goes on
         if new is not None:
             new.started_at = new.part_at = now
         return new
+
+    def overtook(self, ended: Segment, now: float) -> Segment | None:
+        """The segment whose start was reported just before the end of this one, now reported."""
+        at = ended.again_at
+        if at is None or now > at + _OVERTAKES_S or ended.cleared:
+            return None
+        for segment in self._segments:
+            if segment.sent_s > 0 and not segment.cleared:
+                if segment.started_at is None and not segment.paused:
+                    segment.started_at = segment.part_at = at
+                    return segment
+                break
+        return None
 
     def finished(self, report: Finished, now: float) -> tuple[Segment, int | None] | None:
         """A report of an end: the segment that has ended, and its stutter in milliseconds.

@@ -99,12 +99,7 @@ class Playback:
 
     def started(self, now: float) -> None:
         """Take the avatar's report that a segment is heard."""
-        segment = self.ledger.started(now)
-        if segment is not None:
-            delay_ms = round((now - segment.captured_at) * 1000)
-            self._outbox.tell(
-                PlaybackStarted(avatar=self._outbox.name, id=segment.id, delay_ms=delay_ms)
-            )
+        self._tell_started(self.ledger.started(now))
 
     def finished(self, report: Finished, now: float) -> None:
         """Take the avatar's report that a segment has ended."""
@@ -113,6 +108,14 @@ class Playback:
             return
         segment, stutter_ms = matched
         self._tell_finished(segment, stutter_ms, interrupted=report.interrupted)
+        self._tell_started(self.ledger.overtook(segment, now))
+
+    def _tell_started(self, segment: Segment | None) -> None:
+        if segment is not None and segment.started_at is not None:
+            delay_ms = round((segment.started_at - segment.captured_at) * 1000)
+            self._outbox.tell(
+                PlaybackStarted(avatar=self._outbox.name, id=segment.id, delay_ms=delay_ms)
+            )
 
     def _tell_finished(
         self, segment: Segment, stutter_ms: int | None, *, interrupted: bool

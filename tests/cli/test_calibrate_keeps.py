@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from micstream.cli import app
+from micstream.cli.app import app
 from micstream.errors import MicstreamError
 from micstream.settings import calibration
 from micstream.sources import portaudio

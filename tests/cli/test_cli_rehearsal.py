@@ -15,7 +15,7 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-from micstream.cli import app
+from micstream.cli.app import app
 from micstream.cli.rehearsal import invitation
 from micstream.demo.rehearsal import SettingsFile
 from micstream.errors import MicstreamError, UsageError

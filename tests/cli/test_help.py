@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from micstream.cli import app
+from micstream.cli.app import app
 from micstream.cli.help import COMMANDS, is_rare
 from micstream.settings.table import KNOBS
 from tools import reference
@@ -21,7 +21,7 @@ RUNNER = CliRunner()
 
 LOADED = """
 import sys
-from micstream.cli import app
+from micstream.cli.app import app
 try:
     app({arguments!r}, standalone_mode=False)
 except SystemExit:

@@ -250,7 +250,22 @@ class TestPauses:
         assert ledger.started(10.1) is first
         assert ledger.started(11.5) is None, "it has run empty, and goes on"
         assert ledger.finished(played(3.0), 13.5) == (first, 400)
+        assert ledger.overtook(first, 13.5) is None
         assert ledger.started(13.5) is second
+
+    def test_a_start_that_overtakes_the_end_before_it_is_the_next_ones(self) -> None:
+        """Two calls of an avatar that plays faster than time, one quicker than the other."""
+        ledger = Ledger()
+        first = spoken(ledger, "u1", at=10.0, seconds=3.0)
+        second = spoken(ledger, "u2", at=10.1, seconds=3.0)
+        third = spoken(ledger, "u3", at=10.2, seconds=3.0)
+        assert ledger.started(10.1) is first
+        assert ledger.started(10.6) is None, "its end is still to come"
+        assert ledger.finished(played(3.0), 10.62) == (first, 0)
+        assert ledger.overtook(first, 10.62) is second
+        assert ledger.finished(played(3.0), 13.6) == (second, 0)
+        assert ledger.overtook(second, 13.6) is None
+        assert ledger.started(13.7) is third
 
     def test_what_cannot_be_played_yet_is_of_another(self) -> None:
         """The end of one that was forgotten: the connection was lost meanwhile."""

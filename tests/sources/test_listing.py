@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from typer.testing import CliRunner
 
-from micstream.cli import app
+from micstream.cli.app import app
 from micstream.errors import AudioDeviceError
 from micstream.sources import audio_thread, portaudio
 from micstream.sources.listing import list_devices
