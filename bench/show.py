@@ -5,9 +5,10 @@ press (for ctl: from the command's start, with all of its program) to the second
 `gate` carries. At the sound: from an interrupt over the socket, while the avatar speaks, to the
 last sound that a viewer's program gets.
 
-With and without: the sender's CPU at rest and its delay, without the control and with the control
-server, OSC and two clients that take levels. The terminal's view is not measured here, nor are
-browsers: the clients are sockets that get all that a page gets; the key is pressed beside lines.
+With and without: the sender's CPU, at rest and while somebody speaks, and its delay: without the
+control; with the control server, OSC and two clients that take levels; and with the live view in a
+terminal, the control server and two operators' pages in a Chromium. The browser's own CPU is not
+counted, but it is on this machine.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ import pty
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -36,8 +38,10 @@ from bench.latency import said_and_heard
 from bench.report import Figures, dump, parser, show
 from bench.senders import MICSTREAM, OURS, ROOM, Stage, stage, tell
 from bench.spoken import sentences
+from testbed.browser import browser
 from testbed.waiting import wait_until
 
+_IN_TERMINAL: Final = (sys.executable, "-m", "bench.in_terminal")
 PRESSES, QUICK_PRESSES = 50, 6
 INTERRUPTS, QUICK_INTERRUPTS = 12, 2
 UTTERANCES, QUICK_UTTERANCES = 20, 3
@@ -45,6 +49,14 @@ REST_S, QUICK_REST_S = 30.0, 4.0
 _BETWEEN_S: Final = 0.3
 _EFFECT_S: Final = 10.0
 Press = Callable[[str], Awaitable[None]]
+
+
+class Extent(Enum):
+    """How much of the control there is."""
+
+    NONE = "none"
+    SOCKETS = "server, OSC, two sockets"
+    PAGES = "server, view, two pages"
 
 
 @dataclass
@@ -133,28 +145,41 @@ async def _interrupt(on: Stage, client: Client) -> float | None:
     return 1000 * (last - pressed) if last is not None and last < pressed + 0.95 else None
 
 
-async def measured(*, control: bool, given: Amounts) -> Figures:
-    """One fresh stage, with the control or without."""
-    osc = _free_port()
-    options = ("--control", "--control-port", str(_free_port()), "--osc", str(osc))
-    sender = replace(OURS, command=(*OURS.command, *options)) if control else OURS
+async def measured(extent: Extent, given: Amounts) -> Figures:
+    """One fresh stage, with so much of the control."""
+    osc, port = _free_port(), str(_free_port())
+    options = {
+        Extent.NONE: (),
+        Extent.SOCKETS: ("--control", "--control-port", port, "--osc", str(osc)),
+        Extent.PAGES: ("--control", "--control-port", port),
+    }
+    words: tuple[str, ...] = (*OURS.command, *options[extent])
+    if extent is Extent.PAGES:
+        words = (*_IN_TERMINAL, *(word for word in words if word != "--json"))
     track, script = sentences(given.utterances)
     async with contextlib.AsyncExitStack() as stack:
         keyboard, terminal = pty.openpty()
         stack.callback(os.close, keyboard)
         stack.callback(os.close, terminal)
+        sender = replace(OURS, command=words)
         on = await stack.enter_async_context(stage(sender, stdin=terminal))
-        at = await stack.enter_async_context(desk(on, osc, keyboard)) if control else None
-        program = psutil.Process(on.sender.pid)
-        cpu_before, since = sum(program.cpu_times()[:2]), time.monotonic()
-        levels_before = at.clients[0].levels if at else 0
-        await asyncio.sleep(given.rest_s)
-        rest_s = time.monotonic() - since
-        cpu = 100 * (sum(program.cpu_times()[:2]) - cpu_before) / rest_s
-        figures: Figures = {"cpu_percent": cpu}
+        at, pid = None, on.sender.pid
+        if extent is Extent.SOCKETS:
+            at = await stack.enter_async_context(desk(on, osc, keyboard))
+        elif extent is Extent.PAGES:
+            (told,) = on.sender.events("in_terminal")
+            pid = told["pid"]
+            await stack.enter_async_context(_pages(told["page"]))
+        levels_before, since = at.clients[0].levels if at else 0, time.monotonic()
+        with _cpu(pid) as at_rest:
+            await asyncio.sleep(given.rest_s)
+        figures: Figures = {"cpu_percent": at_rest.percent}
         if at:
-            figures["levels_per_s"] = (at.clients[0].levels - levels_before) / rest_s
-        said = await said_and_heard(on, track)
+            levels = at.clients[0].levels - levels_before
+            figures["levels_per_s"] = levels / (time.monotonic() - since)
+        with _cpu(pid) as speaking:
+            said = await said_and_heard(on, track)
+        figures["cpu_speaking_percent"] = speaking.percent
         _, results = await asyncio.to_thread(said.measured, track, script)
         delays = [each.start_ms for each in results if each.start_ms is not None]
         figures["delay_median_ms"] = float(np.median(delays)) if delays else None
@@ -162,6 +187,32 @@ async def measured(*, control: bool, given: Amounts) -> Figures:
             figures |= await _pressed(on, at, given)
         figures["avatar_alive"] = on.avatar.alive
     return figures
+
+
+@asynccontextmanager
+async def _pages(link: str) -> AsyncIterator[None]:
+    """Two operators' pages in a Chromium, both with their line."""
+    async with browser() as running:
+        for _ in range(2):
+            page = await running.new_page()
+            await page.goto(link)
+            await page.wait_for_selector("html[data-line=good]")
+        yield
+
+
+@dataclass
+class _Cpu:
+    """CPU that a process took meanwhile."""
+
+    percent: float = 0.0
+
+
+@contextlib.contextmanager
+def _cpu(pid: int) -> Iterator[_Cpu]:
+    program, took = psutil.Process(pid), _Cpu()
+    before, since = sum(program.cpu_times()[:2]), time.monotonic()
+    yield took
+    took.percent = 100 * (sum(program.cpu_times()[:2]) - before) / (time.monotonic() - since)
 
 
 @dataclass(frozen=True)
@@ -210,7 +261,7 @@ def _free_port() -> int:
 
 
 def _print(figures: Figures) -> None:
-    on, off = figures["with"], figures["without"]
+    on = figures[Extent.SOCKETS.value]
     rows: list[tuple[Any, ...]] = [
         (f"by {name}", float(np.median(each)), float(np.percentile(each, 95)), len(each), 50.0)
         for name, each in on["ways"].items()
@@ -219,25 +270,31 @@ def _print(figures: Figures) -> None:
         middle, late = float(np.median(silent)), float(np.percentile(silent, 95))
         rows.append(("interrupt, at the avatar's sound", middle, late, len(silent), 350.0))
     show("Press to effect", ("", "median ms", "p95 ms", "presses", "to reach"), rows)
+    costs = {
+        "cpu_percent": "CPU at rest, % of a core",
+        "cpu_speaking_percent": "CPU while speaking, % of a core",
+        "delay_median_ms": "delay, median ms",
+        "state_bytes": "state, bytes at most",
+        "levels_per_s": "levels a second to a client",
+    }
     show(
         "What the control costs",
-        ("", "without", "with"),
+        ("", *(extent.value for extent in Extent)),
         [
-            ("CPU at rest, % of a core", off["cpu_percent"], on["cpu_percent"]),
-            ("delay, median ms", off["delay_median_ms"], on["delay_median_ms"]),
-            ("state, bytes at most", None, on["state_bytes"]),
-            ("levels a second to a client", None, on["levels_per_s"]),
+            (what, *(figures[extent.value].get(name) for extent in Extent))
+            for name, what in costs.items()
         ],
-        "ctl counts from the command's start: most of it is the program's own",
+        "ctl counts from the command's start",
     )
 
 
 async def bench(given: Amounts) -> Figures:
-    """Without the control, then with it."""
-    tell("show: without the control")
-    without = await measured(control=False, given=given)
-    tell("show: with the control, OSC and two clients")
-    return {"without": without, "with": await measured(control=True, given=given)}
+    """Without the control, then with more and more of it."""
+    figures: Figures = {}
+    for extent in Extent:
+        tell(f"show: control {extent.value}")
+        figures[extent.value] = await measured(extent, given)
+    return figures
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
