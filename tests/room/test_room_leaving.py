@@ -66,7 +66,7 @@ async def on_closed_stdout(server: LocalServer, room: str, folder: Path) -> None
     async with program(folder, *command, env=environment(server), stdout=write) as ours:
         os.close(write)
         with os.fdopen(read, "rb") as lines:  # until it speaks; then nobody reads any more
-            while b"  heard  " not in (line := await asyncio.to_thread(lines.readline)):
+            while b"the avatar speaks" not in (line := await asyncio.to_thread(lines.readline)):
                 assert line, f"it ended before it spoke: {ours.stderr}"
         assert await ours.ended() == 0
         assert ours.stderr == ""
