@@ -114,6 +114,23 @@ class Bystander(Viewer):
         """Seconds of what was heard that are not silence."""
         return self.recording.loud_s()
 
+    async def made_up_s(self) -> float:
+        """Seconds of it that nobody said: its jitter buffer filled gaps, on a machine that is slow.
+
+        What stands for silence is not counted. Source: W3C webrtc-stats, inbound RTP streams.
+        """
+        track = self.track(self.avatar)
+        assert track is not None, "it is not subscribed to the avatar's sound"
+        made_up = 0.0
+        for each in await track.get_stats():
+            if each.HasField("inbound_rtp"):
+                got = each.inbound_rtp.inbound
+                filled = got.concealed_samples - got.silent_concealed_samples
+                filled += got.inserted_samples_for_deceleration
+                rate = got.total_samples_received / max(got.total_samples_duration, 1e-3)
+                made_up += filled / max(rate, 1.0)
+        return made_up
+
     def silent_for(self) -> float:
         """Seconds of silence at the end of what was heard so far."""
         return self.recording.silent_s()

@@ -111,7 +111,8 @@ async def test_plays_what_it_is_sent_and_reports_it(
         # Reported when it is heard, not when it is handed on.
         assert time.time() - voice.started[0] > 0.9
         await wait_until(lambda: viewer.silent_for() > 0.3, 10, "silence after it")
-        assert viewer.heard_seconds() == pytest.approx(1.0, abs=0.1)
+        made_up_s = await viewer.made_up_s()
+        assert 0.9 < viewer.heard_seconds() < 1.1 + made_up_s, made_up_s
         assert viewer.first_heard_at(begun) is not None
         assert viewer.strays == []
         assert worker.alive
