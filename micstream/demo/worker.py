@@ -22,6 +22,7 @@ from micstream.demo.face import HEIGHT, WIDTH, Face, character
 from micstream.demo.face.pen import Colour
 from micstream.demo.motion import Performer
 from micstream.demo.talker import FPS, TalkingFace
+from micstream.room.participant import participant
 from micstream.room.proxy import steer_sdk
 from micstream.signals import set_on_signals
 
@@ -118,7 +119,7 @@ async def _run(
         background = colour(os.environ.get(BACKGROUND, ""))
     except ValueError as error:
         return str(error)
-    room = rtc.Room()
+    room = participant()
     gone = asyncio.Event()
     room.on("disconnected", lambda *_: gone.set())
     try:

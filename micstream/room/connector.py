@@ -21,6 +21,7 @@ from micstream.link.connection import STRAY_S, Cause, Connection
 from micstream.room import joining, occupied
 from micstream.room.address import shown
 from micstream.room.connect import connect
+from micstream.room.participant import participant
 from micstream.room.tasks import Tasks
 from micstream.settings.pieces import ConnectionSettings
 
@@ -187,7 +188,7 @@ class Connector:
 
     def _new_room(self, number: int) -> rtc.Room:
         """Room of the SDK; what it says, it says as the attempt of this number."""
-        owner, room = self._owner, rtc.Room()
+        owner, room = self._owner, participant()
         room.register_byte_stream_handler(wire.SESSION_TOPIC, lambda reader, _: reader.close())
         room.on("participant_connected", self._heard(number, owner.on_join))
         room.on("participant_disconnected", self._heard(number, owner.on_leave))

@@ -26,6 +26,7 @@ from micstream.errors import ConnectionFailed
 from micstream.room import joining, token
 from micstream.room.address import server_url
 from micstream.room.connect import visit
+from micstream.room.participant import participant
 from micstream.room.proxy import way_to
 from micstream.settings.pieces import ConnectionSettings
 
@@ -171,7 +172,7 @@ def ask(request: urllib.request.Request) -> bytes:
 
 async def _answers(connection: ConnectionSettings) -> bool:
     """Whether the one that is listed lives; where we cannot find out, it does."""
-    room, gone = rtc.Room(), asyncio.Event()
+    room, gone = participant(), asyncio.Event()
 
     def left(who: rtc.RemoteParticipant) -> None:
         if who.identity == connection.identity:

@@ -12,6 +12,7 @@ from livekit import rtc
 
 from micstream.errors import ConnectionFailed
 from micstream.room.connect import visit
+from micstream.room.participant import participant
 from micstream.settings.pieces import ConnectionSettings
 from micstream.viewer.changes import Changes
 from micstream.viewer.feed import Feed
@@ -237,7 +238,7 @@ async def viewing(connection: ConnectionSettings, name: str) -> AsyncIterator[Vi
         UsageError: the settings do not suffice.
         ConnectionFailed: the server is not reached or does not let us in.
     """
-    room = rtc.Room()
+    room = participant()
     viewer = Viewer(room)
     await visit(room, connection, name)
     try:
