@@ -54,7 +54,7 @@ def after(cue: CueState | None, event: Event, *, reports: bool) -> CueState | No
     match event:
         case events.CueEnded(cue=name) if name == cue.name:
             cue = replace(cue, sending=False)
-        case events.UtteranceStarted(id=id) if cue.sending:
+        case events.UtteranceStarted(id=id, cue=carried) if carried == cue.name:
             cue = replace(cue, utterances=(*cue.utterances, id)[-_UTTERANCES:])
         case events.PlaybackStarted(id=id) if id in cue.utterances:
             cue = replace(cue, heard=True)

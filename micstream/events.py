@@ -192,6 +192,8 @@ class UtteranceStarted(AvatarEvent):
     """Sound in the first write."""
     source: str | None = None
     """What is spoken: a file's name, a device's, `stdin`; None where a program speaks."""
+    cue: str | None = None
+    """The cue that it is; None where it is none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,8 @@ FIRST_S: Final = 1.5
 LIT_S: Final = 1.0
 REPORTED_S: Final = 3.0
 """What was sent is reported as played so long after its end, at most."""
+ENDING_S: Final = 0.5
+"""Silence at the end of what ends by silence: it was sent, and is not loud."""
 AFTER_S: Final = 1.0
 """What was played is on its way to whoever listens for no longer."""
 
@@ -49,13 +51,17 @@ class JudgeOfSound:
                 continue
             if end["interrupted"]:
                 continue
-            played += 1
-            loud = self._loud_s(told["t"], end["t"] + AFTER_S * self._stretch)
-            if loud < 0.5 * end["position_s"]:
-                unheard.append(f"{told['id']}: {loud:.1f} s of {end['position_s']:.1f}")
             sent = ended.get(told["id"], {}).get("duration_s", 0.0)
             if abs(sent - end["position_s"]) > 0.25:
                 short.append(f"{told['id']}: {sent:.2f} s sent, {end['position_s']:.2f} played")
+            if self._by_hand(told["t"]):
+                continue  # all is sent then, pauses too: how loud it should be nobody knows
+            played += 1
+            by_silence = ended.get(told["id"], {}).get("reason") == "silence"
+            said = max(0.0, end["position_s"] - ENDING_S * by_silence)
+            loud = self._loud_s(told["t"], end["t"] + AFTER_S * self._stretch)
+            if loud < 0.5 * said:
+                unheard.append(f"{told['id']}: {loud:.1f} s of {end['position_s']:.1f}")
         yield Line(
             f"what is reported as played was heard: {played} times",
             not unheard and played > 0,
@@ -63,6 +69,11 @@ class JudgeOfSound:
         )
         yield Line("it was played as long as it was sent", not short, some(short))
         yield Line("each utterance has its report, or a fault", not lost, some(lost))
+
+    def _by_hand(self, at: float) -> bool:
+        """Whether the gate was open by hand then."""
+        before = [told for told in self._named("gate") if told["t"] <= at]
+        return bool(before) and before[-1]["state"] == "open"
 
     def strays(self) -> Iterator[Line]:
         """Nothing was heard that is not told."""

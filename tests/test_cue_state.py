@@ -15,8 +15,8 @@ STARTED = events.CueStarted(cue="rain", number=2, duration_s=3.0)
 ENDED = events.CueEnded(cue="rain", number=2, reason="end", sent_s=3.0)
 
 
-def begun(id: str) -> Event:
-    return events.UtteranceStarted(avatar="a", id=id, onset_s=0, decided_s=0, lead_ms=100)
+def begun(id: str, cue: str | None = "rain") -> Event:
+    return events.UtteranceStarted(avatar="a", id=id, onset_s=0, decided_s=0, lead_ms=100, cue=cue)
 
 
 def sent(id: str) -> Event:
@@ -93,7 +93,18 @@ def test_an_avatar_that_never_reports_leaves_none_behind() -> None:
     assert told(STARTED, begun("u1"), ENDED, reports=False) is None
 
 
-@pytest.mark.parametrize("other", [begun("u9"), heard("u9"), over("u9")])
+@pytest.mark.parametrize("cue", [None, "thunder"])
+def test_what_was_said_just_before_it_lights_nothing(cue: str | None) -> None:
+    """A word that a cue cut off is still reported after the cue's press."""
+    lit = told(STARTED, begun("u1", cue), heard("u1"))
+    assert lit is not None
+    assert not lit.heard
+    lit = told(STARTED, begun("u1", cue), heard("u1"), begun("u2"), over("u1"), heard("u2"))
+    assert lit is not None
+    assert lit.heard
+
+
+@pytest.mark.parametrize("other", [begun("u9", None), heard("u9"), over("u9")])
 def test_speech_after_it_is_not_taken_for_it(other: Event) -> None:
     before = told(STARTED, begun("u1"), ENDED)
     assert told(STARTED, begun("u1"), ENDED, other) == before

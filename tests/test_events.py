@@ -24,7 +24,7 @@ PUBLISHED = {
     "avatar_left": {"identity"},
     "avatar_silent": {"identity"},
     "ready": set(),
-    "utterance_started": {"avatar", "id", "onset_s", "decided_s", "lead_ms", "source"},
+    "utterance_started": {"avatar", "id", "onset_s", "decided_s", "lead_ms", "source", "cue"},
     "playing": {"file", "round"},
     "utterance_ended": {"avatar", "id", "duration_s", "bytes", "reason"},
     "playback_started": {"avatar", "id", "delay_ms"},
@@ -79,7 +79,7 @@ CODES = {
     "other",
 }
 
-CLASSES = list(events.kinds())
+CLASSES = [kind for kind in events.kinds() if kind.__module__ == events.__name__]
 ANNA = "avatar-anna"
 
 EXAMPLES: dict[str, Event] = {
@@ -96,7 +96,13 @@ EXAMPLES: dict[str, Event] = {
         events.Ready(),
         events.Playing(file="scenes/one.wav", round=2),
         events.UtteranceStarted(
-            avatar=ANNA, id="u1", onset_s=1.23456, decided_s=1.3, lead_ms=160, source="one.wav"
+            avatar=ANNA,
+            id="u1",
+            onset_s=1.23456,
+            decided_s=1.3,
+            lead_ms=160,
+            source="one.wav",
+            cue="rain",
         ),
         events.UtteranceEnded(
             avatar=ANNA, id="u1", duration_s=2.5, bytes=80_000, reason=EndReason.SILENCE

@@ -73,6 +73,7 @@ class RunningBalance:
     def __init__(self, format: AudioFormat) -> None:
         self._channels = format.channels
         self._window = format.samples(_WINDOW_MS)
+        self._ones: npt.NDArray[np.float64] = np.ones(self._window)
         self._keep = 1.0 - _WINDOW_MS / 1000 / _FORGOTTEN_S
         self.taken = 0
         """The channel to take, from 1; 0: mix them."""
@@ -83,7 +84,7 @@ class RunningBalance:
     def begin(self) -> None:
         """Forget all: another stream begins."""
         self.taken = 0
-        self._powers: npt.NDArray[np.float64] = np.zeros(self._channels)
+        self._powers = [0.0] * self._channels
         self._mixed = 0.0
         self._heard = self._taking = 0
         self._clear()
@@ -91,40 +92,67 @@ class RunningBalance:
     def _clear(self) -> None:
         # Of the window that has begun. Sums of integers: how it is divided does not change them.
         self._frames = 0
-        self._sums: npt.NDArray[np.float64] = np.zeros(self._channels)
-        self._products: npt.NDArray[np.float64] = np.zeros((self._channels, self._channels))
+        self._sums = [0.0] * self._channels
+        self._squares = [0.0] * self._channels
+        self._square = 0.0
 
     def runs(self, frames: int) -> int:
         """How many of the next `frames` are of the window that has begun: the choice holds so
         long."""
         return min(frames, self._window - self._frames)
 
-    def push(self, table: npt.NDArray[np.int16]) -> None:
-        """A row a frame, no more than `runs` allows; the choice is for what comes after it."""
-        exact = table.astype(np.float64)
-        self._sums += exact.sum(axis=0)
-        self._products += exact.T @ exact
-        self._frames += len(table)
+    def mix(self, samples: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
+        """Interleaved samples to mono, no more frames than `runs` allows; what is learned of them
+        is for what comes after."""
+        taken, count = self.taken, self._channels
+        each = [samples[number::count] for number in range(count)]
+        # Two that are the same, as a microphone of one channel comes: either of them is the mix.
+        same = count == 2 and np.array_equal(each[0], each[1])
+        exact = [channel.astype(np.float64) for channel in (each[:1] if same else each)]
+        ones = self._ones[: len(each[0])]
+        sums = [float(channel.dot(ones)) for channel in exact]
+        squares = [float(channel.dot(channel)) for channel in exact]
+        if same:
+            mono = np.ascontiguousarray(each[0])
+            self._learn(sums * 2, squares * 2, 4 * squares[0], len(mono))
+            return mono
+        total = exact[0] + exact[1]
+        for channel in exact[2:]:
+            total += channel
+        self._learn(sums, squares, float(total.dot(total)), len(total))
+        if taken:
+            return np.ascontiguousarray(each[taken - 1])
+        return np.rint(total / count).astype(np.int16)
+
+    def _learn(self, sums: list[float], squares: list[float], square: float, frames: int) -> None:
+        self._sums = [before + now for before, now in zip(self._sums, sums, strict=True)]
+        self._squares = [before + now for before, now in zip(self._squares, squares, strict=True)]
+        self._square += square
+        self._frames += frames
         if self._frames == self._window:
             self._judge()
             self._clear()
 
     def _judge(self) -> None:
-        size = self._frames
-        powers = (self._products.diagonal() - self._sums**2 / size) / size / 32768.0**2
-        mixed = float(self._products.sum() - self._sums.sum() ** 2 / size)
-        mixed /= size * 32768.0**2 * self._channels**2
-        if powers.mean() < _HEARD:
+        size, full = self._frames, self._frames * 32768.0**2
+        powers = [
+            (square - sum_ * sum_ / size) / full
+            for square, sum_ in zip(self._squares, self._sums, strict=True)
+        ]
+        mixed = (self._square - sum(self._sums) ** 2 / size) / full / self._channels**2
+        if sum(powers) / self._channels < _HEARD:
             return
         self._heard += 1
-        self._powers = self._keep * self._powers + powers
+        self._powers = [
+            self._keep * before + now for before, now in zip(self._powers, powers, strict=True)
+        ]
         self._mixed = self._keep * self._mixed + mixed
-        share = self._mixed / float(self._powers.mean())
+        share = self._mixed / (sum(self._powers) / self._channels)
         sure = share < (_CANCELLED if self._heard >= _SURE_WINDOWS else _EXACT)
         if share > _APART:
             self.taken = 0
         elif sure and not self.taken:
-            self.taken = int(self._powers.argmax()) + 1
+            self.taken = self._powers.index(max(self._powers)) + 1
         self._taking = self._taking + 1 if self.taken else 0
         if self._taking >= _TOLD_WINDOWS:
             self.ever_taken = self.ever_taken or self.taken

@@ -88,8 +88,6 @@ class Resampler:
         mono = np.empty(len(samples) // channels, np.int16)
         while at < len(mono):
             size = balance.runs(len(mono) - at)
-            part = samples[at * channels : (at + size) * channels]
-            mono[at : at + size] = mix_down(part, channels, balance.taken)
-            balance.push(part.reshape(-1, channels))
+            mono[at : at + size] = balance.mix(samples[at * channels : (at + size) * channels])
             at += size
         return mono

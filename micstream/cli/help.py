@@ -27,6 +27,9 @@ COMMANDS: Final = {
     "stage.",
     "stage": "Show the avatar on a page: for a projector, a tablet, OBS or vMix.",
     "ctl": "Control a show that runs on this machine with --control.",
+    "inspect": "Show what goes over an avatar's topic, as it happens, and what breaks the "
+    "protocol.",
+    "lipsync": "Measure how well an avatar's mouth follows its sound.",
     "demo": "Everything on this machine: a LiveKit server, an avatar, and you.",
 }
 """Every command, and the first sentence of what it says of itself."""

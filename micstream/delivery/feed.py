@@ -152,6 +152,7 @@ class Feed:
                         onset_s=event.onset / SPEECH.rate,
                         decided_s=event.decided / SPEECH.rate,
                         source=event.source,
+                        cue=event.cue,
                     )
                 )
             case Speech():

@@ -220,6 +220,7 @@ class Sending:
                 decided_s=current.request.decided_s,
                 lead_ms=round(current.seconds(size) * 1000),
                 source=current.request.source or None,
+                cue=current.request.cue or None,
             )
             self._outbox.tell(started, current.name)
 

@@ -28,6 +28,8 @@ class Request:
     decided_s: float = 0.0
     source: str = ""
     """Name of what is spoken: a file, a device."""
+    cue: str = ""
+    """Name of the cue that it is."""
 
 
 class OpenUtterance:

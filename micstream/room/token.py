@@ -64,10 +64,10 @@ def mint_avatar(
     api_secret: str,
     room: str,
     identity: str,
-    sender: str,
+    sender: str | None,
     ttl: datetime.timedelta,
 ) -> str:
-    """A token for an avatar that speaks for `sender` in `room`.
+    """A token for an avatar that speaks for `sender` in `room`; None: it does not say for whom.
 
     The least with which livekit-agents' avatar worker does its work: it publishes tracks and sends
     data (without, it answers no call). It hears nobody: sound comes to it as data. Which sources
@@ -75,7 +75,8 @@ def mint_avatar(
     """
     claims = _claims(api_key, room, identity, "agent", ttl)
     claims["video"] |= {"canPublish": True, "canPublishData": True, "canSubscribe": False}
-    claims["attributes"] = {wire.ON_BEHALF: sender}
+    if sender is not None:
+        claims["attributes"] = {wire.ON_BEHALF: sender}
     claims["roomConfig"] = _lasting()
     return _signed(claims, api_secret)
 

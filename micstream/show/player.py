@@ -13,6 +13,7 @@ import contextlib
 import itertools
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any, Final, Literal, Protocol
 
 from micstream import events, notices
@@ -25,7 +26,7 @@ from micstream.messages import Message
 from micstream.show.cue import DUCK_DB, Cue, Playout, Show, mixed, with_gain
 from micstream.sources.turns import Turns
 from micstream.speech.cutter import Gate
-from micstream.speech.events import EndReason, SegmentEvent
+from micstream.speech.events import EndReason, Onset, SegmentEvent
 from micstream.speech.whole import Whole
 from micstream.taps import Captured, Tap, Taps
 
@@ -254,7 +255,8 @@ class _Playing:
 
     def _put(self, happened: Iterable[SegmentEvent], now: float) -> None:
         for event in happened:
-            self._fan_out.put(event, now, own=True)
+            named = replace(event, cue=self.cue.name) if isinstance(event, Onset) else event
+            self._fan_out.put(named, now, own=True)
 
 
 class _Under:

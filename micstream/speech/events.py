@@ -31,6 +31,8 @@ class Onset:
     """Samples heard when it was decided."""
     source: str = field(default="", compare=False)
     """Name of the source, where it is known: a file, a device."""
+    cue: str = field(default="", compare=False)
+    """Name of the cue that it is, where it is one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The lip-sync lab: avatars and senders looked into, and measured."""

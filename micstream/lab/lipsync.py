@@ -1,0 +1,361 @@
+"""Lip-sync of a recording: how late the mouth is, how sure that is, and what else is wrong. Pure.
+
+Sign: positive, the sound comes before the picture (ITU-R BT.1359). Limits: detectable +45/-125 ms,
+acceptable +90/-185 ms (BT.1359-1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from micstream.lab.follow import CURVE_RATE, LAG_S, Curve, band, find_place, follow, likeness
+
+SCHEMA: Final = 1
+GOOD_MS: Final = (-125.0, 45.0)
+ACCEPTABLE_MS: Final = (-185.0, 90.0)
+Verdict = Literal["good", "acceptable", "bad", "undecided"]
+
+SEARCH_S: Final = 40.0
+"""So much of a long recording is enough to find the mouth."""
+_SPEECH_S: Final = 3.0
+"""Less speech than this tells nothing."""
+_SURE: Final = 1.35
+"""By this factor a mouth follows better than chance."""
+_ALONE: Final = 0.95
+"""Another part of the picture follows less well than this share of it does."""
+_SPREAD_S: Final = 0.04
+"""An offset that is less sure than this is none."""
+_LEVEL: Final = 0.05
+_PAUSE_S: Final = 0.3
+"""A silence that is shorter belongs to the speech around it."""
+_REST_S: Final = 0.5
+_DRIFT_S: Final = 60.0
+_WINDOW_S: Final = 15.0
+_SPAN_DB: Final = 26.0
+_GAMMA: Final = 2.2
+_FREEZE_S: Final = 0.2
+_START_S: Final = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A recording's picture, small: brightness of each cell of each frame, and when it came."""
+
+    times: Curve
+    """Seconds, of each frame."""
+    cells: npt.NDArray[np.float32]
+    """Frames by rows by columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class LipSync:
+    """What was measured; None: not measured, and `why` says so."""
+
+    offset_ms: float | None = None
+    offset_ci_ms: tuple[float, float] | None = None
+    start_offset_ms: float | None = None
+    drift_ms_per_min: float | None = None
+    tail_ms: float | None = None
+    moves_in_silence: float | None = None
+    """Movement of the mouth in silence, in shares of that in speech."""
+    fps: float | None = None
+    freezes: int | None = None
+    likeness: float | None = None
+    chance: float | None = None
+    roi: tuple[float, float, float, float] | None = None
+    """Left, top, right, bottom of the mouth, in shares of the picture."""
+    speech_s: float = 0.0
+    verdict: Verdict = "undecided"
+    why: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as JSON's types, with the schema's number and what only a live run measures."""
+        live = (
+            *("transport_offset_ms", "drawn_offset_ms", "settling_ms", "first_frame_delay_ms"),
+            *("closures_hit", "missing_s", "stretched", "smallest_safe_lead_ms"),
+        )
+        own = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        rounded = {k: _rounded(v) for k, v in own.items()}
+        return {"schema": SCHEMA, **dict.fromkeys(live), **rounded}
+
+
+def level_of(pcm: npt.NDArray[np.int16], rate: int) -> Curve:
+    """How far a mouth would be open for this sound, 0 to 1, `CURVE_RATE` times a second.
+
+    By level alone, in decibels below the loudest of it.
+    """
+    step, window = rate // CURVE_RATE, rate // 50
+    power = np.square(pcm.astype(np.float64) / 32_768)
+    total = np.concatenate([[0.0], np.cumsum(power)])
+    middles = np.arange(0, pcm.size, step)
+    first, last = np.maximum(middles - window // 2, 0), np.minimum(middles + window // 2, pcm.size)
+    mean = (total[last] - total[first]) / np.maximum(last - first, 1)
+    loud = 10 * np.log10(np.maximum(mean, 1e-10))
+    top = float(np.percentile(loud, 98)) if loud.size else 0.0
+    if top < -60:
+        return np.zeros(loud.size)
+    return np.asarray(np.clip((loud - (top - _SPAN_DB)) / _SPAN_DB, 0, 1) ** _GAMMA)
+
+
+def measure(
+    seen: Seen, level: Curve, *, roi: tuple[float, float, float, float] | None = None
+) -> LipSync:
+    """Lip-sync of what is seen against the level of the sound, whose first value is at 0 s.
+
+    Args:
+        seen: times on the sound's clock.
+        level: as `level_of` gives it.
+        roi: where the mouth is, if that is known: left, top, right, bottom, in shares.
+    """
+    speech = _speech(level)
+    speech_s = float(speech.sum()) / CURVE_RATE
+    fps = _fps(seen.times)
+
+    def undecided(why: str, **more: Any) -> LipSync:
+        return LipSync(fps=fps, speech_s=speech_s, why=why, **more)
+
+    if seen.times.size < 2:
+        return undecided("there is no picture")
+    if speech_s < _SPEECH_S:
+        return undecided(f"there is too little speech: {speech_s:.1f} s, {_SPEECH_S:g} are needed")
+    if not np.ptp(seen.cells, axis=0).max() > 0:
+        return undecided("the picture stands still")
+    begin, end = _best_stretch(speech)
+    found = find_place(
+        sampled(seen, begin, end), level[begin:end], within=_within(seen.cells.shape[1:], roi)
+    )
+    if found is None:
+        return undecided("the picture stands still where the mouth should be")
+    told = {"likeness": found.likeness, "chance": found.chance}
+    if found.likeness < _SURE * found.chance:
+        return undecided(
+            "nothing in the picture follows the sound: there is no mouth, it is too small, or it "
+            "says something else",
+            **told,
+        )
+    if roi is None and found.elsewhere > _ALONE:
+        return undecided(
+            "another part of the picture follows the sound as well: two faces, or the light; "
+            "--roi says which is meant",
+            **told,
+        )
+    curve = _curve(seen, found.cells, level.size, found.weight)
+    late = follow(curve, level)
+    if late.spread_s > _SPREAD_S:
+        return undecided(
+            f"the offset is not sure: {1000 * late.low_s:+.0f} to {1000 * late.high_s:+.0f} ms",
+            **told,
+        )
+    offset_ms = 1000 * late.offset_s
+    verdict, why = judge(offset_ms)
+    return LipSync(
+        offset_ms=offset_ms,
+        offset_ci_ms=(1000 * late.low_s, 1000 * late.high_s),
+        start_offset_ms=_start(curve, level, speech),
+        drift_ms_per_min=_drift(curve, level),
+        tail_ms=_tail(curve, _later(speech, late.offset_s)),
+        moves_in_silence=_in_silence(curve, _later(speech, late.offset_s)),
+        fps=fps,
+        freezes=_freezes(seen, speech),
+        roi=_box(found.cells),
+        speech_s=speech_s,
+        verdict=verdict,
+        why=why,
+        **told,
+    )
+
+
+def judge(offset_ms: float) -> tuple[Verdict, str]:
+    """Verdict on an offset, by the limits of ITU-R BT.1359."""
+    if GOOD_MS[0] <= offset_ms <= GOOD_MS[1]:
+        return "good", f"nobody notices {offset_ms:+.0f} ms (from -125 to +45, ITU-R BT.1359)"
+    which = "early" if offset_ms > 0 else "late"
+    if ACCEPTABLE_MS[0] <= offset_ms <= ACCEPTABLE_MS[1]:
+        return "acceptable", f"the sound is {which} enough to be noticed: {offset_ms:+.0f} ms"
+    return "bad", f"the sound is {which} beyond what is accepted: {offset_ms:+.0f} ms (-185 to +90)"
+
+
+def sampled(seen: Seen, begin: int, end: int) -> npt.NDArray[np.float64]:
+    """Cells at the curve's times from index `begin` to `end`: rows by columns by time."""
+    moments = np.arange(begin, end) / CURVE_RATE
+    return np.moveaxis(_between(seen.times, seen.cells, moments), 0, -1)
+
+
+def _between(times: Curve, values: npt.NDArray[np.floating], moments: Curve) -> Any:
+    after = np.clip(np.searchsorted(times, moments), 1, times.size - 1)
+    step = np.maximum(times[after] - times[after - 1], 1e-6)
+    share = np.clip((moments - times[after - 1]) / step, 0, 1)
+    share = share.reshape(-1, *([1] * (values.ndim - 1)))
+    return values[after - 1] * (1 - share) + values[after] * share
+
+
+def _curve(
+    seen: Seen, cells: npt.NDArray[np.bool_], size: int, weight: npt.NDArray[np.float64]
+) -> Curve:
+    """What the mouth's cells do together, over all of the recording; open is up."""
+    chosen = seen.cells[:, cells] @ weight[cells]
+    return np.asarray(_between(seen.times, chosen, np.arange(size) / CURVE_RATE), dtype=np.float64)
+
+
+def _speech(level: Curve) -> npt.NDArray[np.bool_]:
+    """Where somebody speaks: pauses within speech belong to it."""
+    loud = level > _LEVEL
+    for begin, end in _runs(~loud):
+        if end - begin < _PAUSE_S * CURVE_RATE and begin > 0 and end < loud.size:
+            loud[begin:end] = True
+    return loud
+
+
+def _runs(what: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], what.astype(np.int8), [0]])))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+
+
+def _best_stretch(speech: npt.NDArray[np.bool_]) -> tuple[int, int]:
+    """The stretch with the most speech in it."""
+    size = round(SEARCH_S * CURVE_RATE)
+    if speech.size <= size:
+        return 0, speech.size
+    total = np.concatenate([[0], np.cumsum(speech)])
+    begin = int((total[size:] - total[:-size]).argmax())
+    return begin, begin + size
+
+
+def _within(
+    shape: tuple[int, ...], roi: tuple[float, float, float, float] | None
+) -> npt.NDArray[np.bool_] | None:
+    if roi is None:
+        return None
+    rows, columns = shape
+    left, top, right, bottom = roi
+    y, x = (np.arange(rows) + 0.5) / rows, (np.arange(columns) + 0.5) / columns
+    return np.outer((y >= top) & (y <= bottom), (x >= left) & (x <= right))
+
+
+def _box(cells: npt.NDArray[np.bool_]) -> tuple[float, float, float, float]:
+    rows, columns = cells.shape
+    y, x = np.nonzero(cells)
+    return (
+        float(x.min() / columns),
+        float(y.min() / rows),
+        float((x.max() + 1) / columns),
+        float((y.max() + 1) / rows),
+    )
+
+
+def _start(curve: Curve, level: Curve, speech: npt.NDArray[np.bool_]) -> float | None:
+    """Offset in the first half second of speech after a silence; None: there was no such start."""
+    moved, sound = band(curve), band(level)
+    reach, size = round(LAG_S * CURVE_RATE), round(_START_S * CURVE_RATE)
+    padded, across = np.pad(moved, reach), []
+    for begin, _ in _runs(speech):
+        at = begin - round(0.2 * CURVE_RATE)
+        if at >= 0 and not speech[max(0, begin - round(_REST_S * CURVE_RATE)) : begin].any():
+            piece = sound[at : at + size]
+            across.append(np.correlate(padded[at : at + piece.size + 2 * reach], piece, "valid"))
+    whole = [each for each in across if each.size == 2 * reach + 1]
+    if not whole:
+        return None
+    return 1000 * (int(np.mean(whole, axis=0).argmax()) / CURVE_RATE - LAG_S)
+
+
+def _drift(curve: Curve, level: Curve) -> float | None:
+    """Milliseconds a minute by which the offset grows (Theil-Sen); None: too short to tell."""
+    if level.size < _DRIFT_S * CURVE_RATE:
+        return None
+    moved, sound = band(curve), band(level)
+    step, at, found = round(_WINDOW_S * CURVE_RATE), [], []
+    for begin in range(0, level.size - step + 1, step // 2):
+        piece = sound[begin : begin + step]
+        if piece.std() > 0.3:
+            across = likeness(moved[begin : begin + step], piece)
+            at.append(begin / CURVE_RATE / 60)
+            found.append(1000 * (int(across.argmax()) / CURVE_RATE - LAG_S))
+    slopes = [
+        (found[j] - found[i]) / (at[j] - at[i])
+        for i in range(len(at))
+        for j in range(i + 1, len(at))
+        if at[j] - at[i] > 0.25
+    ]
+    return float(np.median(slopes)) if slopes else None
+
+
+def _opening(curve: Curve, speech: npt.NDArray[np.bool_]) -> tuple[Curve, float] | None:
+    """How far it is from its rest, in shares of what it does in speech; None: no rest was seen."""
+    rest = _resting(speech)
+    if rest.sum() < _REST_S * CURVE_RATE:
+        return None
+    away = np.abs(curve - float(np.median(curve[rest])))
+    most = float(np.percentile(away[speech], 90))
+    return (away / most, most) if most > 0 else None
+
+
+def _resting(speech: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Silence that has lasted for a while, and goes on."""
+    rest = np.zeros_like(speech)
+    margin = round(_REST_S * CURVE_RATE)
+    for begin, end in _runs(~speech):
+        rest[begin + (margin if begin else 0) : max(begin, end - round(0.2 * CURVE_RATE))] = True
+    return rest
+
+
+def _later(speech: npt.NDArray[np.bool_], offset_s: float) -> npt.NDArray[np.bool_]:
+    """Where the mouth should move for it, by the offset."""
+    shift = round(offset_s * CURVE_RATE)
+    moved = np.zeros_like(speech)
+    if shift >= 0:
+        moved[shift:] = speech[: speech.size - shift]
+    else:
+        moved[:shift] = speech[-shift:]
+    return moved
+
+
+def _tail(curve: Curve, speech: npt.NDArray[np.bool_]) -> float | None:
+    """Milliseconds for which it moves on after it should have ended (median)."""
+    opening = _opening(curve, speech)
+    if opening is None:
+        return None
+    away, before, tails = opening[0], round(0.2 * CURVE_RATE), []
+    for begin, end in _runs(~speech):
+        if begin == 0 or end - begin < 2 * _REST_S * CURVE_RATE:
+            continue
+        open_ = np.flatnonzero(away[begin : end - before] > 0.25)
+        tails.append(1000 * (int(open_[-1]) + 1) / CURVE_RATE if open_.size else 0.0)
+    return float(np.median(tails)) if tails else None
+
+
+def _in_silence(curve: Curve, speech: npt.NDArray[np.bool_]) -> float | None:
+    rest = _resting(speech)
+    if rest.sum() < _REST_S * CURVE_RATE:
+        return None
+    moved = np.abs(np.diff(band(curve), prepend=0.0))
+    said = float(moved[speech].mean())
+    return float(moved[rest].mean()) / said if said > 0 else None
+
+
+def _fps(times: Curve) -> float | None:
+    steps = np.diff(times)
+    return float(1 / np.median(steps)) if steps.size and np.median(steps) > 0 else None
+
+
+def _freezes(seen: Seen, speech: npt.NDArray[np.bool_]) -> int:
+    """How often the picture stood still for 200 ms and more while somebody spoke."""
+    same = np.abs(np.diff(seen.cells, axis=0)).max(axis=(1, 2)) < 1e-3
+    count = 0
+    for begin, end in _runs(same):
+        first, last = seen.times[begin], seen.times[end]
+        spoken = speech[round(first * CURVE_RATE) : round(last * CURVE_RATE)]
+        count += bool(last - first >= _FREEZE_S and spoken.size and spoken.all())
+    # A frame that stays too long in place of those that are missing.
+    steps = np.diff(seen.times)
+    return count + int((steps >= max(_FREEZE_S, 3 * float(np.median(steps)))).sum())
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_rounded(each) for each in value]
+    return round(value, 3) if isinstance(value, float) else value
