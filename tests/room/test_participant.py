@@ -8,9 +8,12 @@ import sys
 CODE = """
 import asyncio, sys, time
 
+sleep = time.sleep
+
 def told(seconds):
     from livekit.rtc._ffi_client import FfiClient
-    print("waits", seconds > 0, "after the SDK has ended:", FfiClient._ffi_disposed)
+    print("waits", seconds > 0, "after the SDK has ended:", FfiClient._ffi_disposed, flush=True)
+    sleep(seconds)
 
 time.sleep = told
 from micstream.room.participant import participant

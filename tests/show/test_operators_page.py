@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import aiohttp
 import numpy as np
@@ -117,7 +118,7 @@ async def test_a_cue_lights_half_when_sent_and_full_when_heard(
         await view.until_is(cue, "data-lit", "sent")
         assert await view.text("hears") == "does not hear applause yet"
         await view.shot("cue-sent")
-        ours.bus.emit(started())
+        ours.bus.emit(replace(started(), cue="applause"))
         ours.bus.emit(events.PlaybackStarted(avatar="avatar-a", id="u1", delay_ms=420))
         await view.until_is(cue, "data-lit", "heard")
         assert await view.text("hears") == "hears applause"

@@ -146,7 +146,9 @@ async def test_a_cue_lights_when_it_is_heard() -> None:
         await wait_until(lambda: bool(remote.got), 3)
         ours.bus.emit(events.CueStarted(cue="applause", number=1, duration_s=2.0))
         ours.bus.emit(
-            events.UtteranceStarted(avatar="a", id="u1", onset_s=0, decided_s=0, lead_ms=100)
+            events.UtteranceStarted(
+                avatar="a", id="u1", onset_s=0, decided_s=0, lead_ms=100, cue="applause"
+            )
         )
         await wait_until(lambda: remote.got["/micstream/state/cue"] == [1], 3)
         assert remote.got["/micstream/state/cue/applause"] == [0]

@@ -107,8 +107,10 @@ def test_whoever_is_not_heard_is_told_so() -> None:
 
 
 def test_a_cue_is_heard_by_the_avatars_own_report_alone() -> None:
-    assert "NOT heard yet" in headline(after(CUE, STARTED)).why
-    assert "the audience hears it" in headline(after(CUE, STARTED, PLAYS)).why
+    carries = replace(STARTED, cue="rain")
+    assert "NOT heard yet" in headline(after(CUE, carries)).why
+    assert "NOT heard yet" in headline(after(CUE, STARTED, PLAYS)).why, "a word before it"
+    assert "the audience hears it" in headline(after(CUE, carries, PLAYS)).why
 
 
 def test_the_big_letters_of_a_word_are_of_one_width() -> None:
