@@ -429,9 +429,9 @@ class Bye(Event):
 
 
 def kinds(root: type[Event] = Event) -> Iterator[type[Event]]:
-    """Classes of events that have a name, below `root`."""
+    """Classes of events of a session that have a name, below `root`: those of this table."""
     for kind in root.__subclasses__():
-        if kind.EVENT:
+        if kind.EVENT and kind.__module__ == __name__:
             yield kind
         yield from kinds(kind)
 

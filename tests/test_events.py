@@ -79,7 +79,7 @@ CODES = {
     "other",
 }
 
-CLASSES = [kind for kind in events.kinds() if kind.__module__ == events.__name__]
+CLASSES = list(events.kinds())
 ANNA = "avatar-anna"
 
 EXAMPLES: dict[str, Event] = {
