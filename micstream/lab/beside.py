@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from typing import Final, Literal
 
 from livekit import rtc
 
-from micstream.events import Event
-from micstream.lab.receiver import kind_of, seen
+from micstream.lab.receiver import Tell, kind_of, seen
 from micstream.lab.seen import Heard, TrackSeen
 from micstream.tasks import task_group
 from micstream.viewer.recording import LOUD
 from micstream.viewer.viewer import Viewer
 
-Tell = Callable[[Event], None]
 _SILENCE_S: Final = 0.4
 
 

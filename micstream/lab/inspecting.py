@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Final
 
-from micstream.events import Event
 from micstream.lab import beside
-from micstream.lab.receiver import receiving
+from micstream.lab.receiver import Tell, receiving
 from micstream.lab.seen import RULES, Inspecting
 from micstream.settings.pieces import ConnectionSettings
 from micstream.tasks import run_until
 from micstream.viewer.viewer import viewing
 
-Tell = Callable[[Event], None]
 _WATCHER: Final = "micstream-inspect"
 
 

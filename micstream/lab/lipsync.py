@@ -284,14 +284,14 @@ def _drift(curve: Curve, level: Curve) -> float | None:
     return float(np.median(slopes)) if slopes else None
 
 
-def _opening(curve: Curve, speech: npt.NDArray[np.bool_]) -> tuple[Curve, float] | None:
+def _opening(curve: Curve, speech: npt.NDArray[np.bool_]) -> Curve | None:
     """How far it is from its rest, in shares of what it does in speech; None: no rest was seen."""
     rest = _resting(speech)
     if rest.sum() < _REST_S * CURVE_RATE:
         return None
     away = np.abs(curve - float(np.median(curve[rest])))
     most = float(np.percentile(away[speech], 90))
-    return (away / most, most) if most > 0 else None
+    return away / most if most > 0 else None
 
 
 def _resting(speech: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -316,10 +316,10 @@ def _later(speech: npt.NDArray[np.bool_], offset_s: float) -> npt.NDArray[np.boo
 
 def _tail(curve: Curve, speech: npt.NDArray[np.bool_]) -> float | None:
     """Milliseconds for which it moves on after it should have ended (median)."""
-    opening = _opening(curve, speech)
-    if opening is None:
+    away = _opening(curve, speech)
+    if away is None:
         return None
-    away, before, tails = opening[0], round(0.2 * CURVE_RATE), []
+    before, tails = round(0.2 * CURVE_RATE), []
     for begin, end in _runs(~speech):
         if begin == 0 or end - begin < 2 * _REST_S * CURVE_RATE:
             continue

@@ -21,16 +21,15 @@ from micstream.errors import ConnectionFailed
 from micstream.events import Event
 from micstream.lab.seen import Inspected, Inspecting, ParticipantSeen
 from micstream.lab.traffic import Report, Traffic
-from micstream.room import joining, token
+from micstream.room import token
 from micstream.room.address import server_url
-from micstream.room.connect import TOKEN_LIFE, explain
+from micstream.room.connect import TOKEN_LIFE, enter
+from micstream.room.joining import say_goodbye
 from micstream.room.participant import participant
 from micstream.room.redact import guard_sdk_log
 from micstream.settings.pieces import ConnectionSettings
 from micstream.tasks import task_group
 
-_JOIN_S: Final = 15.0
-_GOODBYE_S: Final = 2.0
 _ANSWER_S: Final = 10.0
 """For so long a stock avatar waits for the answer to a report."""
 _OVERTAKES_S: Final = 0.3
@@ -251,9 +250,7 @@ async def receiving(
     try:
         yield receiver
     finally:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_GOODBYE_S):
-                await asyncio.shield(room.disconnect())
+        await say_goodbye(room)
 
 
 async def _join(room: rtc.Room, connection: ConnectionSettings, identity: str) -> None:
@@ -267,13 +264,4 @@ async def _join(room: rtc.Room, connection: ConnectionSettings, identity: str) -
         sender=None,
         ttl=TOKEN_LIFE,
     )
-    joined = False
-    try:
-        async with asyncio.timeout(_JOIN_S):
-            await joining.join(room, url, pass_, rtc.RoomOptions(auto_subscribe=False))
-        joined = True
-    except joining.FAILURES as error:
-        raise explain(url, joining.said(error)) from None
-    finally:
-        if not joined:
-            joining.leave(room, identity)
+    await enter(room, url, pass_, identity)

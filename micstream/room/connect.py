@@ -94,6 +94,17 @@ async def visit(
         passing=True,
         calls=calls,
     )
+    await enter(room, url, pass_, name)
+
+
+async def enter(room: rtc.Room, url: str, pass_: str, name: str) -> None:
+    """Join `room` with `pass_`, a fresh token, subscribing to nothing by itself, within a timeout.
+
+    `name`: of the one who joins, as `joining.leave` takes it where it has come to nothing.
+
+    Raises:
+        ConnectionFailed: the server is not reached or does not let us in.
+    """
     joined = False
     try:
         async with asyncio.timeout(_CONNECT_S):

@@ -19,6 +19,9 @@ from micstream.room.proxy import steer_sdk
 FAILURES: Final = (rtc.ConnectError, OSError, RuntimeError, AssertionError)
 """What the SDK raises where a room cannot be joined; TimeoutError is an OSError."""
 
+_GOODBYE_S: Final = 2.0
+"""How long leaving may take; where nothing gets through the SDK waits for 15 s and more."""
+
 _connecting: Final[WeakKeyDictionary[rtc.Room, asyncio.Future[None]]] = WeakKeyDictionary()
 _leaving: Final[dict[asyncio.Task[None], str]] = {}
 """Rooms that are being left, and as whom: held here, for whoever joined them may be gone."""
@@ -61,6 +64,14 @@ async def until_left(name: str, timeout_s: float) -> None:
     loop = asyncio.get_running_loop()
     if strays := [task for task, of in _leaving.items() if of == name and task.get_loop() is loop]:
         await asyncio.wait(strays, timeout=timeout_s)
+
+
+async def say_goodbye(room: rtc.Room) -> None:
+    """Leave a room that was joined, waiting for it no longer than `_GOODBYE_S`."""
+    # Shielded: the SDK goes on with it as long as the program runs.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_GOODBYE_S):
+            await asyncio.shield(room.disconnect())
 
 
 async def _leave(room: rtc.Room) -> None:

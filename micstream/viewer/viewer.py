@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
@@ -12,6 +11,7 @@ from livekit import rtc
 
 from micstream.errors import ConnectionFailed
 from micstream.room.connect import visit
+from micstream.room.joining import say_goodbye
 from micstream.room.participant import participant
 from micstream.settings.pieces import ConnectionSettings
 from micstream.viewer.changes import Changes
@@ -25,8 +25,6 @@ T = TypeVar("T")
 
 _SOUND: Final = rtc.TrackKind.KIND_AUDIO
 _PICTURE: Final = rtc.TrackKind.KIND_VIDEO
-_GOODBYE_S: Final = 2.0
-"""How long leaving may take; where nothing gets through the SDK waits for 15 s and more."""
 _CHANGES: Final = (
     "participant_connected",
     "participant_active",
@@ -248,7 +246,4 @@ async def viewing(connection: ConnectionSettings, name: str) -> AsyncIterator[Vi
         try:
             await viewer.aclose()
         finally:
-            # Shielded: the SDK goes on with it as long as the program runs.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_GOODBYE_S):
-                    await asyncio.shield(room.disconnect())
+            await say_goodbye(room)
