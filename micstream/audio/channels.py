@@ -60,6 +60,22 @@ _TOLD_WINDOWS: Final = 16
 a wave for as long as a vowel lasts."""
 _APART: Final = 10 ** (-6 / 10)
 """Above this share the mix is used again."""
+_SETTLED_WINDOWS: Final = 32
+"""One after the other with sound and nothing to find, a second: then one in a few is judged."""
+_SPARED: Final = 8
+"""Of so many windows one is then judged; each again as soon as one of them is found apart."""
+
+
+def mixed(samples: npt.NDArray[np.int16], channels: int) -> npt.NDArray[np.int16]:
+    """Interleaved 16-bit samples to mono: the mean of all channels."""
+    if channels == 1:
+        return samples
+    if channels == 2:  # as nearly always: the same, several times as fast
+        both: npt.NDArray[np.float32] = np.add(samples[0::2], samples[1::2], dtype=np.float32)
+        both *= np.float32(0.5)
+        return np.rint(both, out=both).astype(np.int16)
+    mean: npt.NDArray[np.float64] = samples.reshape(-1, channels).mean(axis=1).round()
+    return mean.astype(np.int16)
 
 
 class RunningBalance:
@@ -67,7 +83,8 @@ class RunningBalance:
     will be.
 
     Judged at fixed places, windows of 32 ms, so that it does not matter how the stream is divided
-    into blocks. Offsets are left out: what stands still is not heard.
+    into blocks; fewer of them once nothing was found for a while, as each costs. Offsets are left
+    out: what stands still is not heard.
     """
 
     def __init__(self, format: AudioFormat) -> None:
@@ -86,7 +103,7 @@ class RunningBalance:
         self.taken = 0
         self._powers = [0.0] * self._channels
         self._mixed = 0.0
-        self._heard = self._taking = 0
+        self._heard = self._taking = self._settled = self._spare = 0
         self._clear()
 
     def _clear(self) -> None:
@@ -105,6 +122,12 @@ class RunningBalance:
         """Interleaved samples to mono, no more frames than `runs` allows; what is learned of them
         is for what comes after."""
         taken, count = self.taken, self._channels
+        if self._spare:
+            self._frames += len(samples) // count
+            if self._frames == self._window:
+                self._spare -= 1
+                self._frames = 0
+            return mixed(samples, count)
         each = [samples[number::count] for number in range(count)]
         # Two that are the same, as a microphone of one channel comes: either of them is the mix.
         same = count == 2 and np.array_equal(each[0], each[1])
@@ -120,9 +143,7 @@ class RunningBalance:
         for channel in exact[2:]:
             total += channel
         self._learn(sums, squares, float(total.dot(total)), len(total))
-        if taken:
-            return np.ascontiguousarray(each[taken - 1])
-        return np.rint(total / count).astype(np.int16)
+        return np.ascontiguousarray(each[taken - 1]) if taken else mixed(samples, count)
 
     def _learn(self, sums: list[float], squares: list[float], square: float, frames: int) -> None:
         self._sums = [before + now for before, now in zip(self._sums, sums, strict=True)]
@@ -139,14 +160,15 @@ class RunningBalance:
             (square - sum_ * sum_ / size) / full
             for square, sum_ in zip(self._squares, self._sums, strict=True)
         ]
-        mixed = (self._square - sum(self._sums) ** 2 / size) / full / self._channels**2
-        if sum(powers) / self._channels < _HEARD:
+        mix = (self._square - sum(self._sums) ** 2 / size) / full / self._channels**2
+        power = sum(powers) / self._channels
+        if power < _HEARD:
             return
         self._heard += 1
         self._powers = [
             self._keep * before + now for before, now in zip(self._powers, powers, strict=True)
         ]
-        self._mixed = self._keep * self._mixed + mixed
+        self._mixed = self._keep * self._mixed + mix
         share = self._mixed / (sum(self._powers) / self._channels)
         sure = share < (_CANCELLED if self._heard >= _SURE_WINDOWS else _EXACT)
         if share > _APART:
@@ -156,3 +178,7 @@ class RunningBalance:
         self._taking = self._taking + 1 if self.taken else 0
         if self._taking >= _TOLD_WINDOWS:
             self.ever_taken = self.ever_taken or self.taken
+        alike = mix > _APART * power and not self.taken
+        self._settled = self._settled + 1 if alike else 0
+        if self._settled >= _SETTLED_WINDOWS:
+            self._spare = _SPARED - 1

@@ -6,24 +6,16 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from micstream.audio.channels import RunningBalance
+from micstream.audio.channels import RunningBalance, mixed
 from micstream.audio.format import AudioFormat
 from micstream.audio.levels import FULL_SCALE, to_int16
 
 
 def mix_down(samples: npt.NDArray[np.int16], channels: int, pick: int = 0) -> npt.NDArray[np.int16]:
     """Interleaved int16 to mono: the mean of all channels, or channel `pick` counted from 1."""
-    if channels == 1:
-        return samples
-    table = samples.reshape(-1, channels)
-    if pick:
-        return np.ascontiguousarray(table[:, pick - 1])
-    if channels == 2:  # as nearly always: the same, five times as fast
-        both: npt.NDArray[np.float32] = table[:, 0].astype(np.float32) + table[:, 1]
-        halved: npt.NDArray[np.float32] = np.rint(both * np.float32(0.5))
-        return halved.astype(np.int16)
-    mean: npt.NDArray[np.float64] = table.mean(axis=1).round()
-    return mean.astype(np.int16)
+    if pick and channels > 1:
+        return np.ascontiguousarray(samples[pick - 1 :: channels])
+    return mixed(samples, channels)
 
 
 class Resampler:
@@ -85,6 +77,8 @@ class Resampler:
         channels, balance, at = self._source.channels, self._balance, 0
         if balance is None:
             return mix_down(samples, channels, self._pick)
+        if balance.runs(len(samples) // channels) == len(samples) // channels:
+            return balance.mix(samples)  # as a microphone's blocks come: each is a window
         mono = np.empty(len(samples) // channels, np.int16)
         while at < len(mono):
             size = balance.runs(len(mono) - at)

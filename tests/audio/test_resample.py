@@ -149,6 +149,17 @@ class TestCancelling:
         mixed = resampler.push(np.stack([voice, voice // 2], axis=1).tobytes())
         assert np.frombuffer(mixed, "<i2")[-16_000:] == pytest.approx(0.75 * voice[:16_000], abs=1)
 
+    @pytest.mark.parametrize("wire", [1, 2])
+    def test_a_cable_that_is_changed_after_minutes_is_found_within_seconds(self, wire: int) -> None:
+        voice = tone(300, 16_000, 60)
+        resampler = Resampler(AudioFormat(16_000, 2), 16_000)
+        resampler.push(np.stack([voice, voice], axis=1).tobytes())
+        turned = np.stack([voice, voice], axis=1)
+        turned[:, wire - 1] *= -1
+        got = np.frombuffer(resampler.push(turned.tobytes()), "<i2").astype(np.float64)
+        assert got[-32_000:].std() > 0.9 * voice.std()
+        assert got[: 6 * 16_000].std() > 0.3 * voice.std(), "a few seconds at most were lost"
+
     @pytest.mark.parametrize("chance", range(5))
     def test_two_voices_are_mixed_and_so_is_a_single_one(self, chance: int) -> None:
         generator = np.random.default_rng(chance)
