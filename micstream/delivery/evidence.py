@@ -15,7 +15,9 @@ Much sound without any report (`LONG_S` of it) counts as those segments do: a lo
 
 Judged: where the meter has moved it plays, and only its reports are missing; it is looked at again
 after twenty of them. Where it has not, it is dead: that is told, and it is still sent what is said
-(there is nobody better), until a report or the meter says that it lives.
+(there is nobody better), until a report or the meter says that it lives. That the meter moves is
+proof enough at once, and is looked for some seconds after the first reading: as long as its track
+is subscribed to, its sound is decoded here.
 
 One that has never reported and publishes no sound gives no evidence, and is trusted. One that has
 reported, does so no more and publishes no sound is dead.
@@ -46,6 +48,9 @@ _SHORTEST_S: Final = 0.25
 _AGAIN_S: Final = 1.0
 _READINGS: Final = 5
 """How often, and how many times, a meter is asked that cannot be read yet."""
+_EARLY_S: Final = 2.0
+_EARLY: Final = 3
+"""How often, and how many times, it is looked whether the meter has moved already."""
 _SOUND: Final = 1e-6
 """Energy (square of the full scale, times seconds) that is sound: 0.1 s at -50 dBFS."""
 _HISS: Final = 1e-7
@@ -83,6 +88,12 @@ class Evidence:
         self._asked: int | None = None
         self._readings = 0
         self._again_at: float | None = None
+        self._early_at: float | None = None
+        """When it is looked whether the meter has moved already."""
+        self._earlier = 0
+        """How many times it was."""
+        self._is_early = False
+        """That is what it is being read for."""
         self._dead = False
 
     def presume_dead(self) -> None:
@@ -102,9 +113,14 @@ class Evidence:
             self._ripe_at = playback.ledger.played_until + LATE_S + GRAIN_S
         if self._again_at is not None and now >= self._again_at:
             self._ask()
-        if self._stage is not _Stage.READING and self._is_due(now):
+        if self._stage is _Stage.READING:
+            return
+        if self._is_due(now):
             self._readings = 0
-            self._ask()
+            self._ask(early=False)
+        elif self._early_at is not None and now >= self._early_at:
+            self._readings, self._earlier = 0, self._earlier + 1
+            self._ask(early=True)
 
     def next_timer(self, now: float) -> float | None:
         """Monotonic second at which the meter is to be read."""
@@ -113,7 +129,8 @@ class Evidence:
         if self._stage is _Stage.READING:
             return self._again_at
         due_at = self._due_at()
-        return due_at if due_at is not None and due_at > now else None
+        later = due_at if due_at is not None and due_at > now else None
+        return earliest(later, self._early_at)
 
     def heard(self, number: int, meter: Meter, now: float) -> None:
         """Take what the meter shows."""
@@ -130,6 +147,9 @@ class Evidence:
             self._trust(now, HEARD)
         elif self._base is None or _is_another(self._base, meter):
             self._watch(meter, now)
+        elif self._is_early and not self._has_moved(self._base, meter, now):
+            self._stage = _Stage.WATCHED
+            self._look_early(now)
         else:
             self._judge(self._base, meter, now)
 
@@ -158,18 +178,29 @@ class Evidence:
         # What is still on its way to the avatar cannot be heard of yet.
         return due_at is not None and now >= due_at and not self._playback.is_late(now)
 
-    def _ask(self) -> None:
+    def _ask(self, *, early: bool | None = None) -> None:
         self._number += 1
+        self._is_early = self._is_early if early is None else early
         self._asked, self._again_at, self._stage = self._number, None, _Stage.READING
+        self._early_at = None
         self._outbox.put(Listen(self._number))
 
     def _watch(self, meter: Meter, now: float) -> None:
         self._stage, self._base, self._base_at = _Stage.WATCHED, meter, now
         self._loud_s, self._ripe_at = self._playback.ledger.loud_s, None
+        self._earlier = 0
+        if meter.track:
+            self._look_early(now)
+
+    def _look_early(self, now: float) -> None:
+        self._early_at = now + _EARLY_S if self._earlier < _EARLY else None
+
+    def _has_moved(self, base: Meter, meter: Meter, now: float) -> bool:
+        moved = (meter.energy or 0.0) - (base.energy or 0.0)
+        return bool(meter.track) and moved >= _SOUND + _HISS * (now - self._base_at)
 
     def _judge(self, base: Meter, meter: Meter, now: float) -> None:
-        moved = (meter.energy or 0.0) - (base.energy or 0.0)
-        if meter.track and moved >= _SOUND + _HISS * (now - self._base_at):
+        if self._has_moved(base, meter, now):
             self._trust(now, HEARD)
             return
         if not self._dead:
@@ -185,7 +216,7 @@ class Evidence:
             self._outbox.put(Unlisten())
         self._stage, self._since, self._bound = _Stage.TRUSTED, since, bound
         self._loud_s, self._ripe_at = ledger.loud_s, None
-        self._base = self._asked = self._again_at = None
+        self._base = self._asked = self._again_at = self._early_at = None
         self._dead = False
 
 

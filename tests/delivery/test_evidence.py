@@ -270,3 +270,20 @@ def test_no_avatar_that_reports_is_ever_called_dead(
     assert stage.did(actions.Dead) == []
     assert stage.delivery.next_timer() is None
     assert evidence.PROOF >= 2, "one missing report proves nothing"
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_its_track_is_listened_to_for_no_longer_than_until_it_is_heard(moves: bool) -> None:
+    stage = ready(sounding if moves else silent, reported=True)
+    begun, listened = stage.now, 0.0
+    stage.say(0.5, pace=0)
+    while stage.now < begun + 60:
+        stage.say(1.0)
+        if stage.did(actions.Listen) and not stage.did(actions.Unlisten):
+            listened += 1.0
+    assert stage.did(actions.Listen)
+    assert bool(stage.did(actions.Dead)) is not moves
+    if moves:
+        assert listened <= 5, "its sound is decoded for as long"
+    else:
+        assert listened > 10
