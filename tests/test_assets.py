@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from micstream.demo.assets import bundled
 from micstream.errors import InputError
+from micstream.lab.kit import load_kit
 
 ROOT = Path(__file__).resolve().parents[1]
 RATE = 16_000
@@ -108,5 +109,8 @@ def test_wheel_brings_what_the_demo_plays(tmp_path: Path) -> None:
         names = set(archive.namelist())
         for name in ("hello_world_16kHz.wav", "sentences.flac"):
             assert archive.read(f"micstream/assets/{name}") == bundled(name).read_bytes()
+        for item in load_kit():
+            assert archive.read(f"micstream/assets/lipsync/{item.file.name}")
+        assert archive.read("micstream/assets/lipsync/kit.json")
     assert {"micstream/py.typed", "micstream/errors.py"} <= names
     assert not any(name.startswith(("tests/", "tools/", "bench/", "assets/")) for name in names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +21,11 @@ def register(app: typer.Typer) -> None:
     lab = typer.Typer(
         help="Measure how well an avatar's mouth follows its sound.", no_args_is_help=True
     )
-    lab.command("measure")(measure)
+    from micstream.cli.lipsync_ask import compare, lead, torture
+    from micstream.cli.lipsync_run import calibrate, run
+
+    for command in (run, measure, compare, calibrate, lead, torture):
+        lab.command(command.__name__)(command)
     app.add_typer(lab, name="lipsync")
 
 
@@ -62,14 +67,11 @@ def measure(
 
       micstream lipsync measure two-faces.mp4 --roi 0.2,0.5,0.4,0.7
     """
-    place = _place(roi)
+    where = place(roi)
     worst = 0
     for file in files:
-        found = _measured(file, place, quiet=json_)
-        code = _CODES[found.verdict]
-        if fail_if is not None and found.offset_ms is not None:
-            code = int(abs(found.offset_ms) > fail_if)
-        worst = _worse(worst, code)
+        found = _measured(file, where, quiet=json_)
+        worst = _worse(worst, code_of(found.as_dict(), fail_if))
         if json_:
             _tell_json(file, found)
         else:
@@ -77,12 +79,24 @@ def measure(
     raise typer.Exit(worst)
 
 
+def code_of(figures: Mapping[str, Any], fail_if: float | None) -> int:
+    """Exit code of a verdict, or of an own limit."""
+    if fail_if is not None and figures["offset_ms"] is not None:
+        return int(abs(figures["offset_ms"]) > fail_if)
+    return _CODES[figures["verdict"]]
+
+
 def _worse(one: int, other: int) -> int:
     """Bad is worse than undecided."""
     return 1 if 1 in (one, other) else max(one, other)
 
 
-def _place(roi: str | None) -> tuple[float, float, float, float] | None:
+def place(roi: str | None) -> tuple[float, float, float, float] | None:
+    """The place that `--roi` names.
+
+    Raises:
+        UsageError: it is none.
+    """
     from micstream.errors import UsageError
 
     if roi is None:

@@ -30,6 +30,7 @@ _FAST_HZ: Final = 8.0
 """No jaw moves faster; what does is noise of camera and codec."""
 _WITH: Final = 0.6
 """A cell belongs to the mouth that follows at least this well, beside the best."""
+_APART_S: Final = 0.06
 _SHUFFLES: Final = 40
 _DRAWS: Final = 300
 _LEAST_S: Final = 4.0
@@ -67,7 +68,8 @@ class Place:
     chance: float
     """What the best of all places reaches with sound from elsewhere: 19 of 20 times less."""
     elsewhere: float
-    """How well the best cell follows that is no part of it, in shares of its own best."""
+    """How well the best cell follows that is no part of it, and does so at another lag; in shares
+    of its own best."""
 
 
 def band(curves: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
@@ -133,7 +135,7 @@ def find_place(
     if size < _LEAST_S * CURVE_RATE or not sound.any():
         return None
     flat = cells.reshape(-1, size)
-    across, spread, chance = _search(flat, sound, _shuffled(sound, seed))
+    across, spread, chance = _search(flat, sound, _elsewhere(sound, seed))
     if within is not None:
         across[~within.reshape(-1)] = 0.0
     best = np.abs(across).max(-1)
@@ -146,7 +148,9 @@ def find_place(
     weight = np.divide(there, spread, out=np.zeros_like(there), where=spread > 0)
     mouth = chosen.reshape(-1)
     curve = band(weight[mouth] @ flat[mouth])
-    others = best[~_grown(chosen, 3).reshape(-1)]
+    # A head that nods as it speaks does so with it; another speaker, or a lamp, at another lag.
+    apart = np.abs(np.abs(across).argmax(-1) - lag) > round(_APART_S * CURVE_RATE)
+    others = best[~_grown(chosen, 3).reshape(-1) & apart]
     return Place(
         cells=chosen,
         weight=weight.reshape(rows, columns),
@@ -157,9 +161,9 @@ def find_place(
 
 
 def _search(
-    cells: npt.NDArray[np.floating], sound: Curve, elsewhere: list[Curve]
+    cells: npt.NDArray[np.floating], sound: Curve, elsewhere: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], float]:
-    """Each cell's likeness at each lag, its spread, and what the best has with other sounds.
+    """Each cell's likeness at each lag, its spread, and what the best has with sound of elsewhere.
 
     Some cells at a time: all spectra at once would be hundreds of megabytes.
     """
@@ -170,15 +174,25 @@ def _search(
         spectra = np.fft.rfft(curves, _room(sound), axis=-1)
         found.append(_across(spectra, sound))
         spreads.append(spread)
-        tops = np.maximum(tops, [np.abs(_across(spectra, other)).max() for other in elsewhere])
+        tops = np.maximum(tops, np.abs(_round_about(curves, sound)[:, elsewhere]).max(axis=(0, 2)))
     return np.concatenate(found), np.concatenate(spreads), float(np.percentile(tops, 95))
 
 
-def _shuffled(sound: Curve, seed: int) -> list[Curve]:
-    """The sound as if it were said at other times of the recording."""
-    clear = 2 * round(LAG_S * CURVE_RATE)
+def _round_about(curves: npt.NDArray[np.float64], sound: Curve) -> npt.NDArray[np.float64]:
+    """Correlation of each curve with the sound at every lag, as if the recording were a ring."""
+    product = np.fft.rfft(curves, axis=-1) * np.conj(np.fft.rfft(sound))
+    return np.asarray(np.fft.irfft(product, sound.size, axis=-1) / sound.size)
+
+
+def _elsewhere(sound: Curve, seed: int) -> npt.NDArray[np.int64]:
+    """Lags at which the sound is that of other times of the recording: a row each of the searches.
+
+    On the ring a sound that was moved by so much is the same as lags moved by so much.
+    """
+    reach = round(LAG_S * CURVE_RATE)
+    clear = 2 * reach
     shifts = np.random.default_rng(seed).integers(clear, sound.size - clear, _SHUFFLES)
-    return [np.roll(sound, int(shift)) for shift in shifts]
+    return np.asarray((shifts[:, None] + np.arange(-reach, reach + 1)) % sound.size)
 
 
 def follow(curve: Curve, level: Curve, seed: int = 0) -> Follows:

@@ -12,26 +12,16 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from micstream.lab.follow import CURVE_RATE, LAG_S, Curve, band, find_place, follow, likeness
+from micstream.lab.follow import CURVE_RATE, LAG_S, Curve, band, follow, likeness
+from micstream.lab.mouth import Mouth, Roi, Seen, find_mouth, opening, runs, speech_in
 
 SCHEMA: Final = 1
 GOOD_MS: Final = (-125.0, 45.0)
 ACCEPTABLE_MS: Final = (-185.0, 90.0)
 Verdict = Literal["good", "acceptable", "bad", "undecided"]
 
-SEARCH_S: Final = 40.0
-"""So much of a long recording is enough to find the mouth."""
-_SPEECH_S: Final = 3.0
-"""Less speech than this tells nothing."""
-_SURE: Final = 1.35
-"""By this factor a mouth follows better than chance."""
-_ALONE: Final = 0.95
-"""Another part of the picture follows less well than this share of it does."""
-_SPREAD_S: Final = 0.04
+SPREAD_S: Final = 0.04
 """An offset that is less sure than this is none."""
-_LEVEL: Final = 0.05
-_PAUSE_S: Final = 0.3
-"""A silence that is shorter belongs to the speech around it."""
 _REST_S: Final = 0.5
 _DRIFT_S: Final = 60.0
 _WINDOW_S: Final = 15.0
@@ -39,16 +29,6 @@ _SPAN_DB: Final = 26.0
 _GAMMA: Final = 2.2
 _FREEZE_S: Final = 0.2
 _START_S: Final = 0.7
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A recording's picture, small: brightness of each cell of each frame, and when it came."""
-
-    times: Curve
-    """Seconds, of each frame."""
-    cells: npt.NDArray[np.float32]
-    """Frames by rows by columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +46,7 @@ class LipSync:
     freezes: int | None = None
     likeness: float | None = None
     chance: float | None = None
-    roi: tuple[float, float, float, float] | None = None
+    roi: Roi | None = None
     """Left, top, right, bottom of the mouth, in shares of the picture."""
     speech_s: float = 0.0
     verdict: Verdict = "undecided"
@@ -101,9 +81,7 @@ def level_of(pcm: npt.NDArray[np.int16], rate: int) -> Curve:
     return np.asarray(np.clip((loud - (top - _SPAN_DB)) / _SPAN_DB, 0, 1) ** _GAMMA)
 
 
-def measure(
-    seen: Seen, level: Curve, *, roi: tuple[float, float, float, float] | None = None
-) -> LipSync:
+def measure(seen: Seen, level: Curve, *, roi: Roi | None = None) -> LipSync:
     """Lip-sync of what is seen against the level of the sound, whose first value is at 0 s.
 
     Args:
@@ -111,45 +89,25 @@ def measure(
         level: as `level_of` gives it.
         roi: where the mouth is, if that is known: left, top, right, bottom, in shares.
     """
-    speech = _speech(level)
-    speech_s = float(speech.sum()) / CURVE_RATE
-    fps = _fps(seen.times)
+    return measure_mouth(seen, level, find_mouth(seen, level, speech_in(level), roi=roi))
 
-    def undecided(why: str, **more: Any) -> LipSync:
-        return LipSync(fps=fps, speech_s=speech_s, why=why, **more)
 
-    if seen.times.size < 2:
-        return undecided("there is no picture")
-    if speech_s < _SPEECH_S:
-        return undecided(f"there is too little speech: {speech_s:.1f} s, {_SPEECH_S:g} are needed")
-    if not np.ptp(seen.cells, axis=0).max() > 0:
-        return undecided("the picture stands still")
-    begin, end = _best_stretch(speech)
-    found = find_place(
-        sampled(seen, begin, end), level[begin:end], within=_within(seen.cells.shape[1:], roi)
-    )
-    if found is None:
-        return undecided("the picture stands still where the mouth should be")
-    told = {"likeness": found.likeness, "chance": found.chance}
-    if found.likeness < _SURE * found.chance:
-        return undecided(
-            "nothing in the picture follows the sound: there is no mouth, it is too small, or it "
-            "says something else",
-            **told,
-        )
-    if roi is None and found.elsewhere > _ALONE:
-        return undecided(
-            "another part of the picture follows the sound as well: two faces, or the light; "
-            "--roi says which is meant",
-            **told,
-        )
-    curve = _curve(seen, found.cells, level.size, found.weight)
-    late = follow(curve, level)
-    if late.spread_s > _SPREAD_S:
-        return undecided(
-            f"the offset is not sure: {1000 * late.low_s:+.0f} to {1000 * late.high_s:+.0f} ms",
-            **told,
-        )
+def measure_mouth(seen: Seen, level: Curve, found: tuple[Mouth | None, str]) -> LipSync:
+    """The same, of a mouth that was found, as `find_mouth` tells it."""
+    speech, (mouth, why) = speech_in(level), found
+    known: dict[str, Any] = {
+        "fps": fps_of(seen.times),
+        "speech_s": float(speech.sum()) / CURVE_RATE,
+    }
+    told: dict[str, Any] = {}
+    if mouth is not None:
+        told = {"likeness": mouth.likeness, "chance": mouth.chance}
+    if mouth is None or why:
+        return LipSync(why=why, **known, **told)
+    curve, late = mouth.curve, follow(mouth.curve, level)
+    if late.spread_s > SPREAD_S:
+        why = f"the offset is not sure: {1000 * late.low_s:+.0f} to {1000 * late.high_s:+.0f} ms"
+        return LipSync(why=why, **known, **told)
     offset_ms = 1000 * late.offset_s
     verdict, why = judge(offset_ms)
     return LipSync(
@@ -157,14 +115,13 @@ def measure(
         offset_ci_ms=(1000 * late.low_s, 1000 * late.high_s),
         start_offset_ms=_start(curve, level, speech),
         drift_ms_per_min=_drift(curve, level),
-        tail_ms=_tail(curve, _later(speech, late.offset_s)),
-        moves_in_silence=_in_silence(curve, _later(speech, late.offset_s)),
-        fps=fps,
-        freezes=_freezes(seen, speech),
-        roi=_box(found.cells),
-        speech_s=speech_s,
+        tail_ms=tail(curve, shifted(speech, late.offset_s)),
+        moves_in_silence=_in_silence(curve, shifted(speech, late.offset_s)),
+        freezes=freezes(seen, speech),
+        roi=mouth.roi,
         verdict=verdict,
         why=why,
+        **known,
         **told,
     )
 
@@ -179,80 +136,12 @@ def judge(offset_ms: float) -> tuple[Verdict, str]:
     return "bad", f"the sound is {which} beyond what is accepted: {offset_ms:+.0f} ms (-185 to +90)"
 
 
-def sampled(seen: Seen, begin: int, end: int) -> npt.NDArray[np.float64]:
-    """Cells at the curve's times from index `begin` to `end`: rows by columns by time."""
-    moments = np.arange(begin, end) / CURVE_RATE
-    return np.moveaxis(_between(seen.times, seen.cells, moments), 0, -1)
-
-
-def _between(times: Curve, values: npt.NDArray[np.floating], moments: Curve) -> Any:
-    after = np.clip(np.searchsorted(times, moments), 1, times.size - 1)
-    step = np.maximum(times[after] - times[after - 1], 1e-6)
-    share = np.clip((moments - times[after - 1]) / step, 0, 1)
-    share = share.reshape(-1, *([1] * (values.ndim - 1)))
-    return values[after - 1] * (1 - share) + values[after] * share
-
-
-def _curve(
-    seen: Seen, cells: npt.NDArray[np.bool_], size: int, weight: npt.NDArray[np.float64]
-) -> Curve:
-    """What the mouth's cells do together, over all of the recording; open is up."""
-    chosen = seen.cells[:, cells] @ weight[cells]
-    return np.asarray(_between(seen.times, chosen, np.arange(size) / CURVE_RATE), dtype=np.float64)
-
-
-def _speech(level: Curve) -> npt.NDArray[np.bool_]:
-    """Where somebody speaks: pauses within speech belong to it."""
-    loud = level > _LEVEL
-    for begin, end in _runs(~loud):
-        if end - begin < _PAUSE_S * CURVE_RATE and begin > 0 and end < loud.size:
-            loud[begin:end] = True
-    return loud
-
-
-def _runs(what: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], what.astype(np.int8), [0]])))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
-
-
-def _best_stretch(speech: npt.NDArray[np.bool_]) -> tuple[int, int]:
-    """The stretch with the most speech in it."""
-    size = round(SEARCH_S * CURVE_RATE)
-    if speech.size <= size:
-        return 0, speech.size
-    total = np.concatenate([[0], np.cumsum(speech)])
-    begin = int((total[size:] - total[:-size]).argmax())
-    return begin, begin + size
-
-
-def _within(
-    shape: tuple[int, ...], roi: tuple[float, float, float, float] | None
-) -> npt.NDArray[np.bool_] | None:
-    if roi is None:
-        return None
-    rows, columns = shape
-    left, top, right, bottom = roi
-    y, x = (np.arange(rows) + 0.5) / rows, (np.arange(columns) + 0.5) / columns
-    return np.outer((y >= top) & (y <= bottom), (x >= left) & (x <= right))
-
-
-def _box(cells: npt.NDArray[np.bool_]) -> tuple[float, float, float, float]:
-    rows, columns = cells.shape
-    y, x = np.nonzero(cells)
-    return (
-        float(x.min() / columns),
-        float(y.min() / rows),
-        float((x.max() + 1) / columns),
-        float((y.max() + 1) / rows),
-    )
-
-
 def _start(curve: Curve, level: Curve, speech: npt.NDArray[np.bool_]) -> float | None:
     """Offset in the first half second of speech after a silence; None: there was no such start."""
     moved, sound = band(curve), band(level)
     reach, size = round(LAG_S * CURVE_RATE), round(_START_S * CURVE_RATE)
     padded, across = np.pad(moved, reach), []
-    for begin, _ in _runs(speech):
+    for begin, _ in runs(speech):
         at = begin - round(0.2 * CURVE_RATE)
         if at >= 0 and not speech[max(0, begin - round(_REST_S * CURVE_RATE)) : begin].any():
             piece = sound[at : at + size]
@@ -284,26 +173,16 @@ def _drift(curve: Curve, level: Curve) -> float | None:
     return float(np.median(slopes)) if slopes else None
 
 
-def _opening(curve: Curve, speech: npt.NDArray[np.bool_]) -> Curve | None:
-    """How far it is from its rest, in shares of what it does in speech; None: no rest was seen."""
-    rest = _resting(speech)
-    if rest.sum() < _REST_S * CURVE_RATE:
-        return None
-    away = np.abs(curve - float(np.median(curve[rest])))
-    most = float(np.percentile(away[speech], 90))
-    return away / most if most > 0 else None
-
-
 def _resting(speech: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Silence that has lasted for a while, and goes on."""
     rest = np.zeros_like(speech)
     margin = round(_REST_S * CURVE_RATE)
-    for begin, end in _runs(~speech):
+    for begin, end in runs(~speech):
         rest[begin + (margin if begin else 0) : max(begin, end - round(0.2 * CURVE_RATE))] = True
     return rest
 
 
-def _later(speech: npt.NDArray[np.bool_], offset_s: float) -> npt.NDArray[np.bool_]:
+def shifted(speech: npt.NDArray[np.bool_], offset_s: float) -> npt.NDArray[np.bool_]:
     """Where the mouth should move for it, by the offset."""
     shift = round(offset_s * CURVE_RATE)
     moved = np.zeros_like(speech)
@@ -314,13 +193,13 @@ def _later(speech: npt.NDArray[np.bool_], offset_s: float) -> npt.NDArray[np.boo
     return moved
 
 
-def _tail(curve: Curve, speech: npt.NDArray[np.bool_]) -> float | None:
+def tail(curve: Curve, speech: npt.NDArray[np.bool_]) -> float | None:
     """Milliseconds for which it moves on after it should have ended (median)."""
-    away = _opening(curve, speech)
+    away = opening(curve, speech)
     if away is None:
         return None
     before, tails = round(0.2 * CURVE_RATE), []
-    for begin, end in _runs(~speech):
+    for begin, end in runs(~speech):
         if begin == 0 or end - begin < 2 * _REST_S * CURVE_RATE:
             continue
         open_ = np.flatnonzero(away[begin : end - before] > 0.25)
@@ -337,16 +216,17 @@ def _in_silence(curve: Curve, speech: npt.NDArray[np.bool_]) -> float | None:
     return float(moved[rest].mean()) / said if said > 0 else None
 
 
-def _fps(times: Curve) -> float | None:
+def fps_of(times: Curve) -> float | None:
+    """Frames a second, by the median step; None: too few."""
     steps = np.diff(times)
     return float(1 / np.median(steps)) if steps.size and np.median(steps) > 0 else None
 
 
-def _freezes(seen: Seen, speech: npt.NDArray[np.bool_]) -> int:
+def freezes(seen: Seen, speech: npt.NDArray[np.bool_]) -> int:
     """How often the picture stood still for 200 ms and more while somebody spoke."""
     same = np.abs(np.diff(seen.cells, axis=0)).max(axis=(1, 2)) < 1e-3
     count = 0
-    for begin, end in _runs(same):
+    for begin, end in runs(same):
         first, last = seen.times[begin], seen.times[end]
         spoken = speech[round(first * CURVE_RATE) : round(last * CURVE_RATE)]
         count += bool(last - first >= _FREEZE_S and spoken.size and spoken.all())

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from micstream.errors import InputError, UsageError, reason_of
-from micstream.lab.lipsync import Seen
+from micstream.lab.mouth import Seen
 
 RATE: Final = 16_000
 CELLS: Final = 64

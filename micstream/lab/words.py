@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, Final
+
 from micstream.events import Event
 from micstream.lab import seen
 from micstream.lab.lipsync import LipSync
@@ -120,3 +123,41 @@ def lipsync_words(found: LipSync) -> list[str]:
     freezes = f", {found.freezes} freezes" if found.freezes else ""
     lines.append(f"picture  {picture}{freezes}; {found.speech_s:.1f} s of speech")
     return lines
+
+
+def run_words(figures: Mapping[str, Any]) -> list[str]:
+    """A run, the verdict first."""
+    lines = [f"{figures['verdict']}: {figures['why']}"]
+    if figures["offset_ms"] is not None:
+        low, high = figures["offset_ci_ms"]
+        lines.append(
+            f"offset     {figures['offset_ms']:+.0f} ms ({low:+.0f} to {high:+.0f}); positive: the "
+            "sound comes before the picture"
+        )
+    for name, key, words in _RUN_LINES:
+        value = figures.get(key)
+        if value is not None:
+            lines.append(f"{name:<10} {words.format(value)}")
+    count = len(figures["items"])
+    unheard = sum(1 for row in figures["items"] if row.get("why") == "it was not heard")
+    lines.append(f"utterances {count}" + (f", {unheard} not heard" if unheard else ""))
+    return lines
+
+
+_RUN_LINES: Final = (
+    ("transport", "transport_offset_ms", "{:+.0f} ms of it on the way"),
+    ("drawn", "drawn_offset_ms", "{:+.0f} ms of it in the picture as it was drawn"),
+    ("start", "start_offset_ms", "{:+.0f} ms in the first half second of an utterance"),
+    ("settled", "settling_ms", "after {:.0f} ms"),
+    ("first", "first_frame_delay_ms", "{:+.0f} ms from the first sound to the first movement"),
+    ("tail", "tail_ms", "{:.0f} ms of movement after the sound has ended"),
+    ("drift", "drift_ms_per_min", "{:+.0f} ms a minute"),
+    ("closures", "closures_hit", "{:.0%} of p, b and m shut the mouth"),
+    ("silence", "moves_in_silence", "{:.0%} of the movement of speech"),
+    ("heard", "heard_delay_ms", "{:.0f} ms after it was sent"),
+    ("seen", "seen_delay_ms", "{:.0f} ms after it was sent"),
+    ("reports", "report_delay_ms", "{:+.0f} ms after it was heard"),
+    ("missing", "missing_s", "{:.2f} s of the sound"),
+    ("picture", "fps", "{:.1f} frames a second"),
+    ("freezes", "freezes", "{}"),
+)

@@ -71,11 +71,17 @@ async def connect(room: rtc.Room, connection: ConnectionSettings) -> None:
 
 
 async def visit(
-    room: rtc.Room, connection: ConnectionSettings, name: str, *, calls: bool = False
+    room: rtc.Room,
+    connection: ConnectionSettings,
+    name: str,
+    *,
+    calls: bool = False,
+    publishes: bool = False,
 ) -> None:
     """Connect `room` as a viewer of whom the room takes no notice, as `name` and a random end.
 
     Of kind standard: an agent may be taken for the sender. `calls`: it may call others.
+    `publishes`: it publishes tracks, and subscribes to none.
 
     Raises:
         UsageError: the settings do not suffice.
@@ -93,6 +99,7 @@ async def visit(
         ttl=TOKEN_LIFE,
         passing=True,
         calls=calls,
+        publishes=publishes,
     )
     await enter(room, url, pass_, name)
 

@@ -38,11 +38,12 @@ def mint(
     ttl: datetime.timedelta,
     passing: bool = False,
     calls: bool = False,
+    publishes: bool = False,
 ) -> str:
     """A token that lets `identity` into `room`: hear, and of kind agent also send data.
 
-    The least that works: it may publish no track, and an avatar waits for a subscriber before it
-    plays. A watcher needs no data, unless it `calls` somebody.
+    The least that works: it may publish no track, unless it `publishes`, and an avatar waits for a
+    subscriber before it plays. A watcher needs no data, unless it `calls` somebody.
 
     `passing`: the room takes no notice of it. When somebody of kind standard has been in a room
     and left, the server closes it 20 s later if only agents are left; one with the grant `agent`
@@ -50,7 +51,8 @@ def mint(
     """
     claims = _claims(api_key, room, identity, kind, ttl)
     may_send = calls or kind == "agent"
-    claims["video"] |= {"canPublish": False, "canPublishData": may_send, "canSubscribe": True}
+    may = {"canPublish": publishes, "canPublishData": may_send, "canSubscribe": not publishes}
+    claims["video"] |= may
     if passing:
         claims["video"]["agent"] = True
     # For a room that our joining creates, whoever of us comes first: it shall outlast a rehearsal.

@@ -31,6 +31,8 @@ class PictureFrame:
     """Sid of its track: another one where the participant has come back, or published anew."""
     i420: memoryview = field(repr=False)
     """Brightness, then the two planes of colour at half the size (YUV 4:2:0)."""
+    stamp_us: int | None = None
+    """What its sender put on it (`user_timestamp`): microseconds, as a rule of unix time."""
 
     @property
     def luma(self) -> Pixels:
@@ -50,7 +52,19 @@ class PictureFeed(Feed[PictureFrame]):
                 now, unix = time.monotonic(), time.time()
                 frame = event.frame
                 yield PictureFrame(
-                    frame.width, frame.height, event.timestamp_us, now, unix, track.sid, frame.data
+                    width=frame.width,
+                    height=frame.height,
+                    timestamp_us=event.timestamp_us,
+                    arrived=now,
+                    arrived_unix=unix,
+                    track=track.sid,
+                    i420=frame.data,
+                    stamp_us=_stamp(event),
                 )
         finally:
             await close(stream)
+
+
+def _stamp(event: rtc.VideoFrameEvent) -> int | None:
+    metadata = event.metadata
+    return metadata.user_timestamp if metadata and metadata.HasField("user_timestamp") else None

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from micstream.lab.lipsync import LipSync, Seen, judge, level_of, measure
+from micstream.lab.lipsync import LipSync, judge, level_of, measure
+from micstream.lab.mouth import Seen
 from testbed.speech import MONOLOGUE, RATE, samples
 from tests.support.films import FPS, face, seen, speech
 

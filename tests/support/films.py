@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from fractions import Fraction
-from functools import cache
-from pathlib import Path
+from functools import cache, lru_cache
 
-import av
 import numpy as np
 import numpy.typing as npt
 
 from micstream.demo.face import Face, character
 from micstream.demo.lips import PIECE_S, SHUT, Lips
 from micstream.demo.motion import Mood, Performer
-from micstream.lab.lipsync import Seen
-from micstream.lab.reading import CELLS
+from micstream.lab.mouth import Seen
+from testbed.films import Frames, cells_of, drawn, said, seen_of, squeezed, write_film
+from testbed.mouths import Errors
 from testbed.speech import RATE, SENTENCES, samples
+
+__all__ = ["FPS", "Frames", "cells_of", "face", "seen", "seen_of", "speech", "talk", "write_film"]
 
 FPS = 25
 LENGTH_S = 30.0
-Frames = npt.NDArray[np.uint8]
+PLAIN = Errors()
 
 
 @cache
@@ -52,47 +51,25 @@ def face(*, speaks: bool = True, seed: str = "film", tail_s: float = 0.0) -> Fra
     return np.array(frames)
 
 
-def cells_of(frames: Frames) -> npt.NDArray[np.float32]:
-    """Cells of the frames, as `reading` makes them of a film's."""
-    count, height, width = frames.shape
-    side = max(1, width // CELLS)
-    rows, columns = height // side, width // side
-    shaped = frames[:, : rows * side, : columns * side].reshape(count, rows, side, columns, side)
-    return np.asarray(shaped.mean((2, 4)), dtype=np.float32)
-
-
 def seen(frames: Frames, *, late_s: float = 0.0, fps: float = FPS) -> Seen:
     """What is seen of these frames, so much later than drawn."""
     return Seen(np.arange(len(frames)) / fps + late_s, cells_of(frames))
 
 
-def write_film(
-    file: Path,
-    frames: Sequence[Frames] | Frames,
-    pcm: npt.NDArray[np.int16] | None,
-    *,
-    late_s: float = 0.0,
-    fps: float = FPS,
-) -> Path:
-    """A film of them, H.264 and AAC; `pcm` None: without sound."""
-    clock = Fraction(1, 1000)
-    with av.open(str(file), "w") as film:
-        picture = film.add_stream("libx264", rate=round(fps))
-        picture.height, picture.width = frames[0].shape
-        picture.pix_fmt = "yuv420p"
-        picture.codec_context.time_base = clock
-        sound = film.add_stream("aac", rate=RATE) if pcm is not None else None
-        for number, each in enumerate(frames):
-            grey = av.VideoFrame.from_ndarray(np.ascontiguousarray(each), format="gray")
-            frame = grey.reformat(format="yuv420p")
-            frame.pts, frame.time_base = round(1000 * (1 + late_s + number / fps)), clock
-            film.mux(picture.encode(frame))
-        film.mux(picture.encode())
-        if sound is not None and pcm is not None:
-            for at in range(0, pcm.size, 1024):
-                piece = np.ascontiguousarray(pcm[None, at : at + 1024])
-                block = av.AudioFrame.from_ndarray(piece, format="s16", layout="mono")
-                block.rate, block.pts, block.time_base = RATE, at + RATE, Fraction(1, RATE)
-                film.mux(sound.encode(block))
-            film.mux(sound.encode())
-    return file
+@lru_cache(maxsize=8)
+def talk(
+    kind: str, errors: Errors = PLAIN, *, seconds: float = LENGTH_S, kbit: int | None = None
+) -> Seen:
+    """What is seen of a picture of `testbed.films.KINDS` that speaks; `kbit`: after H.264."""
+    frames = drawn(kind, said(seconds), errors)
+    if kbit is not None:
+        frames = squeezed(frames, fps=errors.fps, kbit=kbit)
+    return seen_of(frames, fps=errors.fps)
+
+
+def shifted(seen: Seen, seconds: float) -> Seen:
+    """The same mouth at another time of what is said: it begins there, and goes on from its start.
+
+    A mouth that does not belong to the sound stays one.
+    """
+    return Seen(seen.times, np.roll(seen.cells, round(seconds * FPS), axis=0))

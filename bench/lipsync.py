@@ -1,0 +1,175 @@
+"""Lip-sync measured: errors that were put in against what is found of them.
+
+Films: pictures that talk, drawn here, 30 s of speech each; offsets from -240 to +240 ms put in on
+the way (the picture's times) and in the drawing. Found: by `micstream.lab.lipsync.measure`, and by
+a plain baseline in the same run: how much all of the picture changes against the loudness of the
+sound, without looking for a mouth. Peers that need a trained model (SyncNet and what builds on it)
+do not stand here: their weights are no part of any package.
+
+Live (`--live`): `micstream lipsync run` against an avatar of livekit-agents' with the errors put
+in, drawn and on its way; where each was laid to. Needs a livekit-server, and 40 s a row.
+
+Positive: the sound comes before the picture (ITU-R BT.1359).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import lipsync_films as films
+from bench.report import Figures, dump, parser, show
+from bench.senders import tell
+from micstream.demo.server import LocalServer, find_server, local_server
+from testbed.lipsynced import IDENTITY, lipsynced
+from testbed.program import environment, run
+
+ROOM, SENDER = "bench-lipsync", "external-audio-sender"
+LIVE_MS, QUICK_LIVE_MS = tuple(range(-240, 241, 40)), (-160, 120)
+ITEMS = "sentences"
+RUN_S = 300.0
+_KEPT = ("offset_ms", "drawn_offset_ms", "transport_offset_ms", "verdict", "why")
+_TO_REACH = {"median_ms": 15.0, "worst_ms": 25.0}
+
+
+async def live(steps_ms: Sequence[int], items: str) -> list[Figures]:
+    """Each offset put in, once in the drawing and once on the way, and what was found."""
+    put_in: list[dict[str, Any]] = [{}]
+    put_in += [{part: each} for part in ("drawn_ms", "transport_ms") for each in steps_ms if each]
+    rows = []
+    binary = await find_server(progress=tell)
+    with tempfile.TemporaryDirectory(prefix="micstream-bench-") as folder:
+        for number, errors in enumerate(put_in):
+            tell(f"lipsync: live, {number + 1} of {len(put_in)}: {errors or 'nothing put in'}")
+            async with local_server(binary) as server:
+                rows.append(await _run(server, Path(folder) / str(number), errors, items))
+    return rows
+
+
+async def _run(server: LocalServer, folder: Path, errors: dict[str, Any], items: str) -> Figures:
+    async with lipsynced(server, ROOM, SENDER, **errors):
+        code, program = await run(
+            folder,
+            *("lipsync", "run", "--json", "--only", items),
+            *("--room", ROOM, "--avatar-id", IDENTITY),
+            env=environment(server),
+            timeout=RUN_S,
+        )
+    lines = program.stdout.splitlines()
+    found: Figures = json.loads(lines[-1]) if lines and code in (0, 1, 7) else {}
+    told = {key: found.get(key) for key in _KEPT}
+    said = {} if found else {"why": program.stderr.strip().rpartition("\n")[2]}
+    return {"put_in": errors, "code": code, **told, **said}
+
+
+def _off(row: Figures, part: str) -> float | None:
+    """How far what was laid to this part is from what was put into it."""
+    found = row[f"{part}_offset_ms"]
+    return None if found is None else float(found - row["put_in"].get(f"{part}_ms", 0))
+
+
+def _live_summary(rows: Sequence[Figures]) -> Figures:
+    told: Figures = {}
+    for part in ("drawn", "transport"):
+        off = [abs(each) for row in rows if (each := _off(row, part)) is not None]
+        told[part] = {
+            "runs": len(rows),
+            "found": len(off),
+            "median_ms": statistics.median(off) if off else None,
+            "worst_ms": max(off) if off else None,
+        }
+    return told
+
+
+def bench(*, quick: bool, with_live: bool, items: str) -> Figures:
+    """All of it."""
+    steps = films.QUICK_STEPS_MS if quick else films.STEPS_MS
+    runs = films.QUICK_FALSE_RUNS if quick else films.FALSE_RUNS
+    with tempfile.TemporaryDirectory(prefix="micstream-bench-") as folder:
+        figures: Figures = {
+            "offsets": films.offsets(steps, tell, quick=quick),
+            "false": films.false_mouths(runs, tell),
+            "others": films.others(tell, quick=quick),
+            "cost": films.cost(Path(folder), 20.0 if quick else 60.0, tell),
+        }
+    if with_live:
+        rows = asyncio.run(live(QUICK_LIVE_MS if quick else LIVE_MS, items))
+        figures |= {"live": rows, "live_summary": _live_summary(rows)}
+    return figures
+
+
+def _print(figures: Figures) -> None:
+    keys = ("runs", "median_ms", "worst_ms", "undecided", "wrong_sign")
+    plain = ("baseline_median_ms", "baseline_worst_ms")
+    show(
+        "Offsets put in: how far off, ms",
+        ("picture", "runs", "median", "worst", "undecided", "wrong sign", "baseline", "its worst"),
+        [(name, *(row[key] for key in keys + plain)) for name, row in figures["offsets"].items()],
+        f"to reach: median {_TO_REACH['median_ms']:g}, worst {_TO_REACH['worst_ms']:g}",
+    )
+    show(
+        "Mouths that do not follow: how often an offset is named all the same",
+        ("mouth", "runs", "ours", "called good", "baseline"),
+        [
+            (name, row["runs"], row["offset_named"], row["good"], row["baseline"])
+            for name, row in figures["false"].items()
+        ],
+    )
+    show(
+        "Other errors",
+        ("figure", "put in", "found", "found without"),
+        [
+            (name, row["put_in"], row["found"], row["without"])
+            for name, row in figures["others"].items()
+        ],
+        "an early start of 300 ms that settles in 1 s is 225 ms in its first half second: -225",
+    )
+    cost = figures["cost"]
+    show(
+        "What it takes, 720p",
+        ("figure", "value"),
+        [
+            ("seconds of film a second of one core", cost["times_real_time"]),
+            ("most memory, MiB", cost["peak_mib"]),
+        ],
+    )
+    if "live" in figures:
+        _print_live(figures)
+
+
+def _print_live(figures: Figures) -> None:
+    rows = [
+        (
+            ", ".join(f"{k} {v:+g}" for k, v in row["put_in"].items()) or "nothing",
+            *(row[key] for key in _KEPT[:4]),
+        )
+        for row in figures["live"]
+    ]
+    show("Live", ("put in", "offset", "drawn", "transport", "verdict"), rows)
+    show(
+        "Live, how far off, ms",
+        ("part", "runs", "found", "median", "worst"),
+        [(name, *row.values()) for name, row in figures["live_summary"].items()],
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parser("bench.lipsync", __doc__)
+    options.add_argument("--live", action="store_true", help="against a real avatar too")
+    options.add_argument("--only", default=ITEMS, metavar="NAME", help="of the kit, for --live")
+    given = options.parse_args(arguments)
+    figures = bench(quick=given.quick, with_live=given.live, items=given.only)
+    if given.json:
+        dump("lipsync", figures)
+    else:
+        _print(figures)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,178 @@
+"""Where in a picture the mouth is, and how far it is open: a curve. Pure.
+
+The mouth is the part of the picture that follows the sound (`follow`); where chance or another part
+would do as well there is none, and it is said why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from micstream.lab.follow import CURVE_RATE, Curve, find_place
+
+Roi = tuple[float, float, float, float]
+"""Left, top, right, bottom, in shares of the picture."""
+
+SEARCH_S: Final = 40.0
+"""So much of a long recording is enough to find the mouth."""
+_SPEECH_S: Final = 3.0
+"""Less speech than this tells nothing."""
+_SURE: Final = 1.35
+"""By this factor a mouth follows better than chance."""
+_ALONE: Final = 0.95
+"""Another part of the picture follows less well than this share of it does."""
+_LEVEL: Final = 0.05
+_SHUT_WITHIN_S: Final = 1.5
+_PAUSE_S: Final = 0.3
+"""A silence that is shorter belongs to the speech around it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A recording's picture, small: brightness of each cell of each frame, and when it came."""
+
+    times: Curve
+    """Seconds, of each frame."""
+    cells: npt.NDArray[np.float32]
+    """Frames by rows by columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mouth:
+    """A mouth that was found."""
+
+    curve: Curve
+    """Brightness of its cells together, `CURVE_RATE` times a second; open is up."""
+    roi: Roi
+    likeness: float
+    chance: float
+
+
+def find_mouth(
+    seen: Seen, level: Curve, speech: npt.NDArray[np.bool_], *, roi: Roi | None = None
+) -> tuple[Mouth | None, str]:
+    """The mouth that says this, and why it is not to be trusted; or None, and why there is none.
+
+    Args:
+        seen: times on the sound's clock.
+        level: of the sound, `CURVE_RATE` values a second, the first at 0 s.
+        speech: where somebody speaks, at the same times.
+        roi: where the mouth is, if that is known.
+    """
+    speech_s = float(speech.sum()) / CURVE_RATE
+    if seen.times.size < 2:
+        return None, "there is no picture"
+    if speech_s < _SPEECH_S:
+        return None, f"there is too little speech: {speech_s:.1f} s, {_SPEECH_S:g} are needed"
+    if not np.ptp(seen.cells, axis=0).max() > 0:
+        return None, "the picture stands still"
+    begin, end = _best_stretch(speech)
+    found = find_place(
+        sampled(seen, begin, end), level[begin:end], within=_within(seen.cells.shape[1:], roi)
+    )
+    if found is None:
+        return None, "the picture stands still where the mouth should be"
+    curve = _curve(seen, found.cells, level.size, found.weight)
+    mouth = Mouth(curve, _box(found.cells), found.likeness, found.chance)
+    if found.likeness < _SURE * found.chance:
+        return mouth, (
+            "nothing in the picture follows the sound: there is no mouth, it is too small, or it "
+            "says something else"
+        )
+    if roi is None and found.elsewhere > _ALONE:
+        return mouth, (
+            "another part of the picture follows the sound as well: two faces, or the light; "
+            "--roi says which is meant"
+        )
+    return mouth, ""
+
+
+def sampled(seen: Seen, begin: int, end: int) -> npt.NDArray[np.float32]:
+    """Cells at the curve's times from index `begin` to `end`: rows by columns by time."""
+    moments = np.arange(begin, end) / CURVE_RATE
+    _, rows, columns = seen.cells.shape
+    there: npt.NDArray[np.float32] = np.empty((rows, columns, moments.size), np.float32)
+    for row in range(rows):  # all at once would take memory several times over
+        there[row] = _between(seen.times, seen.cells[:, row], moments).T
+    return there
+
+
+def _between(times: Curve, values: npt.NDArray[np.floating], moments: Curve) -> Any:
+    after = np.clip(np.searchsorted(times, moments), 1, times.size - 1)
+    step = np.maximum(times[after] - times[after - 1], 1e-6)
+    share = np.clip((moments - times[after - 1]) / step, 0, 1)
+    share = share.reshape(-1, *([1] * (values.ndim - 1)))
+    return values[after - 1] * (1 - share) + values[after] * share
+
+
+def _curve(
+    seen: Seen, cells: npt.NDArray[np.bool_], size: int, weight: npt.NDArray[np.float64]
+) -> Curve:
+    """What the mouth's cells do together, over all of the recording; open is up."""
+    chosen = seen.cells[:, cells] @ weight[cells]
+    return np.asarray(_between(seen.times, chosen, np.arange(size) / CURVE_RATE), dtype=np.float64)
+
+
+def opening(curve: Curve, speech: npt.NDArray[np.bool_]) -> Curve | None:
+    """How far the mouth is open: 0 shut, 1 as far as it mostly is in speech; None: it never opens.
+
+    Shut is what it comes back to within seconds: a head that sways is lit otherwise by then.
+    """
+    step, reach = CURVE_RATE // 10, round(_SHUT_WITHIN_S * 10)
+    coarse = np.pad(curve[::step], reach, mode="edge")
+    around = np.lib.stride_tricks.sliding_window_view(coarse, 2 * reach + 1)
+    shut = np.percentile(around, 10, axis=1)
+    away = curve - np.interp(np.arange(curve.size), np.arange(shut.size) * step, shut)
+    wide = float(np.percentile(away[speech], 90)) if speech.any() else 0.0
+    return np.asarray(away / wide) if wide > 0 else None
+
+
+def speech_in(level: Curve) -> npt.NDArray[np.bool_]:
+    """Where somebody speaks: pauses within speech belong to it."""
+    loud = level > _LEVEL
+    for begin, end in runs(~loud):
+        if end - begin < _PAUSE_S * CURVE_RATE and begin > 0 and end < loud.size:
+            loud[begin:end] = True
+    return loud
+
+
+def runs(what: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Begin and end of each stretch that is true, in order."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], what.astype(np.int8), [0]])))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+
+
+def _best_stretch(speech: npt.NDArray[np.bool_]) -> tuple[int, int]:
+    """The stretch with the most speech in it."""
+    size = round(SEARCH_S * CURVE_RATE)
+    if speech.size <= size:
+        return 0, speech.size
+    total = np.concatenate([[0], np.cumsum(speech)])
+    begin = int((total[size:] - total[:-size]).argmax())
+    return begin, begin + size
+
+
+def _within(
+    shape: tuple[int, ...], roi: tuple[float, float, float, float] | None
+) -> npt.NDArray[np.bool_] | None:
+    if roi is None:
+        return None
+    rows, columns = shape
+    left, top, right, bottom = roi
+    y, x = (np.arange(rows) + 0.5) / rows, (np.arange(columns) + 0.5) / columns
+    return np.outer((y >= top) & (y <= bottom), (x >= left) & (x <= right))
+
+
+def _box(cells: npt.NDArray[np.bool_]) -> tuple[float, float, float, float]:
+    rows, columns = cells.shape
+    y, x = np.nonzero(cells)
+    return (
+        float(x.min() / columns),
+        float(y.min() / rows),
+        float((x.max() + 1) / columns),
+        float((y.max() + 1) / rows),
+    )
