@@ -13,7 +13,8 @@ from micstream.cli.options import CONNECTION, JOINING, START, TRANSPORT, Flags, 
 
 if TYPE_CHECKING:
     from micstream.lab.analysis import Analysis
-    from micstream.lab.running import Plan
+    from micstream.lab.running import Lab, Plan
+    from micstream.lab.saving import Film
     from micstream.lab.take import Take
     from micstream.lab.transport import Calibration
     from micstream.session import Session
@@ -33,6 +34,7 @@ class _Wanted:
     calibration: Path | None
     calibrates: bool
     report: Path | None
+    save: Path | None
 
 
 @takes(JOINING, START, TRANSPORT)
@@ -55,7 +57,7 @@ def run(
     minutes: Annotated[
         float | None,
         typer.Option(
-            min=0.1, max=60, metavar="M", help="Over and over, for so long.", show_default=False
+            min=0.1, max=10, metavar="M", help="Over and over, for so long.", show_default=False
         ),
     ] = None,
     roi: Annotated[
@@ -89,6 +91,14 @@ def run(
         Path | None,
         typer.Option(metavar="FILE", help="Write a report: one HTML page.", show_default=False),
     ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Keep the avatar's picture and sound as MKV, for lipsync measure.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Speak defined sound into an avatar, look at it, and measure how well its mouth follows.
 
@@ -120,7 +130,11 @@ def run(
         calibration=Path(calibration) if calibration not in ("", "no") else None,
         calibrates=calibration == "",
         report=report,
+        save=save,
     )
+    for file in (report, save):
+        if file is not None:
+            _check_writable(file)
     settings = load(**flags)
     known = _read_calibration(wanted.calibration) if wanted.calibration else None
     made = _Running(wanted, known)
@@ -144,6 +158,8 @@ class _Running:
 
     async def work(self, session: Session, settings: Settings) -> None:
         """Wait for the avatar, calibrate, speak; keep what was recorded, also where it is cut."""
+        import asyncio
+
         from micstream.cli.run import wait_avatar, with_avatar
         from micstream.lab.running import lab
 
@@ -153,12 +169,24 @@ class _Running:
             async with lab(session, connection, self._wanted.plan) as made:
                 if self._wanted.calibrates:
                     self._calibration = await _calibrated(session, settings, made.size)
+                film = self._film(made)
                 try:
                     await made.speak(self._wanted.plan)
                 finally:
                     self.taken = made.take()
+                    if film is not None:
+                        await asyncio.to_thread(film.finish, self.taken)
 
         await with_avatar(speak(), session, settings)
+
+    def _film(self, made: Lab) -> Film | None:
+        if self._wanted.save is None:
+            return None
+        from micstream.lab.saving import Film
+
+        film = Film(self._wanted.save)
+        made.also(film)
+        return film
 
     def analysed(self, settings: Settings) -> Analysis:
         """What the recording tells."""
@@ -233,6 +261,21 @@ def _tell(found: Analysis, output: Output) -> None:
         return
     for line in run_words(found.figures):
         typer.echo(line)
+
+
+def _check_writable(file: Path) -> None:
+    """Tell before the run, and not after it, that a file has no place."""
+    from micstream.errors import InputError, reason_of
+
+    try:
+        with file.open("ab"):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{file} cannot be written: {reason_of(error)}",
+            hint="name a file in a folder that is there, and yours",
+            code="unwritable",
+        ) from None
 
 
 def _write_report(file: Path, found: Analysis) -> None:

@@ -16,12 +16,12 @@ import numpy.typing as npt
 
 from micstream.lab.align import Way, follow_way
 from micstream.lab.follow import CURVE_RATE, Curve, follow
-from micstream.lab.lipsync import SCHEMA, LipSync, judge, level_of, measure_mouth
+from micstream.lab.lipsync import SCHEMA, LipSync, judge, level_of, measure_mouth, repeated
 from micstream.lab.mouth import Mouth, Roi, find_mouth, opening, speech_in
 from micstream.lab.said import Window, control_figures, mouth_figures, moves_in_speech
 from micstream.lab.story import Mark, Point, Still, Story, Told
 from micstream.lab.take import RATE, Spoken, Take
-from micstream.lab.transport import Calibration, Delays, delays, transport_ms
+from micstream.lab.transport import Calibration, Delays, delays, path_ms, transport_ms
 
 _LATEST_S: Final = 15.0
 """An utterance is heard within so long of its being sent, or not at all."""
@@ -66,17 +66,18 @@ def analyse(
     place = find_mouth(seen, masked, speech_in(masked), roi=roi)
     found = measure_mouth(seen, masked, place)
     mouth = place[0] if found.offset_ms is not None else None
-    path_ms = calibration.offset_ms if calibration else 0.0
-    told = [
-        _told(each, way, take, (mouth, level, found), [w for w in ways if w and w is not way])
-        for each, way in zip(take.spoken, ways, strict=True)
-    ]
-    told = [replace(each, figures=_corrected(each.figures, path_ms)) for each in told]
-    rows = [each.figures for each in told]
     begin, end = _span(take)
     waited = delays(take.waited, take.pictures, begin, end)
-    figures = _whole(found, rows, path_ms, (waited, calibration), take)
-    points = _points(mouth, masked, path_ms)
+    zero_ms = path_ms(waited, calibration)
+    curves = _curves(mouth, level, masked, found)
+    told = [
+        _told(each, way, take, curves, [w for w in ways if w and w is not way])
+        for each, way in zip(take.spoken, ways, strict=True)
+    ]
+    told = [replace(each, figures=_corrected(each.figures, zero_ms)) for each in told]
+    rows = [each.figures for each in told]
+    figures = _whole(found, rows, zero_ms, (waited, calibration), take)
+    points = _points(mouth, masked, zero_ms)
     return Analysis(figures, Story(figures, tuple(told), points, dict(about or {})), found)
 
 
@@ -106,14 +107,39 @@ def _speech_only(level: Curve, spoken: Sequence[Spoken], ways: Sequence[Way | No
 # ---- each utterance -----------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Curves:
+    """Of the whole run, at the same times."""
+
+    level: Curve
+    mouth: Curve | None
+    """None: none was found, or its offset is not sure."""
+    opened: Curve | None
+    moves: float
+    """How much the mouth moves in speech."""
+    offset_s: float
+
+
+def _curves(mouth: Mouth | None, level: Curve, masked: Curve, found: LipSync) -> _Curves:
+    if mouth is None or found.offset_ms is None:
+        return _Curves(level, None, None, 0.0, 0.0)
+    curve = mouth.curve
+    return _Curves(
+        level=level,
+        mouth=curve,
+        opened=opening(curve, speech_in(masked)),
+        moves=moves_in_speech(curve, masked),
+        offset_s=found.offset_ms / 1000,
+    )
+
+
 def _told(
     spoken: Spoken,
     way: Way | None,
     take: Take,
-    known: tuple[Mouth | None, Curve, LipSync],
+    curves: _Curves,
     others: Sequence[Way],
 ) -> Told:
-    mouth, level, found = known
     row: dict[str, Any] = {"item": spoken.name, "number": spoken.number, "what": spoken.what}
     row |= _sound_figures(spoken, way, take)
     if way is None:
@@ -122,15 +148,13 @@ def _told(
             row["why"] = "it is silent"
         sent = float(take.clock.seconds(spoken.sent_at))
         way = _silent_way(sent, spoken)
+    level, curve = curves.level, curves.mouth
     window = Window.of(way, level.size, others)
-    curve = None
-    if mouth is not None and found.offset_ms is not None:
-        curve = mouth.curve
+    if curve is not None:
         if spoken.what == "control":
-            row |= control_figures(curve, window, moves_in_speech(curve, level))
+            row |= control_figures(curve, window, curves.moves)
         elif spoken.what != "clicks" and "why" not in row:
-            curves = (curve, level, opening(curve, speech_in(level)))
-            row |= mouth_figures(curves, window, spoken, found.offset_ms / 1000)
+            row |= mouth_figures((curve, level, curves.opened), window, spoken, curves.offset_s)
     return Told(
         figures=row,
         begin_s=window.begin / CURVE_RATE,
@@ -186,14 +210,14 @@ def _sound_figures(spoken: Spoken, way: Way | None, take: Take) -> dict[str, Any
     return told
 
 
-def _corrected(figures: Mapping[str, Any], path_ms: float) -> dict[str, Any]:
+def _corrected(figures: Mapping[str, Any], zero_ms: float) -> dict[str, Any]:
     """The same in JSON's types, with the measuring path's own offset taken off."""
     row = dict(figures)
     for name in _OFFSETS:
         if row.get(name) is not None:
-            row[name] -= path_ms
+            row[name] -= zero_ms
     if row.get("offset_ci_ms") is not None:
-        row["offset_ci_ms"] = tuple(each - path_ms for each in row["offset_ci_ms"])
+        row["offset_ci_ms"] = tuple(each - zero_ms for each in row["offset_ci_ms"])
     if row.get("heard_delay_ms") is not None and row.get("first_frame_delay_ms") is not None:
         row["seen_delay_ms"] = row["heard_delay_ms"] + row["first_frame_delay_ms"]
     return {name: _plain(value) for name, value in row.items()}
@@ -205,7 +229,7 @@ def _corrected(figures: Mapping[str, Any], path_ms: float) -> dict[str, Any]:
 def _whole(
     found: LipSync,
     rows: Sequence[Mapping[str, Any]],
-    path_ms: float,
+    zero_ms: float,
     way: tuple[Delays, Calibration | None],
     take: Take,
 ) -> dict[str, Any]:
@@ -218,9 +242,9 @@ def _whole(
     transport, how = transport_ms(waited, calibration, None if reported is None else -reported)
     told |= {"transport_offset_ms": transport, "transport_how": how}
     if found.offset_ms is not None and found.offset_ci_ms is not None:
-        offset = found.offset_ms - path_ms
+        offset = found.offset_ms - zero_ms
         told["offset_ms"] = offset
-        told["offset_ci_ms"] = [each - path_ms for each in found.offset_ci_ms]
+        told["offset_ci_ms"] = [each - zero_ms for each in found.offset_ci_ms]
         told["drawn_offset_ms"] = offset - transport if transport is not None else None
         told["verdict"], told["why"] = judge(offset)
     closures = [row for row in rows if row.get("closures")]
@@ -238,6 +262,7 @@ def _whole(
     told["playback_latency"] = heard / 1000 if heard is not None else None
     told |= _picture_figures(take)
     told["calibration"] = calibration.as_dict() if calibration else None
+    told["taken_off_ms"] = zero_ms
     told["buffers"] = asdict(waited)
     told["items"] = [dict(row) for row in rows]
     return {"schema": SCHEMA, "avatar": take.avatar, **{k: _plain(v) for k, v in told.items()}}
@@ -248,14 +273,14 @@ def _picture_figures(take: Take) -> dict[str, Any]:
     arrived, cells = take.pictures.arrived, take.pictures.cells
     if arrived.size < 3:
         return {"repeated": None, "frame_jitter_ms": None, "size": list(take.pictures.size)}
-    same = np.abs(np.diff(cells, axis=0)).max(axis=(1, 2)) < 1e-3
     steps = np.diff(arrived)
     usual = float(np.median(steps))
     return {
-        "repeated": float(same.mean()),
+        "repeated": float(repeated(cells).mean()),
         "frame_jitter_ms": 1000 * float(np.median(np.abs(steps - usual))),
         "longest_frame_ms": 1000 * float(steps.max()),
         "size": list(take.pictures.size),
+        "unread": take.unread,
     }
 
 
@@ -278,7 +303,7 @@ def _plain(value: Any) -> Any:
 # ---- to be drawn --------------------------------------------------------------------------------
 
 
-def _points(mouth: Mouth | None, level: Curve, path_ms: float) -> tuple[Point, ...]:
+def _points(mouth: Mouth | None, level: Curve, zero_ms: float) -> tuple[Point, ...]:
     """Offset over the run, stretch by stretch, where there was speech enough."""
     if mouth is None:
         return ()
@@ -289,7 +314,7 @@ def _points(mouth: Mouth | None, level: Curve, path_ms: float) -> tuple[Point, .
             continue
         found = follow(mouth.curve[begin : begin + size], piece)
         if found.spread_s <= 0.1:
-            ms = [1000 * each - path_ms for each in (found.offset_s, found.low_s, found.high_s)]
+            ms = [1000 * each - zero_ms for each in (found.offset_s, found.low_s, found.high_s)]
             points.append(Point((begin + size / 2) / CURVE_RATE, *ms))
     return tuple(points)
 

@@ -224,7 +224,7 @@ def fps_of(times: Curve) -> float | None:
 
 def freezes(seen: Seen, speech: npt.NDArray[np.bool_]) -> int:
     """How often the picture stood still for 200 ms and more while somebody spoke."""
-    same = np.abs(np.diff(seen.cells, axis=0)).max(axis=(1, 2)) < 1e-3
+    same = repeated(seen.cells)
     count = 0
     for begin, end in runs(same):
         first, last = seen.times[begin], seen.times[end]
@@ -233,6 +233,12 @@ def freezes(seen: Seen, speech: npt.NDArray[np.bool_]) -> int:
     # A frame that stays too long in place of those that are missing.
     steps = np.diff(seen.times)
     return count + int((steps >= max(_FREEZE_S, 3 * float(np.median(steps)))).sum())
+
+
+def repeated(cells: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Of each frame but the first, whether it is the one before again."""
+    pairs = zip(cells[1:], cells[:-1], strict=True)
+    return np.array([np.abs(now - before).max() < 1e-3 for now, before in pairs], np.bool_)
 
 
 def _rounded(value: Any) -> Any:

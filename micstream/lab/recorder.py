@@ -16,15 +16,15 @@ from micstream.lab.cells import cells_of_luma
 from micstream.lab.take import Pictures, Samples, Spoken, Take, Waited
 from micstream.viewer.picture import PictureFrame
 from micstream.viewer.recording import SoundRecording
-from micstream.viewer.sound import SoundBlock
 from micstream.viewer.tap import Sink
 from micstream.viewer.viewer import Viewer
 
 _ASK_EVERY_S: Final = 1.0
-_MOST_FRAMES: Final = 40_000
-"""Twenty minutes at 30 a second; 350 MB an hour would be too much."""
+_MOST_FRAMES: Final = 20_000
+"""Eleven minutes at 30 a second, 180 MB."""
+_FIRST_FRAMES: Final = 1_000
 _MOST_SMALL: Final = 9_000
-_SMALL: Final = 128
+_SMALL: Final = 96
 _MICRO: Final = 1_000_000
 _STAMPED: Final = 1_500_000_000
 """Unix seconds of no more than this are none: a count of frames, or a clock of its own."""
@@ -35,7 +35,7 @@ class PictureTape:
 
     def __init__(self) -> None:
         self._arrived, self._due, self._stamps = array("d"), array("d"), array("d")
-        self._cells: list[npt.NDArray[np.float32]] = []
+        self._cells: npt.NDArray[np.float32] = np.zeros((0, 1, 1), np.float32)
         self._small: list[bytes] = []
         self._small_size = (0, 0)
         self.size = (0, 0)
@@ -51,16 +51,20 @@ class PictureTape:
             self.lost += 1
             return
         luma = frame.luma
-        cells = cells_of_luma(luma)
-        if self._cells and cells.shape != self._cells[0].shape:
+        cells, held = cells_of_luma(luma), len(self._arrived)
+        if not held:
+            self._cells = np.empty((_FIRST_FRAMES, *cells.shape), np.float32)
+        if cells.shape != self._cells.shape[1:]:
             self.lost += 1  # another shape of picture: it is another film
             return
+        if held == len(self._cells):
+            self._cells = np.concatenate([self._cells, np.empty_like(self._cells)])
+        self._cells[held] = cells
         self.size = (frame.width, frame.height)
         self._arrived.append(frame.arrived_unix)
         self.came.set()
         self._due.append(frame.timestamp_us / _MICRO)
         self._stamps.append(_stamp(frame))
-        self._cells.append(cells)
         if len(self._small) < _MOST_SMALL:
             step = max(1, -(-max(frame.width, frame.height) // _SMALL))
             small = luma[::step, ::step]
@@ -73,12 +77,10 @@ class PictureTape:
 
     def pictures(self) -> Pictures:
         """All so far."""
-        none: npt.NDArray[np.float32] = np.zeros((0, 1, 1), np.float32)
-        cells = np.array(self._cells, np.float32) if self._cells else none
         return Pictures(
             arrived=np.array(self._arrived),
             due=np.array(self._due),
-            cells=cells,
+            cells=self._cells[: len(self._arrived)],
             stamps=np.array(self._stamps),
             small=tuple(self._small),
             small_size=self._small_size,
@@ -103,9 +105,8 @@ class Recorder:
         viewer.attach_sound(avatar, self.sound)
         viewer.attach_picture(avatar, self.tape)
 
-    def also(self, sound: Sink[SoundBlock], picture: Sink[PictureFrame]) -> None:
-        """Hand the same to others too."""
-        self._viewer.attach_sound(self.avatar, sound)
+    def also(self, picture: Sink[PictureFrame]) -> None:
+        """Hand the same pictures, from the next one on, to somebody else too."""
         self._viewer.attach_picture(self.avatar, picture)
 
     async def until_both(self, timeout: float) -> bool:

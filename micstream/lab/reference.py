@@ -95,6 +95,13 @@ def _picture(luma: npt.NDArray[np.uint8]) -> rtc.VideoFrame:
     return rtc.VideoFrame(width, height, rtc.VideoBufferType.I420, luma.tobytes() + grey)
 
 
+def smaller(size: tuple[int, int]) -> tuple[int, int]:
+    """The same shape, no longer than the usual one, and even."""
+    scale = min(1.0, max(SIZE) / max(1, *size))
+    width, height = (max(2, round(side * scale / 2) * 2) for side in size)
+    return width, height
+
+
 @asynccontextmanager
 async def publishing(
     connection: ConnectionSettings, size: tuple[int, int] = SIZE

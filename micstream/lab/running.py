@@ -30,6 +30,8 @@ from micstream.room.utterance import AvatarGone
 from micstream.session import Session
 from micstream.settings.pieces import ConnectionSettings
 from micstream.sources.files import FileSource
+from micstream.viewer.picture import PictureFrame
+from micstream.viewer.tap import Sink
 from micstream.viewer.viewer import Viewer, viewing
 
 _NAME: Final = "micstream-lab"
@@ -102,6 +104,10 @@ class Lab:
         self._told = Told(recorder.avatar)
         self._spoken: list[Spoken] = []
         self._counts: dict[str, int] = {}
+
+    def also(self, picture: Sink[PictureFrame]) -> None:
+        """Hand the avatar's pictures to somebody else too."""
+        self._recorder.also(picture)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -262,13 +268,14 @@ async def calibrate(
 ) -> Calibration:
     """Measure what the path itself puts between sound and picture, with a reference in the room.
 
-    `size`: of the picture that is to be measured.
+    `size`: of the picture that is to be measured; a large one is made smaller, as to encode it here
+    would be a load that the avatar's own does not have.
 
     Raises:
         ConnectionFailed: the room cannot be joined.
     """
     async with (
-        reference.publishing(connection, size) as made,
+        reference.publishing(connection, reference.smaller(size)) as made,
         viewing(connection, _NAME) as viewer,
     ):
         recorder = Recorder(viewer, made.identity, max_s=_CALIBRATES_S + _SPARE_S)

@@ -20,6 +20,8 @@ from micstream.lab.take import Pictures, Waited
 SCHEMA: Final = 1
 STEADY_MS: Final = 25.0
 """Spread of the reference's offsets above which nothing can be taken off."""
+JAMMED_MS: Final = 80.0
+"""A reference's pictures that wait and are decoded for longer found a machine that was too busy."""
 FEWEST: Final = 8
 """Flashes and clicks that are needed."""
 _REPORTS_MS: Final = 40.0
@@ -61,8 +63,9 @@ class Calibration:
 
     @property
     def is_steady(self) -> bool:
-        """Whether it may be taken off."""
-        return self.pairs >= FEWEST and self.spread_ms <= STEADY_MS
+        """Whether it may be taken off: enough was seen, it did not wander, nothing was jammed."""
+        jammed = (self.picture_ms or 0.0) > JAMMED_MS
+        return self.pairs >= FEWEST and self.spread_ms <= STEADY_MS and not jammed
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON's types."""
@@ -109,30 +112,46 @@ def delays(waited: Sequence[Waited], pictures: Pictures, begin: float, end: floa
     return Delays(sound, picture, _since_made(pictures, begin, end), lost)
 
 
+def path_ms(found: Delays, calibration: Calibration | None) -> float:
+    """What the measuring path puts between sound and picture of an avatar, to be taken off.
+
+    That of the reference, but with the buffers as they were for the avatar: they find their length
+    anew for each participant.
+    """
+    if calibration is None:
+        return 0.0
+    own = _apart(found.picture_ms, found.sound_ms)
+    reference = _apart(calibration.picture_ms, calibration.sound_ms)
+    if own is None or reference is None:
+        return calibration.offset_ms
+    return calibration.offset_ms - reference + own
+
+
 def transport_ms(
     found: Delays, calibration: Calibration | None, reported_ms: float | None = None
 ) -> tuple[float | None, str]:
-    """The transport offset beyond that of a reference in step, and how it is known.
+    """Transport offset: what came in between an avatar's making both and the viewer's buffers.
 
-    `reported_ms`: from the avatar's report that an utterance is heard to its being heard. Where
-    pictures bear stamps it tells when the sound was published; without, an avatar that reports too
-    early would seem to publish late.
+    Known where pictures bear stamps. `reported_ms`: from the avatar's report that an utterance is
+    heard to its being heard; it tells when the sound was published.
     """
-    zero = calibration or Calibration(0.0, 0.0, 0, 0.0, 0.0, None)
-    if found.sound_ms is None:
+    if found.since_made_ms is None:
+        return None, "the pictures bear no stamps: published late and drawn late look the same"
+    if calibration is None or calibration.since_made_ms is None:
+        return None, "not calibrated"
+    picture = _apart(found.since_made_ms, found.picture_ms)
+    picture_zero = _apart(calibration.since_made_ms, calibration.picture_ms)
+    if picture is None or picture_zero is None:
         return None, "the SDK told nothing of its buffers"
-    sound = found.sound_ms - (zero.sound_ms or 0.0)
-    if found.since_made_ms is not None and zero.since_made_ms is not None:
-        picture = found.since_made_ms - zero.since_made_ms
-        if reported_ms is not None and zero.sound_way_ms is not None:
-            told = reported_ms - zero.sound_way_ms
-            if abs(told - sound) > _REPORTS_MS:
-                return picture - told, "by stamps and reports"
-        return picture - sound, "by the pictures' stamps"
-    if found.picture_ms is None:
-        return None, "the SDK told nothing of its buffers"
-    how = "by the viewer's buffers" + ("" if calibration else ", not calibrated")
-    return found.picture_ms - (zero.picture_ms or 0.0) - sound, how
+    sound = _apart(reported_ms, found.sound_ms)
+    sound_zero = _apart(calibration.sound_way_ms, calibration.sound_ms)
+    if sound is not None and sound_zero is not None and abs(sound - sound_zero) > _REPORTS_MS:
+        return picture - picture_zero - (sound - sound_zero), "by stamps and reports"
+    return picture - picture_zero, "by the pictures' stamps"
+
+
+def _apart(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one - other
 
 
 def _since_made(pictures: Pictures, begin: float, end: float) -> float | None:

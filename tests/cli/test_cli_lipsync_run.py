@@ -35,9 +35,10 @@ def result(said: Program) -> dict[str, Any]:
 async def test_a_mouth_that_is_drawn_late_is_found_and_laid_to_the_drawing(
     server: LocalServer, room_name: str, tmp_path: Path
 ) -> None:
-    report = tmp_path / "report.html"
+    report, film = tmp_path / "report.html", tmp_path / "run.mkv"
     async with lipsynced(server, room_name, SENDER, drawn_ms=240) as avatar:
-        said = await measured(tmp_path, server, room_name, "--report", str(report))
+        kept = ("--report", str(report), "--save", str(film))
+        said = await measured(tmp_path, server, room_name, *kept)
         assert avatar.alive
     found = result(said)
     # Loose: a viewer's buffers wander on a busy machine. `bench lipsync` says how well it does.
@@ -53,6 +54,10 @@ async def test_a_mouth_that_is_drawn_late_is_found_and_laid_to_the_drawing(
     assert row["heard_delay_ms"] > 0
     assert row["missing_s"] < 3
     assert found["size"] == [1280, 720]
+    _, again = await run(tmp_path, "lipsync", "measure", film, "--json", env=environment(None))
+    seen = json.loads(again.stdout)["offset_ms"]
+    path = found["calibration"]["offset_ms"] if found["calibration"] else 0.0
+    assert seen == pytest.approx(found["offset_ms"] + path, abs=30), "the film says the same"
     page = report.read_text()
     assert IDENTITY in page
     assert "data:image/jpeg" in page
@@ -88,3 +93,24 @@ async def test_an_avatar_goes_through_its_ordeals(
     assert [each["ordeal"] for each in found["ordeals"]] == ["short"]
     assert found["ordeals"][0]["alive"]
     assert code == int(not found["survived"])
+
+
+@pytest.mark.parametrize("option", ["--report", "--save"])
+async def test_a_file_that_has_no_place_is_told_before_anything_is_joined(
+    tmp_path: Path, option: str
+) -> None:
+    command = ("lipsync", "run", "--room", "x", option, tmp_path / "nowhere/file")
+    code, said = await run(tmp_path, *command, env=environment(None))
+    assert code == 3
+    assert "cannot be written: no such file" in said.stderr
+    assert said.stdout == ""
+
+
+async def test_what_is_no_calibration_is_told(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text("{}")
+    for file, words in ((wrong, "no calibration"), (tmp_path / "none.json", "no such file")):
+        command = ("lipsync", "run", "--room", "x", "--calibration", file)
+        code, said = await run(tmp_path / file.stem, *command, env=environment(None))
+        assert code == 3
+        assert words in said.stderr

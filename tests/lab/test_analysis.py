@@ -93,24 +93,27 @@ def test_what_the_path_puts_in_is_taken_off(path_ms: int) -> None:
     known = Calibration(path_ms, 2.0, 16, 30.0, 20.0)
     figures = measured(100 + path_ms, calibration=known, waited=waited(30, 20)).figures
     assert figures["offset_ms"] == pytest.approx(100, abs=15)
-    assert figures["transport_offset_ms"] == pytest.approx(0, abs=1)
-    assert figures["drawn_offset_ms"] == pytest.approx(100, abs=15)
+    assert figures["taken_off_ms"] == pytest.approx(path_ms, abs=1)
 
 
-@pytest.mark.parametrize(("drawn_ms", "transport_ms"), [(0, 120), (120, 0), (-80, 120), (80, -40)])
-def test_the_way_and_the_drawing_are_told_apart_by_buffers(
-    drawn_ms: int, transport_ms: int
+@pytest.mark.parametrize("buffers_ms", [(60, 20), (30, 90)])
+def test_and_with_it_the_viewers_buffers_as_they_are_for_the_avatar(
+    buffers_ms: tuple[int, int],
 ) -> None:
-    known = Calibration(-20.0, 2.0, 16, 100.0, 20.0)
-    held = waited(100, 20 + transport_ms) if transport_ms > 0 else waited(100 - transport_ms, 20)
-    figures = measured(drawn_ms + transport_ms - 20, calibration=known, waited=held).figures
-    assert figures["transport_offset_ms"] == pytest.approx(transport_ms, abs=5)
-    assert figures["drawn_offset_ms"] == pytest.approx(drawn_ms, abs=20)
+    known = Calibration(-20.0, 2.0, 16, 30.0, 20.0)
+    sound_ms, picture_ms = buffers_ms
+    late = 80 - 10 + picture_ms - sound_ms
+    figures = measured(late, calibration=known, waited=waited(sound_ms, picture_ms)).figures
+    assert figures["offset_ms"] == pytest.approx(80, abs=15)
+    assert figures["transport_offset_ms"] is None
+    assert "no stamps" in figures["transport_how"]
 
 
 @pytest.mark.parametrize(("drawn_ms", "transport_ms"), [(0, 200), (200, 0), (-120, 160)])
-def test_and_by_stamps_where_pictures_bear_them(drawn_ms: int, transport_ms: int) -> None:
-    known = Calibration(0.0, 2.0, 16, 30.0, 20.0, since_made_ms=45.0)
+def test_the_way_and_the_drawing_are_told_apart_where_pictures_bear_stamps(
+    drawn_ms: int, transport_ms: int
+) -> None:
+    known = Calibration(0.0, 2.0, 16, 30.0, 20.0, since_made_ms=45.0, sound_way_ms=20.0)
     figures = measured(
         drawn_ms + transport_ms,
         calibration=known,
