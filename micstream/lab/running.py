@@ -57,7 +57,7 @@ class Plan:
 
 
 @dataclass
-class Told:
+class Reports:
     """What the session told of one avatar's utterances, as far as it has."""
 
     avatar: str
@@ -101,7 +101,7 @@ class Lab:
     def __init__(self, session: Session, recorder: Recorder) -> None:
         self._session = session
         self._recorder = recorder
-        self._told = Told(recorder.avatar)
+        self._reports = Reports(recorder.avatar)
         self._spoken: list[Spoken] = []
         self._counts: dict[str, int] = {}
 
@@ -123,7 +123,7 @@ class Lab:
         events = self._session.bus.subscribe("the lab")
         try:
             async for event in events:
-                self._told.take(event)
+                self._reports.take(event)
         finally:
             events.close()
 
@@ -160,7 +160,7 @@ class Lab:
         """
 
         async def speak() -> None:
-            async with self._session.room.utterance(avatar=self._told.avatar) as utterance:
+            async with self._session.room.utterance(avatar=self._reports.avatar) as utterance:
                 await paced(utterance.write, pcm, lead_ms)
 
         try:
@@ -172,7 +172,7 @@ class Lab:
         self, saying: Coroutine[Any, Any, None], pcm: Samples, timeout: float
     ) -> Spoken | None:
         """Have something said, and learn what the session tells of it."""
-        told, before = self._told, len(self._told.order)
+        told, before = self._reports, len(self._reports.order)
         await saying
         await told.until(lambda: len(told.order) > before, 1.0)
         if len(told.order) == before:

@@ -422,7 +422,8 @@ class TestMaking:
     def test_what_nobody_speaks_is_made_as_bundled(self, tmp_path: Path) -> None:
         for item in lipsync_kit.controls():
             (bundled,) = chosen(KIT, [item.name])
-            assert np.abs(item.sound - sound_of(bundled)).max() < 1e-4
+            off = np.abs(item.sound - sound_of(bundled)).max() * 32768
+            assert off <= lipsync_kit.STEP / 2 + 1e-6
 
     def test_without_espeak_it_says_what_to_install(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
