@@ -16,6 +16,26 @@ UNDECIDED = 7
 _CODES = {"good": 0, "acceptable": 0, "bad": 1, "undecided": UNDECIDED}
 
 
+Place = Annotated[
+    str | None,
+    typer.Option(
+        metavar="L,T,R,B",
+        help="Where the mouth is: left, top, right, bottom, in shares of the picture.",
+        show_default=False,
+    ),
+]
+Limit = Annotated[
+    float | None,
+    typer.Option(
+        "--fail-if",
+        metavar="MS",
+        min=0,
+        help="A limit of your own: bad beyond it, to either side.",
+        show_default=False,
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     lab = typer.Typer(
@@ -31,24 +51,8 @@ def register(app: typer.Typer) -> None:
 
 def measure(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Video files with sound.")],
-    roi: Annotated[
-        str | None,
-        typer.Option(
-            metavar="L,T,R,B",
-            help="Where the mouth is: left, top, right, bottom, in shares of the picture.",
-            show_default=False,
-        ),
-    ] = None,
-    fail_if: Annotated[
-        float | None,
-        typer.Option(
-            "--fail-if",
-            metavar="MS",
-            min=0,
-            help="A limit of your own: bad beyond it, to either side.",
-            show_default=False,
-        ),
-    ] = None,
+    roi: Place = None,
+    fail_if: Limit = None,
     json_: Annotated[bool, typer.Option("--json", help="One JSON object a file, a line each.")] = (
         False
     ),

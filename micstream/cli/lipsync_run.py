@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from micstream.cli.lipsync import UNDECIDED, Limit, Place, code_of, place
 from micstream.cli.options import CONNECTION, JOINING, START, TRANSPORT, Flags, Output, takes
 
 if TYPE_CHECKING:
@@ -60,24 +61,8 @@ def run(
             min=0.1, max=10, metavar="M", help="Over and over, for so long.", show_default=False
         ),
     ] = None,
-    roi: Annotated[
-        str | None,
-        typer.Option(
-            metavar="L,T,R,B",
-            help="Where the mouth is: left, top, right, bottom, in shares of the picture.",
-            show_default=False,
-        ),
-    ] = None,
-    fail_if: Annotated[
-        float | None,
-        typer.Option(
-            "--fail-if",
-            metavar="MS",
-            min=0,
-            help="A limit of your own: bad beyond it, to either side.",
-            show_default=False,
-        ),
-    ] = None,
+    roi: Place = None,
+    fail_if: Limit = None,
     calibration: Annotated[
         str,
         typer.Option(
@@ -116,7 +101,6 @@ def run(
     """
     import asyncio
 
-    from micstream.cli.lipsync import UNDECIDED, code_of, place
     from micstream.cli.run import run_session
     from micstream.lab.kit import chosen, load_kit, own_items
     from micstream.lab.running import Plan
@@ -265,31 +249,23 @@ def _tell(found: Analysis, output: Output) -> None:
 
 def _check_writable(file: Path) -> None:
     """Tell before the run, and not after it, that a file has no place."""
-    from micstream.errors import InputError, reason_of
+    from micstream.lab.run_file import unwritable
 
     try:
         with file.open("ab"):
             pass
     except OSError as error:
-        raise InputError(
-            f"{file} cannot be written: {reason_of(error)}",
-            hint="name a file in a folder that is there, and yours",
-            code="unwritable",
-        ) from None
+        raise unwritable(file, error) from None
 
 
 def _write_report(file: Path, found: Analysis) -> None:
-    from micstream.errors import InputError, reason_of
     from micstream.lab.report import page
+    from micstream.lab.run_file import unwritable
 
     try:
         file.write_text(page(found.story), encoding="utf-8")
     except OSError as error:
-        raise InputError(
-            f"{file} cannot be written: {reason_of(error)}",
-            hint="name a place that can be: --report lipsync.html",
-            code="unwritable",
-        ) from None
+        raise unwritable(file, error) from None
 
 
 @takes(_LOOKING)

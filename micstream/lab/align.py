@@ -102,7 +102,7 @@ def follow_way(sent: Samples, heard: Samples, begin_s: float, end_s: float) -> W
     if found is None:
         return None
     at_s, alike = found
-    wave, line = _wave(sent), _wave(heard)
+    wave = _wave(sent)
     times, lags, silent = [], [], 0
     lag, active = at_s, 0
     for start in range(0, max(1, wave.size - round(_WINDOW_S * RATE) + 1), round(_HOP_S * RATE)):
@@ -110,17 +110,17 @@ def follow_way(sent: Samples, heard: Samples, begin_s: float, end_s: float) -> W
         if np.sqrt(np.mean(window * window)) < _SOFT:
             continue
         active += 1
-        there = _lag(window, line, start, lag, (_NEAR_S, _NEAR_S, _SAME))
+        there = _lag(window, heard, start, lag, (_NEAR_S, _NEAR_S, _SAME))
         if there is None:
             longer = wave[start : start + round(_SURE_S * RATE)]
-            there = _lag(longer, line, start, lag, (_BACK_S, _FAR_S, _FOUND))
+            there = _lag(longer, heard, start, lag, (_BACK_S, _FAR_S, _FOUND))
         if there is None:
             silent += 1
             continue
         lag = there
         times.append(start / RATE)
         lags.append(lag)
-    doubled, gaps, cut = _jumps(np.array(times), np.array(lags), line)
+    doubled, gaps, cut = _jumps(np.array(times), np.array(lags), heard)
     hop = _HOP_S
     return Way(
         heard_at_s=lags[0] if lags else at_s,
@@ -136,7 +136,7 @@ def follow_way(sent: Samples, heard: Samples, begin_s: float, end_s: float) -> W
 
 
 def _lag(
-    piece: Wave, line: Wave, start: int, lag: float, search: tuple[float, float, float]
+    piece: Wave, heard: Samples, start: int, lag: float, search: tuple[float, float, float]
 ) -> float | None:
     """Lag of a piece around the last one; None: it was not heard there.
 
@@ -145,13 +145,13 @@ def _lag(
     back, on, enough = search
     begin = max(0, start + round((lag - back) * RATE))
     end = start + piece.size + round((lag + on) * RATE)
-    across = _correlated(piece, line[begin:end])
+    across = _correlated(piece, _wave(heard[begin:end]))
     if across.size and across[best := int(across.argmax())] >= enough:
         return (begin + best - start) / RATE
     return None
 
 
-def _jumps(times: Wave, lags: Wave, line: Wave) -> tuple[float, float, float]:
+def _jumps(times: Wave, lags: Wave, heard: Samples) -> tuple[float, float, float]:
     """Sound put in, silence put in, sound skipped: seconds of each."""
     doubled = gaps = cut = 0.0
     for number in np.flatnonzero(np.abs(np.diff(lags)) > _JUMP_S):
@@ -161,7 +161,7 @@ def _jumps(times: Wave, lags: Wave, line: Wave) -> tuple[float, float, float]:
             continue
         begin = round((times[number] + lags[number]) * RATE)
         end = round((times[number + 1] + lags[number + 1] + _WINDOW_S) * RATE)
-        quiet = _quiet_s(line[begin:end])
+        quiet = _quiet_s(_wave(heard[begin:end]))
         gaps += min(by, quiet)
         doubled += max(0.0, by - quiet)
     return doubled, gaps, cut

@@ -16,11 +16,11 @@ import numpy.typing as npt
 
 from micstream.lab.align import Way, follow_way
 from micstream.lab.follow import CURVE_RATE, Curve, follow
-from micstream.lab.lipsync import SCHEMA, LipSync, judge, level_of, measure_mouth, repeated
+from micstream.lab.lipsync import SCHEMA, LipSync, judge, level_of, measure_mouth, plain, repeated
 from micstream.lab.mouth import Mouth, Roi, find_mouth, opening, speech_in
 from micstream.lab.said import Window, control_figures, mouth_figures, moves_in_speech
 from micstream.lab.story import Mark, Point, Still, Story, Told
-from micstream.lab.take import RATE, Spoken, Take
+from micstream.lab.take import RATE, Pictures, Spoken, Take
 from micstream.lab.transport import Calibration, Delays, delays, path_ms, transport_ms
 
 _LATEST_S: Final = 15.0
@@ -69,7 +69,7 @@ def analyse(
     begin, end = _span(take)
     waited = delays(take.waited, take.pictures, begin, end)
     zero_ms = path_ms(waited, calibration)
-    curves = _curves(mouth, level, masked, found)
+    curves = _curves(mouth, level, masked, found, seen.times)
     told = [
         _told(each, way, take, curves, [w for w in ways if w and w is not way])
         for each, way in zip(take.spoken, ways, strict=True)
@@ -112,6 +112,8 @@ class _Curves:
     """Of the whole run, at the same times."""
 
     level: Curve
+    shown: Curve
+    """Seconds of each picture."""
     mouth: Curve | None
     """None: none was found, or its offset is not sure."""
     opened: Curve | None
@@ -120,12 +122,15 @@ class _Curves:
     offset_s: float
 
 
-def _curves(mouth: Mouth | None, level: Curve, masked: Curve, found: LipSync) -> _Curves:
+def _curves(
+    mouth: Mouth | None, level: Curve, masked: Curve, found: LipSync, shown: Curve
+) -> _Curves:
     if mouth is None or found.offset_ms is None:
-        return _Curves(level, None, None, 0.0, 0.0)
+        return _Curves(level, shown, None, None, 0.0, 0.0)
     curve = mouth.curve
     return _Curves(
         level=level,
+        shown=shown,
         mouth=curve,
         opened=opening(curve, speech_in(masked)),
         moves=moves_in_speech(curve, masked),
@@ -144,7 +149,7 @@ def _told(
     row |= _sound_figures(spoken, way, take)
     if way is None:
         row["why"] = "it was not heard"
-        if spoken.what == "control" and not np.abs(spoken.pcm).max(initial=0) > 300:
+        if spoken.what == "control" and spoken.is_silent:
             row["why"] = "it is silent"
         sent = float(take.clock.seconds(spoken.sent_at))
         way = _silent_way(sent, spoken)
@@ -170,7 +175,7 @@ def _told(
             )
             for label in spoken.labels
         ),
-        stills=_strip(take, window, curve, level),
+        stills=_strip(take.pictures, curves, window),
     )
 
 
@@ -190,9 +195,8 @@ def _silent_way(at_s: float, spoken: Spoken) -> Way:
 
 def _sound_figures(spoken: Spoken, way: Way | None, take: Take) -> dict[str, Any]:
     """What became of its sound; seconds but for delays."""
-    silent = not np.abs(spoken.pcm).max(initial=0) > 300
     if way is None:
-        return {} if silent else {"missing_s": spoken.pcm.size / RATE}
+        return {} if spoken.is_silent else {"missing_s": spoken.pcm.size / RATE}
     sent = float(take.clock.seconds(spoken.sent_at))
     told: dict[str, Any] = {
         "missing_s": way.missing_s,
@@ -220,7 +224,7 @@ def _corrected(figures: Mapping[str, Any], zero_ms: float) -> dict[str, Any]:
         row["offset_ci_ms"] = tuple(each - zero_ms for each in row["offset_ci_ms"])
     if row.get("heard_delay_ms") is not None and row.get("first_frame_delay_ms") is not None:
         row["seen_delay_ms"] = row["heard_delay_ms"] + row["first_frame_delay_ms"]
-    return {name: _plain(value) for name, value in row.items()}
+    return {name: plain(value) for name, value in row.items()}
 
 
 # ---- the whole ----------------------------------------------------------------------------------
@@ -265,7 +269,7 @@ def _whole(
     told["taken_off_ms"] = zero_ms
     told["buffers"] = asdict(waited)
     told["items"] = [dict(row) for row in rows]
-    return {"schema": SCHEMA, "avatar": take.avatar, **{k: _plain(v) for k, v in told.items()}}
+    return {"schema": SCHEMA, "avatar": take.avatar, **{k: plain(v) for k, v in told.items()}}
 
 
 def _picture_figures(take: Take) -> dict[str, Any]:
@@ -287,17 +291,6 @@ def _picture_figures(take: Take) -> dict[str, Any]:
 def _median(rows: Sequence[Mapping[str, Any]], name: str) -> float | None:
     known = [float(row[name]) for row in rows if row.get(name) is not None]
     return float(np.median(known)) if known else None
-
-
-def _plain(value: Any) -> Any:
-    """JSON's types, rounded to what means something."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, Mapping):
-        return {k: _plain(v) for k, v in value.items()}
-    return round(value, 3) if isinstance(value, float) else value
 
 
 # ---- to be drawn --------------------------------------------------------------------------------
@@ -336,17 +329,17 @@ def _shown(curve: Curve | None, window: Window) -> Curve | None:
     return np.asarray(np.clip((piece - low) / max(high - low, 1e-6), 0, 1))
 
 
-def _strip(take: Take, window: Window, curve: Curve | None, level: Curve) -> tuple[Still, ...]:
+def _strip(pictures: Pictures, curves: _Curves, window: Window) -> tuple[Still, ...]:
     """Pictures where mouth and sound were furthest apart; none where no mouth was found."""
-    small, size = take.pictures.small, take.pictures.small_size
+    small, size, curve = pictures.small, pictures.small_size, curves.mouth
     if curve is None or not small or window.end - window.begin < CURVE_RATE:
         return ()
     low, high = np.percentile(curve, [2, 98])
-    apart = np.abs((curve - low) / max(high - low, 1e-6) - level)[window.begin : window.end]
+    apart = np.abs((curve - low) / max(high - low, 1e-6) - curves.level)[window.begin : window.end]
     window_size = CURVE_RATE // 5
     smooth = np.convolve(apart, np.ones(window_size) / window_size, "same")
     worst = (window.begin + int(smooth.argmax())) / CURVE_RATE
-    times = take.clock.seconds(take.pictures.shown[: len(small)])
+    times = curves.shown[: len(small)]
     middle = int(np.searchsorted(times, worst))
     first = max(0, min(middle - _STRIP // 2, len(small) - _STRIP))
     return tuple(

@@ -6,6 +6,7 @@ acceptable +90/-185 ms (BT.1359-1).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
@@ -58,9 +59,7 @@ class LipSync:
             *("transport_offset_ms", "drawn_offset_ms", "settling_ms", "first_frame_delay_ms"),
             *("closures_hit", "missing_s", "stretched", "smallest_safe_lead_ms"),
         )
-        own = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
-        rounded = {k: _rounded(v) for k, v in own.items()}
-        return {"schema": SCHEMA, **dict.fromkeys(live), **rounded}
+        return {"schema": SCHEMA, **dict.fromkeys(live), **plain(asdict(self))}
 
 
 def level_of(pcm: npt.NDArray[np.int16], rate: int) -> Curve:
@@ -241,7 +240,12 @@ def repeated(cells: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     return np.array([np.abs(now - before).max() < 1e-3 for now, before in pairs], np.bool_)
 
 
-def _rounded(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_rounded(each) for each in value]
+def plain(value: Any) -> Any:
+    """JSON's types, rounded to what means something."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, Mapping):
+        return {k: plain(v) for k, v in value.items()}
     return round(value, 3) if isinstance(value, float) else value

@@ -11,13 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from micstream.errors import InputError, UsageError, reason_of
+from micstream.lab.cells import CELLS, PIXELS
 from micstream.lab.mouth import Seen
 
 RATE: Final = 16_000
-CELLS: Final = 64
-"""Cells along the longer side of the picture."""
-_PIXELS: Final = 5
-"""Of a cell's side, once the picture was made small."""
 _LONGEST_S: Final = 1_800.0
 Progress = Callable[[float], None]
 
@@ -111,9 +108,9 @@ def cells_of(frame: Any) -> npt.NDArray[np.float32]:
     columns = max(1, round(CELLS * frame.width / longer))
     rows = max(1, round(CELLS * frame.height / longer))
     grey = frame.reformat(
-        width=columns * _PIXELS, height=rows * _PIXELS, format="gray", interpolation="AREA"
+        width=columns * PIXELS, height=rows * PIXELS, format="gray", interpolation="AREA"
     ).to_ndarray()
-    shaped = grey.reshape(rows, _PIXELS, columns, _PIXELS)
+    shaped = grey.reshape(rows, PIXELS, columns, PIXELS)
     return np.asarray(shaped.mean((1, 3)), dtype=np.float32)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from micstream.errors import reason_of
+from micstream.errors import InputError, reason_of
 from micstream.lab.compare import bad_run, check_run
 
 _LARGEST: Final = 256 * 2**20
@@ -56,3 +56,13 @@ def _json(text: str) -> Any:
         return json.loads(text, parse_constant=refused)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
+
+
+def unwritable(file: Path, error: Exception) -> InputError:
+    """The error for a file of a run that cannot be written."""
+    why = reason_of(error) if isinstance(error, OSError) else str(error)
+    return InputError(
+        f"{file} cannot be written: {why}",
+        hint="name a file in a folder that is there, and yours",
+        code="unwritable",
+    )

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from micstream.errors import InputError, UsageError, reason_of
+from micstream.errors import UsageError
+from micstream.lab.run_file import unwritable
 from micstream.lab.take import RATE, Take
 from micstream.viewer.picture import PictureFrame
 
@@ -49,7 +50,7 @@ class Film:
         try:
             self._container: Any = av.open(str(file), "w", format="matroska")
         except OSError as error:
-            raise _unwritable(file, error) from None
+            raise unwritable(file, error) from None
         self.lost = 0
         """Pictures that came too fast to be encoded."""
         self._first_due: float | None = None
@@ -85,9 +86,9 @@ class Film:
                 self._write_sound(take)
             self._container.close()
         except OSError as error:
-            raise _unwritable(self._file, error) from None
+            raise unwritable(self._file, error) from None
         if self._failed is not None:
-            raise _unwritable(self._file, self._failed)
+            raise unwritable(self._file, self._failed)
 
     # ---- its thread ----------------------------------------------------------------------------
 
@@ -140,12 +141,3 @@ class Film:
             block.rate, block.pts, block.time_base = RATE, begin + at, Fraction(1, RATE)
             self._container.mux(self._sound.encode(block))
         self._container.mux(self._sound.encode())
-
-
-def _unwritable(file: Path, error: Exception) -> InputError:
-    why = reason_of(error) if isinstance(error, OSError) else str(error)
-    return InputError(
-        f"{file} cannot be written: {why}",
-        hint="name a place that can be: --save run.mkv",
-        code="unwritable",
-    )

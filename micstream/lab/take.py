@@ -13,14 +13,16 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from micstream.lab.align import RATE, Samples
 from micstream.lab.follow import Curve
 from micstream.lab.kit import Label
 from micstream.lab.mouth import Seen
 
-RATE: Final = 16_000
+__all__ = ["RATE", "Clock", "Pictures", "Samples", "Spoken", "Take", "Waited"]
+
 _SPAN_S: Final = 5.0
 """The earliest block of so long a time came without waiting."""
-Samples = npt.NDArray[np.int16]
+_SILENT: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,11 @@ class Spoken:
     """The avatar said that it is heard."""
     reported_s: float | None = None
     """The avatar said how much of it was heard."""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether there is nothing in it to be heard."""
+        return not np.abs(self.pcm).max(initial=0) > _SILENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from micstream.lab.align import RATE, follow_way
-from micstream.lab.running import Lab
+from micstream.lab.running import Lab, paced
 from micstream.lab.take import Samples
 from micstream.session import Session
 
@@ -27,7 +27,6 @@ LEFT_OPEN_S: Final = 12.0
 _BEGUN_S: Final = 0.3
 """By then the avatar has begun to play."""
 _HEARD_S: Final = 15.0
-_PIECE: Final = RATE // 10
 
 
 def _piece(pcm: Samples, seconds: float) -> Samples:
@@ -102,12 +101,8 @@ async def _wrong_rate(session: Session, speech: Samples) -> None:
 
 
 async def _long(session: Session, speech: Samples) -> None:
-    pcm, clock = _piece(speech, LONG_S), asyncio.get_running_loop().time
-    began = clock()
     async with session.room.utterance() as utterance:
-        for at in range(0, pcm.size, _PIECE):
-            await asyncio.sleep(max(0.0, began + at / RATE - clock()))
-            await utterance.write(pcm[at : at + _PIECE].tobytes())
+        await paced(utterance.write, _piece(speech, LONG_S), 0)
 
 
 ORDEALS: Final = (
