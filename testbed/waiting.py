@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import psutil
+
 
 async def wait_until(
     condition: Callable[[], object], timeout: float = 5.0, what: str | Callable[[], str] = ""
@@ -40,3 +42,11 @@ async def stays(condition: Callable[[], object], seconds: float, what: str) -> N
     while loop.time() < until:
         assert condition(), what
         await asyncio.sleep(0.01)
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Whether it runs no more, also where it goes while it is being looked at."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

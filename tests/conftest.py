@@ -40,7 +40,14 @@ AvatarFactory = Callable[..., AbstractAsyncContextManager[AvatarProcess]]
 
 # How long an example takes says more about the machine than about the code.
 # The tests try the same examples each time; `make fuzz` tries new ones.
-hypothesis.settings.register_profile("micstream", deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile(
+    "micstream",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    # A second for the first ten examples is a bound on the machine, not on the code.
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.register_profile("fuzz", deadline=None, max_examples=20_000, derandomize=False)
 hypothesis.settings.load_profile("micstream")
 

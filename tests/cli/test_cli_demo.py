@@ -13,7 +13,7 @@ import pytest
 from micstream.demo.server import LocalServer
 from testbed.program import NO_DEVICES, Program, environment, program, started_with
 from testbed.speech import labels
-from testbed.waiting import wait_until
+from testbed.waiting import has_ended, wait_until
 
 pytestmark = [pytest.mark.room, pytest.mark.slow]
 
@@ -23,7 +23,7 @@ def family() -> Iterator[list[psutil.Process]]:
     """What the demo has started, noted while it ran: all of it must be gone afterwards."""
     started: list[psutil.Process] = []
     yield started
-    left = [each.name() for each in started if each.is_running() and each.status() != "zombie"]
+    left = [each for each in started if not has_ended(each)]
     assert not left
 
 
@@ -160,8 +160,4 @@ async def test_killed_it_leaves_nothing_running(
         note(ours, family)
         ours.send(signal.SIGKILL)
         ours.running.wait()
-        await wait_until(lambda: not any(map(_runs, family)), 10, "the end of all")
-
-
-def _runs(process: psutil.Process) -> bool:
-    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+        await wait_until(lambda: all(map(has_ended, family)), 10, "the end of all")

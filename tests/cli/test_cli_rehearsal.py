@@ -21,7 +21,7 @@ from micstream.demo.rehearsal import SettingsFile
 from micstream.errors import MicstreamError, UsageError
 from testbed.program import Event, Program, environment, program, run
 from testbed.speech import HELLO
-from testbed.waiting import until, wait_until
+from testbed.waiting import has_ended, until, wait_until
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ async def test_every_command_works_against_it_until_ctrl_c(tmp_path: Path) -> No
         family = psutil.Process(room.running.pid).children(recursive=True)
         room.send(signal.SIGINT)
         assert await room.ended() == 0
-        assert not any(each.is_running() and each.status() != "zombie" for each in family)
+        assert all(map(has_ended, family))
     assert not (folder / ".env.local").exists()
     for secret in secrets:
         assert secret not in room.stdout + room.stderr

@@ -20,7 +20,7 @@ from micstream.demo.avatar_server import avatar_server
 from micstream.demo.server import LocalServer
 from micstream.settings import load
 from testbed.rooms import bystander, joined, token
-from testbed.waiting import wait_until
+from testbed.waiting import has_ended, wait_until
 from tests.conftest import SENDER
 from tests.support.avatar_servers import KEY, Avatars
 from tests.support.senders import voice
@@ -103,7 +103,7 @@ async def test_several_at_once_and_none_is_left(
             assert KEY not in shown
             assert "eyJ" not in shown
             assert server.api_secret not in shown
-    assert not any(each.is_running() and each.status() != "zombie" for each in workers)
+    assert all(map(has_ended, workers))
 
 
 @pytest.mark.parametrize("key", [None, "", "another", KEY + "x", "é"])
@@ -193,7 +193,7 @@ async def test_the_program(server: LocalServer, room_name: str, tmp_path: Path) 
         assert children
         running.send_signal(signal.SIGTERM)
         assert await process.ended(running) == 0
-        assert not any(each.is_running() and each.status() != "zombie" for each in children)
+        assert all(map(has_ended, children))
     finally:
         await process.end(running)
     assert KEY not in log.read_text()

@@ -16,7 +16,7 @@ import pytest
 
 from micstream.demo import lifeline, process
 from micstream.demo.lifeline import KILL_ON_JOB_CLOSE, Job, JobLimits, Kernel, Lifeline, Pipe
-from testbed.waiting import wait_until
+from testbed.waiting import has_ended, wait_until
 
 WAYS: list[type[Lifeline]] = [Kernel, Pipe]
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True)"
@@ -35,10 +35,6 @@ time.sleep(60)
 """
 
 
-def is_gone(child: psutil.Process) -> bool:
-    return not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
-
-
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("child", ["import time; print(1, flush=True)", DEAF])
 async def test_a_child_ends_when_we_are_killed(way: type[Lifeline], child: str) -> None:
@@ -52,9 +48,9 @@ async def test_a_child_ends_when_we_are_killed(way: type[Lifeline], child: str) 
         watchers = ours.children()
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-        await wait_until(lambda: is_gone(ours), 10, "the child's end")
-        await wait_until(lambda: all(map(is_gone, watchers)), 10, "its watcher's end")
-        assert not is_gone(other), "it was no child of that kind"
+        await wait_until(lambda: has_ended(ours), 10, "the child's end")
+        await wait_until(lambda: all(map(has_ended, watchers)), 10, "its watcher's end")
+        assert not has_ended(other), "it was no child of that kind"
     finally:
         other.kill()
 
@@ -72,7 +68,7 @@ async def test_a_child_that_ends_by_itself_leaves_nobody_behind(way: type[Lifeli
     child.stdin.write(b"\n")
     child.stdin.close()
     assert await process.ended(child) == 7
-    await wait_until(lambda: all(map(is_gone, watchers)), 10, "its watcher's end")
+    await wait_until(lambda: all(map(has_ended, watchers)), 10, "its watcher's end")
 
 
 async def test_what_has_rights_of_its_own_is_not_left_to_the_kernel(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from livekit import api
 from micstream.demo import process
 from micstream.demo.server import LocalServer, local_server
 from micstream.errors import MicstreamError
-from testbed.waiting import wait_until
+from testbed.waiting import has_ended, wait_until
 
 pytestmark = pytest.mark.room
 
@@ -116,9 +116,7 @@ async def test_ends_when_we_are_killed(server_binary: Path, tmp_path: Path) -> N
     finally:
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-    await wait_until(
-        lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 5, "its end"
-    )
+    await wait_until(lambda: has_ended(child), 5, "its end")
 
 
 async def test_a_program_that_is_no_server_is_told_with_its_words(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from micstream.sources.live import Reopening
 from micstream.sources.microphone import Microphone, MicrophoneOpener
 from micstream.sources.names import InputDevice
 from micstream.sources.source import Block, Lost, Opened, Source, blocks_of
-from testbed.waiting import wait_until
+from testbed.waiting import has_ended, wait_until
 from tests.support.portaudio import FakeDevice, FakePortAudio
 from tests.support.sources import Scripted
 from tests.support.standstill import Standstill
@@ -173,11 +173,7 @@ asyncio.run(main())
     child.send_signal(signal.SIGINT)  # Ctrl-C goes to all of a terminal's group
     parent.kill()
     await parent.wait()
-    await wait_until(
-        lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE,
-        5,
-        "it outlives us",
-    )
+    await wait_until(lambda: has_ended(child), 5, "it outlives us")
 
 
 async def test_it_gets_none_of_our_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
