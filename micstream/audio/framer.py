@@ -23,6 +23,11 @@ class Framer:
         for start in range(0, whole, size):
             yield data[start : start + size]
 
+    @property
+    def rest(self) -> bytes:
+        """What waits for more."""
+        return self._rest
+
     def silence_rest(self) -> None:
         """What waits for more becomes zeros, so that the frames stay where they are."""
         self._rest = bytes(len(self._rest))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from enum import Enum
+from typing import Final
 
 from micstream.audio.format import SAMPLE_WIDTH, SPEECH
 from micstream.audio.framer import Framer
@@ -14,6 +15,9 @@ from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech
 from micstream.speech.segmenter import Mark, Segmenter, SegmenterOptions
 from micstream.speech.trace import HISTORY, began
 from micstream.speech.unheard import Unheard
+
+_PIECE: Final = SPEECH.samples(20)
+"""An open utterance is handed out in pieces of this length, counted from its start."""
 
 
 class Gate(Enum):
@@ -32,6 +36,9 @@ class Cutter:
 
     The same bytes give the same events however they are divided into blocks. The `pcm` of an
     utterance's `Speech` events, joined, is the source from `Onset.start` to `End.end`.
+
+    What belongs to an open utterance is handed out as it is heard, before its frame is judged:
+    whatever that frame says, an end comes after it. So the frame costs delay at the onset alone.
 
     `on` and `off`: the probabilities from which a frame may begin an utterance, and holds one
     open. `margin_ms`: what is sent from before the place where the sound began; without it an
@@ -64,6 +71,8 @@ class Cutter:
         self._judged = Framer(self._frame_bytes)
         self._kept = bytearray()  # the newest frames: what an onset can reach, and its noise
         self._kept_end = 0  # sample index one past its last
+        self._start = 0  # of the utterance that is open, or was
+        self._sent = 0  # sample index one past the last that was handed out
 
     @property
     def position(self) -> int:
@@ -97,6 +106,8 @@ class Cutter:
         both = zip(self._framer.push(block), self._judged.push(judged), strict=True)
         for frame, heard in both:
             yield from self._judge(frame, heard)
+        if self.speaking:
+            yield from self._whole_pieces(self._framer.rest)
 
     def set_gate(self, gate: Gate) -> list[SegmentEvent]:
         """Set the gate; closing it ends the open utterance (`mute`).
@@ -116,7 +127,7 @@ class Cutter:
 
     def end(self, reason: EndReason) -> list[SegmentEvent]:
         """End the open utterance here, if there is one; the next onset begins the next."""
-        return self._attach(self._segmenter.end(reason))
+        return self._attach(self._segmenter.end(reason), ahead=True)
 
     def finish(self, reason: EndReason = EndReason.SOURCE_ENDED) -> list[SegmentEvent]:
         """End the stream: what fills no frame belongs to the open utterance too."""
@@ -154,25 +165,51 @@ class Cutter:
         if len(self._kept) > 2 * self._reach:
             del self._kept[: len(self._kept) - self._reach]
 
-    def _attach(self, marks: list[Mark]) -> list[SegmentEvent]:
-        if not marks:
-            return []
-        first = self._kept_end - len(self._kept) // SAMPLE_WIDTH
+    def _attach(self, marks: list[Mark], *, ahead: bool = False) -> list[SegmentEvent]:
+        """Marks with their sound; `ahead`: an end includes what was handed out before its frame."""
         events: list[SegmentEvent] = []
-        starts = 0
         for mark in marks:
             if isinstance(mark, Onset):
-                onset = self._traced(mark, first)
-                starts = onset.start
-                events.append(onset)
+                onset = self._traced(mark, self._kept_from)
+                start = max(onset.start, self._sent)  # what an end took with it is not said twice
+                known = {"onset": max(onset.onset, start), "decided": max(onset.decided, start)}
+                self._start = self._sent = start
+                events += [replace(onset, start=start, **known), *self._up_to(onset.decided)]
             elif isinstance(mark, End):
-                events.append(mark)
+                last = max(mark.end, self._sent) if ahead else mark.end
+                events += self._up_to(last)
+                events.append(replace(mark, end=last, decided=max(mark.decided, last)))
             else:
-                start = max(mark.start, starts)
-                low, high = (start - first) * SAMPLE_WIDTH, (mark.end - first) * SAMPLE_WIDTH
-                if low < high:
-                    events.append(Speech(start, bytes(self._kept[low:high])))
+                events += self._whole_pieces()
         return events
+
+    @property
+    def _kept_from(self) -> int:
+        return self._kept_end - len(self._kept) // SAMPLE_WIDTH
+
+    def _up_to(self, end: int) -> list[SegmentEvent]:
+        """All of the open utterance that is not yet handed out, up to this sample."""
+        start, first = self._sent, self._kept_from
+        if end <= start:
+            return []
+        self._sent = end
+        pcm = self._kept[(start - first) * SAMPLE_WIDTH : (end - first) * SAMPLE_WIDTH]
+        return [Speech(start, bytes(pcm))]
+
+    def _whole_pieces(self, rest: bytes = b"") -> Iterator[SegmentEvent]:
+        """The same in whole pieces; `rest`: heard, and not yet judged."""
+        heard = self._kept_end + len(rest) // SAMPLE_WIDTH
+        first = self._kept_from
+        while (end := self._next_piece()) <= heard:
+            low, high = (self._sent - first) * SAMPLE_WIDTH, (end - first) * SAMPLE_WIDTH
+            ours = len(self._kept)
+            pcm = bytes(self._kept[low:high]) + rest[max(0, low - ours) : max(0, high - ours)]
+            start, self._sent = self._sent, end
+            yield Speech(start, pcm)
+
+    def _next_piece(self) -> int:
+        """Sample at which the next piece is whole."""
+        return self._start + ((self._sent - self._start) // _PIECE + 1) * _PIECE
 
     def _traced(self, mark: Onset, first: int) -> Onset:
         """The onset where the sound began: within the pre-roll that the segmenter allows."""

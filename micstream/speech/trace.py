@@ -4,7 +4,9 @@ A detector says "speech" some frames late, and a quiet consonant comes before th
 first voiced frame back, 10 ms by 10 ms, the sound belongs to the utterance for as long as it
 stands out: over the noise floor, and over what the last second was like, so that a murmuring hall
 is no part of the first word; and not too far below the voice itself, so that neither is the room
-behind a noise gate that opens. A gap of 60 ms ends the way back: a stop consonant is shorter.
+behind a noise gate that opens. A gap of 60 ms ends the way back: a stop consonant is shorter. Only
+a sound that stands out further is looked for behind a longer one, up to 150 ms: the burst or the
+hiss of a first consonant, whose closure is long where one begins to speak.
 """
 
 from __future__ import annotations
@@ -37,6 +39,9 @@ _LATELY: Final = 100
 _CLEAR_OF: Final = 20
 """Steps just before the voiced frame that may be its own beginning."""
 _GAP: Final = 6
+_LONGER_GAP: Final = 15
+_FURTHER_DB: Final = 6.0
+"""What begins an utterance from behind a longer gap stands out by so much more."""
 _FLOOR_SHARE: Final = 0.05
 _LEAST: Final = 1e-9
 
@@ -60,11 +65,12 @@ def began(history: bytes, farthest: int, voice: bytes = b"") -> int:
         threshold = max(threshold, quantile(lately, 0.5) + _OVER_LATELY_DB)
     back = gap = 0
     for number, level in enumerate(levels[::-1][: farthest // _STEP], 1):
-        if level > threshold:
+        further = _FURTHER_DB if gap >= _GAP else 0.0
+        if level > threshold + further:
             back, gap = number, 0
         else:
             gap += 1
-            if gap == _GAP:
+            if gap == _LONGER_GAP:
                 break
     return back * _STEP
 

@@ -41,7 +41,13 @@ async def test_a_mouth_that_is_drawn_late_is_found_and_laid_to_the_drawing(
         # What is late on a busy machine is late: measured again where it was in the way.
         for number in range(4):
             found = result(await measured(tmp_path / str(number), server, room_name, *kept))
-            if found["offset_ms"] is not None and abs(found["offset_ms"] - 240) < 80:
+            words = ("lipsync", "measure", str(film), "--json")
+            _, again = await run(tmp_path, *words, env=environment(None))
+            seen = json.loads(again.stdout)["offset_ms"]
+            if found["offset_ms"] is None or seen is None:
+                continue
+            apart = found["offset_ms"] + found["taken_off_ms"] - seen
+            if abs(found["offset_ms"] - 240) < 80 and abs(apart) < 30:
                 break
         assert avatar.alive
     # Loose: `bench lipsync` says how well it does.
@@ -57,8 +63,6 @@ async def test_a_mouth_that_is_drawn_late_is_found_and_laid_to_the_drawing(
     assert row["heard_delay_ms"] > 0
     assert row["missing_s"] < 3
     assert found["size"] == [1280, 720]
-    _, again = await run(tmp_path, "lipsync", "measure", film, "--json", env=environment(None))
-    seen = json.loads(again.stdout)["offset_ms"]
     # The film says the same, of what was not taken off.
     assert seen == pytest.approx(found["offset_ms"] + found["taken_off_ms"], abs=30)
     page = report.read_text()
