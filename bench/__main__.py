@@ -4,8 +4,10 @@ For figures run them one by one. segmenter: the cost of finding utterances; segm
 they are found, on labelled recordings that `--speech` names; cost: of a sender; latency: its delay;
 avatar_start: until an avatar is seen; face: what the demo's avatar takes; stage: the page.
 
-Not among all: cleaning, long_speech; show, the control from press to effect; lipsync, what the lab
-finds of errors put in; compare, two commits in one run; soak, which takes a quarter of an hour.
+Not among all: sets, how well utterances are found in each kind of speech; presence, which fits the
+weights of the second opinion; runs_dry, when a receiver does; cleaning, long_speech; show, the
+control from press to effect; lipsync, what the lab finds of errors put in; compare, two commits in
+one run; soak, which takes a quarter of an hour.
 """
 
 from __future__ import annotations
@@ -18,7 +20,17 @@ from pathlib import Path
 from bench.report import parser
 
 ALL = ("segmenter", "cost", "latency", "avatar_start", "face", "stage")
-OTHERS = ("segmentation", "cleaning", "long_speech", "show", "lipsync", "compare", "soak")
+OTHERS = (
+    "segmentation",
+    "sets",
+    "presence",
+    "cleaning",
+    "long_speech",
+    "show",
+    "lipsync",
+    "compare",
+    "soak",
+)
 
 
 def run(name: str, arguments: Sequence[str]) -> int | None:

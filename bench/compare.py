@@ -107,12 +107,15 @@ async def speaking(sender: Sender, plan: Plan) -> Figures:
     track, script = sentences(plan.utterances)
     async with stage(sender) as on:
         said = await said_and_heard(on, track)
+        finished = on.sender.events("playback_finished")
         cpu = await cpu_percent(on, plan.window_s)
         peak, alive = peak_mib(on.sender.pid), on.avatar.alive
     _, found = await asyncio.to_thread(said.measured, track, script)
     assert len(found) > plan.utterances / 2, "the microphone stuttered"
     return {
         "delays_ms": [each.start_ms for each in found if each.start_ms is not None],
+        "ends_ms": [each.end_ms for each in found if each.end_ms is not None],
+        "stutters_ms": [each["stutter_ms"] or 0 for each in finished],
         "missing": sum(each.missing for each in found),
         "spoiled": plan.utterances - len(found),
         "cpu_percent": cpu,

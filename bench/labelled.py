@@ -39,7 +39,7 @@ class Labelled:
 
 
 def read_folder(folder: Path) -> list[Labelled]:
-    """Every WAV in `folder` by name, with the labels in the `.txt` of the same stem, if any.
+    """Every WAV and FLAC in `folder` by name, with the labels in the `.txt` of its stem, if any.
 
     Raises:
         InputError: no such folder, no WAV in it, one that is not 16 kHz mono 16-bit or holds no
@@ -49,7 +49,7 @@ def read_folder(folder: Path) -> list[Labelled]:
     if not folder.is_dir():
         what = "not a folder" if folder.exists() else "no such folder"
         raise InputError(f"{folder}: {what}", hint=expected, code="no_folder")
-    places = sorted(place for place in folder.iterdir() if place.suffix.lower() == ".wav")
+    places = sorted(each for each in folder.iterdir() if each.suffix.lower() in (".wav", ".flac"))
     if not places:
         raise InputError(f"{folder} holds no WAV", hint=expected, code="no_wav")
     return [_read(place) for place in places]

@@ -7,6 +7,8 @@ Positions are sample indices at 16 kHz, so that an overlap of exactly a half is 
                         as there can be: 2 x matches / (references + found)
   speech cut            share of labelled speech that lies in nothing that was sent
   head cut              the same for the first 200 ms of each reference utterance
+  clipped               share of reference utterances of whose first 200 ms more than 50 ms are cut:
+                        what an audience hears as a swallowed syllable
   non-speech sent       share of what was sent that is not labelled speech
   false                 found utterances that hold less than 0.1 s of labelled speech
   onset, end delay      when it was decided, less the reference's start or end; over matches
@@ -23,6 +25,7 @@ import numpy as np
 from micstream.audio.format import SPEECH
 
 _HEAD = SPEECH.samples(200)
+_CLIPPED = SPEECH.samples(50)
 _SPEECH_IN_ONE = SPEECH.samples(100)
 """Labelled speech that an utterance must hold, or it is false."""
 
@@ -104,6 +107,7 @@ class Tally:
     speech_cut: int = 0
     heads: int = 0
     heads_cut: int = 0
+    clipped: int = 0
     sent: int = 0
     sent_in_vain: int = 0
     false: int = 0
@@ -129,6 +133,11 @@ class Tally:
     def head_cut_percent(self) -> float | None:
         """None without reference utterances."""
         return _percent(self.heads_cut, self.heads)
+
+    @property
+    def clipped_percent(self) -> float | None:
+        """None without reference utterances."""
+        return _percent(self.clipped, self.references)
 
     @property
     def non_speech_percent(self) -> float | None:
@@ -157,12 +166,8 @@ def tally(labels: Sequence[Stretch], found: Sequence[Found], heard: int, gap: in
     speech = merged(labels)
     sent = [Stretch(each.start, each.end) for each in found]
     covered = merged(sent)
-    heads = [
-        Stretch(max(head.start, each.start), min(head.end, each.end))
-        for head in (Stretch(r.start, min(r.end, r.start + _HEAD)) for r in references)
-        for each in speech
-        if overlap(head, [each])
-    ]
+    heads = [_head(each, speech) for each in references]
+    cut = [_length(head) - sum(overlap(each, covered) for each in head) for head in heads]
     voiced = [overlap(each, speech) for each in sent]
     pairs = matches(references, sent)
     return Tally(
@@ -172,14 +177,22 @@ def tally(labels: Sequence[Stretch], found: Sequence[Found], heard: int, gap: in
         matched=len(pairs),
         speech=_length(speech),
         speech_cut=_length(speech) - sum(overlap(each, covered) for each in speech),
-        heads=_length(heads),
-        heads_cut=_length(heads) - sum(overlap(each, covered) for each in heads),
+        heads=sum(map(_length, heads)),
+        heads_cut=sum(cut),
+        clipped=sum(samples > _CLIPPED for samples in cut),
         sent=_length(sent),
         sent_in_vain=_length(sent) - sum(voiced),
         false=sum(samples < _SPEECH_IN_ONE for samples in voiced),
         onset_delays=tuple(found[at].onset_decided - references[r].start for r, at in pairs),
         end_delays=tuple(found[at].end_decided - references[r].end for r, at in pairs),
     )
+
+
+def _head(reference: Stretch, speech: Sequence[Stretch]) -> list[Stretch]:
+    """The speech in the first 200 ms of it."""
+    head = Stretch(reference.start, min(reference.end, reference.start + _HEAD))
+    within = (Stretch(max(head.start, s.start), min(head.end, s.end)) for s in speech)
+    return [each for each in within if each.start < each.end]
 
 
 def _length(stretches: Iterable[Stretch]) -> int:

@@ -19,7 +19,7 @@ from micstream.settings.pieces import CaptureSettings, DetectionSettings, SoundP
 from micstream.sound_path import SoundPath, make_path
 from micstream.sources.health import HealthReporter
 from micstream.sources.sound_server import SourceWatch, is_behind
-from micstream.sources.source import Away, Block, LiveSource, Lost, Opened, Source
+from micstream.sources.source import Away, Block, Hurried, LiveSource, Lost, Opened, Source
 from micstream.speech.detectors import make_cutter
 from micstream.speech.events import EndReason, Timed
 from micstream.taps import Listener
@@ -64,6 +64,7 @@ class Listening:
         self._server = SourceWatch(bus.emit)
         self._watching: asyncio.Task[None] | None = None
         self._held = False
+        self._hurried: Hurried | None = None
         self._cancelling = False  # told: the channels of the device cancel each other
         self._told_unheard = False
         self._floor_db: float | None = None
@@ -141,6 +142,7 @@ class Listening:
             path.hold()
         self._path = path
         governed.enter_context(self._controls.governing(path))
+        self._hurried = source if isinstance(source, Hurried) else None
         self._floor_db = known.floor_db if known is not None else None
         self._health.opened(source.name, floor_db=self._floor_db)
         self._put(path.open(source))
@@ -151,6 +153,7 @@ class Listening:
         if not is_same(self._device, source.name):
             self._bus.emit(notices.other_microphone(self._device, source.name))
         self._device = source.name
+        self._hurried = source if isinstance(source, Hurried) else None
         self._health.opened(source.name, floor_db=self._floor_db)
         self._put(self._path.open(source))
 
@@ -158,6 +161,9 @@ class Listening:
         assert self._path is not None
         self._health.lost(block)
         self._put(self._path.push(block))
+        if self._hurried is not None:
+            # What one says now is on its way at once; an onset waits for the detector's frame.
+            self._hurried.hurry(self._path.speaking)
         if self._path.took and not self._cancelling:
             self._cancelling = True
             self._bus.emit(notices.channels_cancel(self._device, self._path.took))

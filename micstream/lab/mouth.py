@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from micstream.lab.follow import CURVE_RATE, Curve, find_place
+from micstream.lab.steady import steadied
 
 Roi = tuple[float, float, float, float]
 """Left, top, right, bottom, in shares of the picture."""
@@ -63,6 +64,20 @@ def find_mouth(
         speech: where somebody speaks, at the same times.
         roi: where the mouth is, if that is known.
     """
+    mouth, why = _find(seen, level, speech, roi)
+    if not why or mouth is None or roi is not None:
+        return mouth, why
+    held = steadied(seen.cells, 1 / float(np.median(np.diff(seen.times))))
+    if held is None:
+        return mouth, why
+    again, why_not = _find(Seen(seen.times, held), level, speech, None)
+    return (again, "") if not why_not else (mouth, why)
+
+
+def _find(
+    seen: Seen, level: Curve, speech: npt.NDArray[np.bool_], roi: Roi | None
+) -> tuple[Mouth | None, str]:
+    """The same, in the cells as they are."""
     speech_s = float(speech.sum()) / CURVE_RATE
     if seen.times.size < 2:
         return None, "there is no picture"

@@ -28,7 +28,8 @@ CUTTING_KNOBS: Final = (
     ),
     Knob(
         "vad",
-        "Voice activity detector. hybrid: webrtcvad's quick onset, Silero's judgement. "
+        "Voice activity detector. hybrid: webrtcvad's quick onset, Silero's judgement, a second "
+        "opinion for whispers. "
         "silero: tells speech from other sounds. webrtc: cheap, hears noise as speech.",
         CUTTING,
         "hybrid",

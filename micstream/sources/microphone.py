@@ -27,8 +27,11 @@ from micstream.sources.names import InputDevice, Sought
 from micstream.sources.source import Block, LossCode, Source
 from micstream.sources.surroundings import advised, permission_hint
 
-_BLOCK_MS: Final = 32
-"""In step with the default detector's frames: shorter ones only wake the program more often."""
+_BLOCK_MS: Final = 16
+"""While one speaks what is captured is sent; an avatar that plays at once waits for a block."""
+_AT_REST: Final = 2
+"""Blocks that are handed over together while nobody speaks: in step with the default detector's
+frames. Fewer only wake the program more often."""
 _MAX_CHANNELS: Final = 64
 """ALSA's plugins claim hundreds."""
 _QUEUED_BLOCKS: Final = 10_000 // _BLOCK_MS
@@ -51,8 +54,8 @@ _GAP_S: Final = 0.1
 """Shortest gap told. Less may be the scheduler's doing; the clock follows it within 16 s."""
 _CORE_AUDIO: Final = "Core Audio"
 """macOS accepts every rate and converts it; where it cannot, it may end the whole process."""
-_LATE_BLOCKS: Final = 1_000 // _BLOCK_MS
-"""Callbacks that all have to be late before sound is missing: a second of them."""
+_LATE_FOR_S: Final = 0.99
+"""All that comes within a second has to be late before sound is missing."""
 
 
 _Form = tuple[AudioFormat, str]
@@ -68,6 +71,11 @@ class _Part(NamedTuple):
     """Samples of each channel before it that were dropped, because the queue was full."""
     overflowed: bool
     """PortAudio lost some before it, and does not know how much."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was lost before it."""
+        return not self.not_taken and not self.overflowed
 
 
 class Microphone:
@@ -102,6 +110,14 @@ class Microphone:
             )
         self.format, self._dtype = form
         self.pick = min(channel, self.format.channels)
+        self._hurried = True
+        self._capture: _Capture | None = None
+
+    def hurry(self, on: bool) -> None:
+        """Hand over each block as it comes; else two together."""
+        self._hurried = on
+        if self._capture is not None:
+            self._capture.at_once = on
 
     async def blocks(self) -> AsyncGenerator[Block, None]:
         """Block after block until the device is lost; each says what was lost before it.
@@ -110,6 +126,7 @@ class Microphone:
             AudioDeviceError: it cannot be opened, delivers nothing, or is gone.
         """
         begin = partial(self._begin, asyncio.get_running_loop())
+        self._capture = None
         try:
             stream, capture = await run_in_audio_thread(
                 begin, undo=lambda begun: portaudio.close_input(begun[0]), deadline_s=_BEGIN_S
@@ -117,6 +134,8 @@ class Microphone:
         except AudioDeviceError as error:
             raise advised(error) from None
         losses = _Losses(self.format)
+        self._capture = capture
+        capture.at_once = self._hurried
         try:
             timeout = _FIRST_BLOCK_S
             while True:
@@ -124,7 +143,7 @@ class Microphone:
                     raise self._lost(f"delivers nothing for {timeout:g} s")
                 ended = capture.ended  # before all that it handed over is taken
                 while capture.queue:
-                    part = capture.queue.popleft()
+                    part = capture.take()
                     yield losses.told(part, self._to_pcm(part.data))
                     timeout = _SILENT_S
                 if ended:
@@ -193,6 +212,8 @@ class _Capture:
     def __init__(self, loop: asyncio.AbstractEventLoop, abort: type[Exception]) -> None:
         self.queue: deque[_Part] = deque()
         self.ended = False
+        self.at_once = True
+        """Whether each block is handed over by itself."""
         self._loop = loop
         self._abort = abort
         self._arrived = asyncio.Event()
@@ -208,7 +229,7 @@ class _Capture:
             self._not_taken += frames
         else:
             self._hand_over(bytes(data), now)
-        if not self._notify():
+        if (self.at_once or len(self.queue) >= _AT_REST) and not self._notify():
             raise self._abort
 
     def finished(self) -> None:
@@ -231,6 +252,18 @@ class _Capture:
         self._arrived.clear()
         return came
 
+    def take(self) -> _Part:
+        """The oldest block, with those behind it that were handed over at rest."""
+        part = self.queue.popleft()
+        if self.at_once:
+            return part
+        pieces = [part.data]
+        while len(pieces) < _AT_REST and self.queue and self.queue[0].is_whole:
+            later = self.queue.popleft()
+            pieces.append(later.data)
+            part = part._replace(ends_at=later.ends_at)
+        return part._replace(data=b"".join(pieces))
+
     def _notify(self) -> bool:
         """Wake whoever waits; False: the loop has closed meanwhile."""
         try:
@@ -252,33 +285,40 @@ class _Losses:
         self._format = format
         self._clock = CaptureClock()
         self._position_s = 0.0
-        self._late_s: deque[float] = deque(maxlen=_LATE_BLOCKS)
+        self._late_s: list[float] = []
+        self._late_for_s = 0.0
 
     def told(self, part: _Part, pcm: bytes) -> Block:
         """The block, with what was lost before it."""
         not_taken_s = part.not_taken / self._format.rate
         due_s = self._position_s + not_taken_s + self._format.seconds(len(pcm))
         late_s = self._clock.behind_s(due_s, part.ends_at)
-        missing_s, code = self._missing(late_s, overflowed=part.overflowed)
+        took_s = self._format.seconds(len(pcm))
+        missing_s, code = self._missing(late_s, took_s, overflowed=part.overflowed)
         if part.not_taken and missing_s < not_taken_s:
             code = "slow"
         self._position_s = due_s + missing_s
         self._clock.observe(self._position_s, part.ends_at)
         return Block(pcm, part.ends_at, not_taken_s + missing_s, code)
 
-    def _missing(self, late_s: float, *, overflowed: bool) -> tuple[float, LossCode]:
+    def _missing(self, late_s: float, took_s: float, *, overflowed: bool) -> tuple[float, LossCode]:
         if overflowed:
-            self._late_s.clear()
+            self._in_time()
             return late_s, "overflow"
         if late_s < _GAP_S:  # as nearly always
-            self._late_s.clear()
+            self._in_time()
             return 0.0, ""
         self._late_s.append(late_s)
-        if len(self._late_s) < _LATE_BLOCKS:
+        self._late_for_s += took_s
+        if self._late_for_s < _LATE_FOR_S:
             return 0.0, ""
         missing_s = min(self._late_s)
-        self._late_s.clear()
+        self._in_time()
         return missing_s, "gap"
+
+    def _in_time(self) -> None:
+        self._late_s.clear()
+        self._late_for_s = 0.0
 
 
 class MicrophoneOpener:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from micstream.audio.format import AudioFormat
 from micstream.errors import AudioDeviceError
@@ -32,6 +32,15 @@ class Block(NamedTuple):
     lost_s: float = 0.0
     """Seconds of sound that were lost just before it."""
     lost_code: LossCode = ""
+
+
+@runtime_checkable
+class Hurried(Protocol):
+    """A source that can hand its sound over sooner, in shorter blocks."""
+
+    def hurry(self, on: bool) -> None:
+        """Hand over each block as it comes; else no sooner than a detector's frame needs it."""
+        ...
 
 
 class Source(Protocol):

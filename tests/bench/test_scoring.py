@@ -243,3 +243,13 @@ def test_files_are_counted_together_as_one_after_the_other(
     whole = tally(labels + moved(later), as_found(what + moved(more)), 2 * far, GAP)
     assert parts == whole
     assert parts + Tally() == parts
+
+
+@pytest.mark.parametrize(("late_ms", "clipped"), [(0, 0), (50, 0), (51, 1), (300, 1)])
+def test_more_than_50_ms_of_a_head_that_are_cut_are_a_swallowed_syllable(
+    late_ms: int, clipped: int
+) -> None:
+    labels = stretches((1_000, 2_000), (4_000, 5_000))
+    counted = judged(labels, found((1_000 + late_ms, 2_200), (3_900, 5_100)))
+    assert counted.clipped == clipped
+    assert counted.clipped_percent == pytest.approx(50 * clipped)

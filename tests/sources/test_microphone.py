@@ -98,7 +98,7 @@ class TestFormat:
             await anext(mic.blocks())
         (stream,) = fake.streams
         assert (stream.samplerate, stream.channels, stream.dtype) == (*format, dtype)
-        assert stream.blocksize == AudioFormat(*format).samples(32)
+        assert stream.blocksize == AudioFormat(*format).samples(16)
         assert stream.closed
 
     @pytest.mark.parametrize("fails", ["refused", "not_started"])
@@ -373,13 +373,13 @@ class TestOverflow:
     async def test_what_is_not_taken_within_ten_seconds_is_dropped_and_counted(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        numbered = [np.full(960, number, "<i2").tobytes() for number in range(620)]
+        numbered = [np.full(960, number, "<i2").tobytes() for number in range(1240)]
         installed(monkeypatch, FakeDevice("m", blocks=numbered, all_at_once=True, unplugged=True))
         *blocks, last = await taken(Microphone())
-        assert [block.pcm for block in blocks] == numbered[:312]
+        assert [block.pcm for block in blocks] == numbered[:625]
         assert {block.lost_s for block in blocks} == {0.0}
         assert last.pcm == b""
-        assert last.lost_s == pytest.approx(308 * 0.020)
+        assert last.lost_s == pytest.approx(615 * 0.020)
         assert last.lost_code == "slow"
 
     async def test_what_portaudio_lost_is_counted(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -481,3 +481,39 @@ class TestClock:
             now = 0.032 * (number + 1) + late
             block = losses.told(microphone._Part(bytes(1_024), now, 0, False), bytes(1_024))
             assert block.lost_s == 0.0
+
+
+class TestHurry:
+    """At rest two blocks come as one; while somebody speaks each by itself."""
+
+    BLOCKS = tuple(bytes([number]) * 512 for number in range(1, 9))
+
+    async def test_at_rest_two_come_together_and_nothing_is_missing(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        device = FakeDevice("m", blocks=list(self.BLOCKS), all_at_once=True, unplugged=True)
+        installed(monkeypatch, device)
+        source = Microphone()
+        source.hurry(False)
+        blocks = await taken(source)
+        assert b"".join(block.pcm for block in blocks) == b"".join(self.BLOCKS)
+        assert {len(block.pcm) for block in blocks} == {1_024}
+
+    async def test_hurried_each_comes_by_itself(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        device = FakeDevice("m", blocks=list(self.BLOCKS), all_at_once=True, unplugged=True)
+        installed(monkeypatch, device)
+        blocks = await taken(Microphone())
+        assert [block.pcm for block in blocks] == list(self.BLOCKS)
+
+    async def test_what_was_lost_before_a_block_is_told_before_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        device = FakeDevice(
+            "m", blocks=list(self.BLOCKS), overflowed=3, all_at_once=True, unplugged=True
+        )
+        installed(monkeypatch, device)
+        source = Microphone()
+        source.hurry(False)
+        blocks = await taken(source)
+        assert b"".join(block.pcm for block in blocks) == b"".join(self.BLOCKS)
+        assert sum(block.lost_code == "overflow" for block in blocks) == 3
