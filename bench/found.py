@@ -40,8 +40,8 @@ def with_people(sets: Sets, room: Sequence[Labelled], snr_db: float) -> list[Lab
     under = np.concatenate([each.samples for each in room]).astype(np.float64)
     mixed = []
     for number, each in enumerate(file for files in sets.values() for file in files):
-        speech = np.concatenate([each.samples[s.start : s.end] for s in each.labels] or [under])
-        power = float(np.mean(np.square(speech.astype(np.float64))))
+        spoken = [each.samples[s.start : s.end] for s in each.labels] or [each.samples]
+        power = float(np.mean(np.square(np.concatenate(spoken).astype(np.float64))))
         sound = np.resize(np.roll(under, -97_000 * number), each.samples.size)
         gain = np.sqrt(power / max(1e-9, float(np.mean(sound**2)))) * 10 ** (-snr_db / 20)
         whole = np.rint(each.samples + gain * sound).clip(-32_768, 32_767).astype(np.int16)

@@ -70,7 +70,9 @@ def whispered(samples: npt.NDArray[np.int16], seed: int, voice: float = 0.0) -> 
         noise = np.fft.rfft(rng.normal(0, 1, _WINDOW), 1024)
         breath = np.fft.irfft(noise / np.fft.rfft(shape, 1024) * hertz / (hertz + 700), 1024)
         breath = breath[:_WINDOW] * window
-        made[at : at + _WINDOW] += breath * np.sqrt((piece @ piece) / max(breath @ breath, 1e-12))
+        made[at : at + _WINDOW] += breath * np.sqrt(
+            float(piece @ piece) / max(float(breath @ breath), 1e-12)
+        )
     return np.asarray((1 - voice) * made[: sound.size] + voice * sound)
 
 

@@ -93,6 +93,7 @@ PURE = (
     "lab/said.py",
     "lab/seen.py",
     "lab/sniff.py",
+    "lab/steady.py",
     "lab/story.py",
     "lab/sweep.py",
     "lab/take.py",

@@ -172,9 +172,10 @@ class Cutter:
             if isinstance(mark, Onset):
                 onset = self._traced(mark, self._kept_from)
                 start = max(onset.start, self._sent)  # what an end took with it is not said twice
-                known = {"onset": max(onset.onset, start), "decided": max(onset.decided, start)}
                 self._start = self._sent = start
-                events += [replace(onset, start=start, **known), *self._up_to(onset.decided)]
+                place, decided = max(onset.onset, start), max(onset.decided, start)
+                onset = replace(onset, start=start, onset=place, decided=decided)
+                events += [onset, *self._up_to(decided)]
             elif isinstance(mark, End):
                 last = max(mark.end, self._sent) if ahead else mark.end
                 events += self._up_to(last)

@@ -22,7 +22,7 @@ def blob(y: float, x: float) -> np.ndarray:
     """A bright round thing with an edge, on grey."""
     rows, columns = np.mgrid[0:ROWS, 0:COLUMNS]
     away = np.hypot(rows - y, (columns - x) * 0.9)
-    return (90 + 100 / (1 + np.exp(away - 9))).astype(np.float32)
+    return np.asarray(90 + 100 / (1 + np.exp(away - 9)), dtype=np.float32)
 
 
 def path(reach: float, seconds: float = 20.0, hertz: float = 0.13) -> np.ndarray:
@@ -44,7 +44,8 @@ def test_how_far_it_moved_is_found(reach: float) -> None:
 def test_what_stands_still_is_left_alone() -> None:
     cells = np.stack([blob(18, 32)] * 100)
     assert steadied(cells, FPS) is None
-    assert steadied(cells + np.random.default_rng(1).normal(0, 1, cells.shape), FPS) is None
+    noise = np.random.default_rng(1).normal(0, 1, cells.shape).astype(np.float32)
+    assert steadied(cells + noise, FPS) is None
 
 
 @settings(max_examples=40)

@@ -112,6 +112,41 @@ def test_sound_comes_frame_by_frame_as_it_is_spoken() -> None:
     assert cutter.speaking
 
 
+@given(decisions=SCRIPTS, options=OPTIONS, where=cuts(40_000))
+def test_what_belongs_to_an_open_utterance_waits_for_no_frame(
+    decisions: list[bool], options: SegmenterOptions, where: list[int]
+) -> None:
+    """All that was heard of it is handed out, but for a piece of less than 20 ms."""
+    cutter = Cutter(ScriptedDetector(decisions), options)
+    heard_bytes = handed = 0
+    for block in chunked(ramp(len(decisions) * FRAME), where):
+        heard_bytes += len(block)
+        for event in cutter.push(block):
+            if isinstance(event, Onset):
+                handed = event.start
+            elif isinstance(event, Speech):
+                assert event.start == handed, "in order, and nothing twice"
+                handed = event.start + len(event.pcm) // 2
+        if cutter.speaking:
+            assert heard_bytes // 2 - handed < 20 * 16
+
+
+@given(
+    decisions=SCRIPTS,
+    at=st.integers(0, 40 * FRAME),
+    reason=st.sampled_from([EndReason.INTERRUPT, EndReason.MUTE]),
+)
+def test_an_end_in_the_midst_of_a_frame_has_all_that_was_handed_out(
+    decisions: list[bool], at: int, reason: EndReason
+) -> None:
+    source = ramp(len(decisions) * FRAME + 5)
+    cutter = Cutter(ScriptedDetector(decisions), SMALL)
+    events = list(cutter.push(source[: 2 * at]))
+    events += cutter.end(reason)
+    events += cutter.push(source[2 * at :])
+    utterances([*events, *cutter.finish()], source)  # whole, in order, and nothing twice
+
+
 def test_a_speech_of_many_minutes_comes_through_whole() -> None:
     seconds = 600
     source = ramp(seconds * 16_000)
