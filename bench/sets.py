@@ -36,6 +36,7 @@ from micstream.errors import InputError, MicstreamError
 from micstream.settings import table as knobs
 from micstream.speech.silero import FRAME_SAMPLES, load_model
 
+PEOPLE = "people, 10 dB"
 COUGHS = "breath-snore-cough"
 _DRAWS = 500
 
@@ -77,7 +78,9 @@ def judge(find: Finder, sets: Sets, silent: Sets) -> Figures:
     """All sets apart and together, and the sounds without speech."""
     by_set = {name: tallies(find, files) for name, files in sets.items()}
     told: Figures = {name: pooled(judged) for name, judged in by_set.items()}
-    told["all"] = pooled([each for judged in by_set.values() for each in judged])
+    told["all"] = pooled(
+        [each for name, judged in by_set.items() if name != PEOPLE for each in judged]
+    )
     quiet = {name: tallies(find, files) for name, files in silent.items()}
     told["nospeech"] = _false({k: v for k, v in quiet.items() if k != COUGHS})
     told["coughs"] = _false({k: v for k, v in quiet.items() if k == COUGHS})
@@ -147,7 +150,7 @@ def bench(given: argparse.Namespace) -> Figures:
     if given.curve:
         return {"curve": curve(sets, room)}
     if room:
-        sets = sets | {"people, 10 dB": with_people(sets, room, 10)}
+        sets = sets | {PEOPLE: with_people(sets, room, 10)}
     vads = list(knobs.BY_NAME["vad"].choices)
     figures: Figures = {}
     for name in given.only or [*vads, *PEERS]:
@@ -155,7 +158,7 @@ def bench(given: argparse.Namespace) -> Figures:
         figures[name] = judge(ours(name) if name in vads else peer(name), sets, silent)
     told: Figures = {"contenders": figures}
     chosen = [name for name in figures if name in vads]
-    spoken = {name: files for name, files in sets.items() if not name.startswith("people")}
+    spoken = {name: files for name, files in sets.items() if name != PEOPLE}
     told["cpu_ms_per_s"] = cpu(chosen, [file for files in spoken.values() for file in files][:20])
     if given.plot or given.json:
         told["roc"] = {}

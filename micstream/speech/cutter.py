@@ -73,6 +73,7 @@ class Cutter:
         self._kept_end = 0  # sample index one past its last
         self._start = 0  # of the utterance that is open, or was
         self._sent = 0  # sample index one past the last that was handed out
+        self._next_bytes = 0  # so much has to be heard for its next piece
 
     @property
     def position(self) -> int:
@@ -106,7 +107,7 @@ class Cutter:
         both = zip(self._framer.push(block), self._judged.push(judged), strict=True)
         for frame, heard in both:
             yield from self._judge(frame, heard)
-        if self.speaking:
+        if self.speaking and self._kept_end * SAMPLE_WIDTH + self._framer.size >= self._next_bytes:
             yield from self._whole_pieces(self._framer.rest)
 
     def set_gate(self, gate: Gate) -> list[SegmentEvent]:
@@ -180,7 +181,7 @@ class Cutter:
                 last = max(mark.end, self._sent) if ahead else mark.end
                 events += self._up_to(last)
                 events.append(replace(mark, end=last, decided=max(mark.decided, last)))
-            else:
+            elif self._kept_end * SAMPLE_WIDTH >= self._next_bytes:
                 events += self._whole_pieces()
         return events
 
@@ -191,22 +192,24 @@ class Cutter:
     def _up_to(self, end: int) -> list[SegmentEvent]:
         """All of the open utterance that is not yet handed out, up to this sample."""
         start, first = self._sent, self._kept_from
+        if end > start:
+            self._sent = end
+        self._next_bytes = self._next_piece() * SAMPLE_WIDTH
         if end <= start:
             return []
-        self._sent = end
         pcm = self._kept[(start - first) * SAMPLE_WIDTH : (end - first) * SAMPLE_WIDTH]
         return [Speech(start, bytes(pcm))]
 
     def _whole_pieces(self, rest: bytes = b"") -> Iterator[SegmentEvent]:
         """The same in whole pieces; `rest`: heard, and not yet judged."""
         heard = self._kept_end + len(rest) // SAMPLE_WIDTH
-        first = self._kept_from
+        first, ours = self._kept_from, len(self._kept)
         while (end := self._next_piece()) <= heard:
             low, high = (self._sent - first) * SAMPLE_WIDTH, (end - first) * SAMPLE_WIDTH
-            ours = len(self._kept)
             pcm = bytes(self._kept[low:high]) + rest[max(0, low - ours) : max(0, high - ours)]
             start, self._sent = self._sent, end
             yield Speech(start, pcm)
+        self._next_bytes = end * SAMPLE_WIDTH
 
     def _next_piece(self) -> int:
         """Sample at which the next piece is whole."""
