@@ -162,8 +162,7 @@ class Listening:
         self._health.lost(block)
         self._put(self._path.push(block))
         if self._hurried is not None:
-            # What one says now is on its way at once; an onset waits for the detector's frame.
-            self._hurried.hurry(self._path.speaking)
+            self._hurried.hurry(self._path.is_due(self._hurried.block_ms))
         if self._path.took and not self._cancelling:
             self._cancelling = True
             self._bus.emit(notices.channels_cancel(self._device, self._path.took))

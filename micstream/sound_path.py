@@ -106,6 +106,11 @@ class SoundPath:
         """An utterance is open."""
         return self._cutter.speaking
 
+    def is_due(self, ms: int) -> bool:
+        """Whether so many milliseconds more are worth a turn of their own: see the cutter's."""
+        cutter = self._cutter
+        return isinstance(cutter, Cutter) and cutter.is_due(SPEECH.samples(ms))
+
     @property
     def took(self) -> int:
         """The channel taken of the open source, from 1, because mixed they cancel each other; 0:

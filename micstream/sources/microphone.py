@@ -91,6 +91,8 @@ class Microphone:
         AudioDeviceError: no PortAudio, no such device, or it cannot be opened.
     """
 
+    block_ms: Final = _BLOCK_MS
+
     def __init__(
         self,
         wanted: str | InputDevice | None = None,

@@ -38,6 +38,11 @@ class Block(NamedTuple):
 class Hurried(Protocol):
     """A source that can hand its sound over sooner, in shorter blocks."""
 
+    @property
+    def block_ms(self) -> int:
+        """Milliseconds of the shortest."""
+        ...
+
     def hurry(self, on: bool) -> None:
         """Hand over each block as it comes; else no sooner than a detector's frame needs it."""
         ...

@@ -18,6 +18,8 @@ from micstream.speech.unheard import Unheard
 
 _PIECE: Final = SPEECH.samples(20)
 """An open utterance is handed out in pieces of this length, counted from its start."""
+_WRITE: Final = SPEECH.samples(100)
+"""Stock avatars play frames of this length: what completes one is written at once."""
 
 
 class Gate(Enum):
@@ -84,6 +86,16 @@ class Cutter:
     def speaking(self) -> bool:
         """True while an utterance is open."""
         return self._segmenter.speaking
+
+    def is_due(self, samples: int) -> bool:
+        """Whether so many samples more are worth a turn of their own, before twice as many come.
+
+        They are where they complete what an avatar plays next, or a frame that is half there.
+        """
+        rest = self._framer.size // SAMPLE_WIDTH
+        if rest == samples or not self.speaking:
+            return rest == samples
+        return _WRITE - (self._kept_end + rest - self._start) % _WRITE <= samples
 
     @property
     def gate(self) -> Gate:

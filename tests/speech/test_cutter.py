@@ -131,6 +131,34 @@ def test_what_belongs_to_an_open_utterance_waits_for_no_frame(
             assert heard_bytes // 2 - handed < 20 * 16
 
 
+@given(decisions=SCRIPTS)
+def test_who_hands_over_two_blocks_unless_one_is_due_is_no_later_than_who_hands_over_each(
+    decisions: list[bool],
+) -> None:
+    """Of what completes 100 ms of an utterance, the moment at which it is handed out."""
+    block, source = FRAME // 2, ramp(len(decisions) * FRAME)
+
+    def moments(saving: bool) -> dict[int, int]:
+        cutter = Cutter(ScriptedDetector(decisions), SMALL)
+        seen: dict[int, int] = {}
+        start = at = 0
+        while at < len(source):
+            together = 2 if saving and not cutter.is_due(block) else 1
+            for event in cutter.push(source[at : at + together * block * 2]):
+                if isinstance(event, Onset):
+                    start = event.start
+                elif isinstance(event, Speech):
+                    upto = event.start + len(event.pcm) // 2
+                    if (upto - start) % 1_600 == 0:
+                        seen[upto] = min(at + together * block * 2, len(source)) // 2
+            at += together * block * 2
+        return seen
+
+    eager, saving = moments(saving=False), moments(saving=True)
+    assert all(saving[upto] <= moment for upto, moment in eager.items() if upto in saving)
+    assert saving.keys() == eager.keys()
+
+
 @given(
     decisions=SCRIPTS,
     at=st.integers(0, 40 * FRAME),
