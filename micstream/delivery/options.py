@@ -20,7 +20,7 @@ class DeliveryOptions:
     """Sample rate in Hz that the avatar wants."""
     dialect: Dialect = STOCK
     """Calls by which this maker's avatars are reached."""
-    prebuffer_ms: int = 100
+    prebuffer_ms: int = 110
     """Milliseconds of sound gathered before the first write, at least (`--lead-ms`)."""
     chunk_ms: int = 100
     """Milliseconds of sound in each write after it."""

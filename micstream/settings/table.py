@@ -187,10 +187,10 @@ KNOBS: Final = (
     Knob(
         "lead_ms",
         "Least sound in the first write: the avatar's cushion against a jittery network. It grows "
-        "by itself, to 1000 at most, after gaps in the playback. Less than 100 makes gaps with "
+        "by itself, to 1000 at most, after gaps in the playback. Less than 110 makes gaps with "
         "stock avatars.",
         SENDING,
-        100,
+        110,
         int,
         0,
         5_000,

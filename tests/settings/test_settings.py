@@ -46,7 +46,7 @@ def refused(**flags: Any) -> str:
 
 class TestPrecedence:
     def test_from_the_defaults_up(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        assert load().lead_ms == 100
+        assert load().lead_ms == 110
         (tmp_path / ".env").write_text("MICSTREAM_LEAD_MS=110\nMICSTREAM_CHUNK_MS=20\n")
         assert load().lead_ms == 110
         (tmp_path / ".env.local").write_text("MICSTREAM_LEAD_MS=120\n")
@@ -81,7 +81,7 @@ class TestPrecedence:
         assert settings.room == "micstream"
         assert settings.url is None
         assert settings.api_key is None
-        assert settings.lead_ms == 100
+        assert settings.lead_ms == 110
 
     def test_other_variables_in_the_files_are_left_alone(self, tmp_path: Path) -> None:
         (tmp_path / ".env").write_text("DATABASE=x\nMICSTREAM_NOT_YET=1\nLIVEKIT_ROOM=show\n")
@@ -327,7 +327,7 @@ class TestSecrets:
         shown = repr(load(api_key="key", api_secret="s" * 32, room="show"))
         assert shown.startswith("Settings(url=None, api_key=***, api_secret=***, token=None, ")
         assert "room='show'" in shown
-        assert "lead_ms=100" in shown
+        assert "lead_ms=110" in shown
 
 
 def test_settings_cannot_be_changed() -> None:

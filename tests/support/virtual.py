@@ -14,6 +14,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,9 @@ class Stage:
         self, options: DeliveryOptions | None = None, conduct: Conduct | None = None
     ) -> None:
         self.options = options or DeliveryOptions()
+        if self.options.prebuffer_ms == DeliveryOptions().prebuffer_ms:
+            # As much as a write: so that the times of all of them are round.
+            self.options = replace(self.options, prebuffer_ms=self.options.chunk_ms)
         self.conduct = conduct or Conduct()
         self.clock = Clock()
         self.delivery = Delivery(
