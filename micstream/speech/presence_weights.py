@@ -1,4 +1,4 @@
-"""Weights of the speech presence, in the order of its features; made by `bench.presence`."""
+"""Weights of the speech presence, in the order of its features; fitted as `bench.presence` does."""
 
 from __future__ import annotations
 
