@@ -56,7 +56,7 @@ def test_options_are_told_by_panel_with_range_and_variable() -> None:
     assert [page.index(f"{panel}:") for panel in panels] == sorted(
         page.index(f"{panel}:") for panel in panels
     )
-    assert "(default 100 ms; 0 to 5000; MICSTREAM_LEAD_MS)" in page
+    assert "(default 110 ms; 0 to 5000; MICSTREAM_LEAD_MS)" in page
     assert "<=x<=" not in page
     for knob in KNOBS:
         assert knob.option in page
