@@ -14,8 +14,8 @@ from bench.scoring import Found, Tally, tally
 from micstream import settings
 from micstream.audio.format import SPEECH
 from micstream.speech.cutter import Cutter
-from micstream.speech.detectors import make_detector
-from micstream.speech.events import End, Onset
+from micstream.speech.detectors import make_cutter
+from micstream.speech.events import End, Onset, SegmentEvent
 from micstream.speech.presets import Tuning
 
 GAP = SPEECH.samples(500)
@@ -66,32 +66,35 @@ def ours(vad: str, tuning: Tuning | None = None) -> Finder:
     """One of micstream's detectors; `tuning` in place of its preset's."""
     given = settings.load(vad=vad)
     chosen = tuning or given.tuning
-    detector = make_detector(Chosen(vad, chosen, given.vad_mode, given.frame_ms))
+    cutter = make_cutter(Chosen(vad, chosen, given.vad_mode, given.frame_ms))
 
     def find(pcm: bytes) -> Both:
-        cutter = Cutter(
-            detector, chosen.segmenter, on=chosen.on, off=chosen.off, margin_ms=chosen.margin_ms
-        )
         cutter.reset()
         live: list[Found] = []
         whole: list[Found] = []
-        onset: Onset | None = None
-        for event in _events(cutter, pcm):
-            if isinstance(event, Onset):
-                onset = event
-            elif isinstance(event, End) and onset is not None:
-                live.append(Found(onset.start, event.end, onset.decided, event.decided))
-                if event.enough:
-                    last = event.speech_end
-                    whole.append(Found(onset.start, last, onset.decided, event.decided))
+        blocks = (pcm[at : at + _BLOCK] for at in range(0, len(pcm), _BLOCK))
+        for onset, end in utterances(cutter, blocks):
+            live.append(Found(onset.start, end.end, onset.decided, end.decided))
+            if end.enough:
+                whole.append(Found(onset.start, end.speech_end, onset.decided, end.decided))
         return live, whole
 
     return find
 
 
-def _events(cutter: Cutter, pcm: bytes) -> Iterator[object]:
-    for at in range(0, len(pcm), _BLOCK):
-        yield from cutter.push(pcm[at : at + _BLOCK])
+def utterances(cutter: Cutter, blocks: Iterable[bytes]) -> Iterator[tuple[Onset, End]]:
+    """Each utterance of one stream by its onset and its end, in order."""
+    onset: Onset | None = None
+    for event in _events(cutter, blocks):
+        if isinstance(event, Onset):
+            onset = event
+        elif isinstance(event, End) and onset is not None:
+            yield onset, event
+
+
+def _events(cutter: Cutter, blocks: Iterable[bytes]) -> Iterator[SegmentEvent]:
+    for block in blocks:
+        yield from cutter.push(block)
     yield from cutter.finish()
 
 

@@ -14,6 +14,7 @@ set is judged by a fit without it. `--write` puts the weights in their place.
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +27,10 @@ from bench.labelled import Labelled
 from bench.report import Figures, dump, parser, show
 from bench.scoring import Stretch, merged
 from micstream.audio.format import SPEECH
-from micstream.speech import presence_weights
-from micstream.speech.presence import BANDS, FRAME_SAMPLES, NETWORK, SpeechPresence
-from micstream.speech.silero import Model, SileroDetector, load_model
+from micstream.audio.framer import Framer
+from micstream.speech import hybrid, presence_weights
+from micstream.speech.presence import BANDS, NETWORK, SpeechPresence
+from micstream.speech.silero import FRAME_SAMPLES, Model, SileroDetector, load_model
 from micstream.speech.webrtc import SettledVad
 
 RUNNING = ("watson", "sppas", "speechocean-streams")
@@ -36,9 +38,7 @@ _LONGEST = SPEECH.samples(30_000)
 _NO_SPEECH = 10.0
 _RIDGE = 1.0
 _STEPS = 12
-_LIKELY = 0.3
-_QUICK = SPEECH.samples(10)
-_VOTES = 10
+_LIKELY_FROM = hybrid.LIKELY * 0.5
 _ORDER, _WINDOW = 16, 320
 
 Real = npt.NDArray[np.float64]
@@ -135,18 +135,21 @@ def frames_of(files: Sequence[Labelled], model: Model) -> Frames:
 
 
 def _features(file: Labelled, model: Model) -> npt.NDArray[np.float32]:
-    silero, presence, webrtc = SileroDetector(model=model), SpeechPresence(), SettledVad(2)
+    silero, presence, webrtc = (
+        SileroDetector(model=model),
+        SpeechPresence(),
+        SettledVad(hybrid.MODE),
+    )
     silero.reset()
     pcm, size = file.pcm(), FRAME_SAMPLES * 2
-    votes: list[bool] = []
+    quick = Framer(hybrid.QUICK_BYTES)
+    votes: deque[bool] = deque(maxlen=hybrid.VOTES)
     rows = []
     for at in range(0, len(pcm) - size + 1, size):
         frame = pcm[at : at + size]
-        while (len(votes) + 1) * _QUICK * 2 <= at + size:
-            begin = len(votes) * _QUICK * 2
-            votes.append(webrtc.is_speech(pcm[begin : begin + _QUICK * 2]))
+        votes += [webrtc.is_speech(each) for each in quick.push(frame)]
         presence.push(frame, silero.probability(frame))
-        rows.append(presence.features(sum(votes[-_VOTES:]) / _VOTES))
+        rows.append(presence.features(sum(votes) / hybrid.VOTES))
     return np.array(rows, np.float32).reshape(len(rows), -1)
 
 
@@ -178,7 +181,7 @@ def fitted(sets: Sequence[Frames]) -> tuple[float, Real]:
 
 def judged(frames: Frames, bias: float, weights: Real) -> Figures:
     """Shares of frames that are taken for speech, by Silero and by the fit."""
-    likely = 1 / (1 + np.exp(-(frames.features @ weights + bias))) >= _LIKELY
+    likely = 1 / (1 + np.exp(-(frames.features @ weights + bias))) >= _LIKELY_FROM
     silero = frames.features[:, 0] >= 0
     spoken = frames.speech
     return {

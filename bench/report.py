@@ -6,11 +6,14 @@ import argparse
 import json
 import os
 import platform
+import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.table import Table
+
+from micstream.errors import MicstreamError
 
 Figures = dict[str, Any]
 
@@ -26,6 +29,13 @@ def parser(module: str, description: str | None) -> argparse.ArgumentParser:
     made.add_argument("--quick", action="store_true", help="a short run: a look, not a figure")
     made.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     return made
+
+
+def refuse(module: str, error: MicstreamError) -> NoReturn:
+    """End with what is wrong and what to do, and the error's exit code."""
+    hint = f"\n  {error.hint}" if error.hint else ""
+    print(f"{module}: {error.message}{hint}", file=sys.stderr)
+    raise SystemExit(error.exit_code) from None
 
 
 def machine() -> Figures:

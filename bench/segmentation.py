@@ -29,10 +29,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from bench.found import utterances
 from bench.labelled import Labelled, read_folder
 from bench.peers import cutters
 from bench.picture import write_picture
-from bench.report import Figures, dump, parser, show
+from bench.report import Figures, dump, parser, refuse, show
 from bench.scoring import Found, Tally, tally
 from micstream import settings
 from micstream.audio.format import SPEECH
@@ -40,7 +41,6 @@ from micstream.errors import InputError, MicstreamError
 from micstream.settings import table as knobs
 from micstream.speech.cutter import Cutter
 from micstream.speech.detectors import make_cutter
-from micstream.speech.events import End, Onset
 
 ROUNDS, QUICK_ROUNDS = 3, 1
 GAINS_DB = (-20, 10)
@@ -84,20 +84,10 @@ def _begin(given: settings.Settings, whole: bool) -> Listener:
 
 
 def _cut(cutter: Cutter, whole: bool, blocks: Iterable[bytes]) -> Iterator[Found]:
-    onset: Onset | None = None
-    for step in (*(cutter.push(block) for block in blocks), _last(cutter)):
-        for event in step:
-            match event:
-                case Onset():
-                    onset = event
-                case End() if onset is not None and (event.enough or not whole):
-                    last = event.speech_end if whole else event.end
-                    yield Found(onset.start, last, onset.decided, event.decided)
-
-
-def _last(cutter: Cutter) -> Iterator[object]:
-    """The end of the stream, only once it is asked for."""
-    yield from cutter.finish()
+    for onset, end in utterances(cutter, blocks):
+        if end.enough or not whole:
+            last = end.speech_end if whole else end.end
+            yield Found(onset.start, last, onset.decided, end.decided)
 
 
 # ---- measuring ---------------------------------------------------------------------------------
@@ -344,9 +334,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if given.plot:
             write_picture(figures, given.plot)
     except MicstreamError as error:
-        hint = f"\n  {error.hint}" if error.hint else ""
-        print(f"bench.segmentation: {error.message}{hint}", file=sys.stderr)
-        raise SystemExit(error.exit_code) from None
+        refuse("bench.segmentation", error)
 
 
 if __name__ == "__main__":

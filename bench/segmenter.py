@@ -32,7 +32,7 @@ from micstream.audio.levels import to_float
 from micstream.settings import load
 from micstream.speech.detectors import make_cutter
 from micstream.speech.events import Onset
-from micstream.speech.silero import load_model
+from micstream.speech.silero import Model, load_model
 
 FILES = ("sentences.flac", "pauses.flac", "monologue.flac")
 ROUNDS, QUICK_ROUNDS = 15, 7
@@ -54,8 +54,8 @@ def micstream(blocks: Blocks, vad: str = "hybrid") -> int:
     return found
 
 
-def bare_silero(blocks: Blocks) -> None:
-    model = load_model()
+def bare_silero(blocks: Blocks, model: Model | None = None) -> None:
+    model = model or load_model()
     pcm = b"".join(blocks)
     for at in range(0, len(pcm) - 1023, 1024):
         model.judge(to_float(pcm[at : at + 1024]))

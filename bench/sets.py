@@ -27,14 +27,14 @@ import numpy as np
 
 from bench.found import PEERS, Both, Finder, Sets, ours, peer, read_sets, tallies, with_people
 from bench.labelled import Labelled
-from bench.report import Figures, dump, parser, show
+from bench.report import Figures, dump, parser, refuse, show
 from bench.scoring import Tally
+from bench.segmenter import bare_silero
 from bench.sets_curves import LONG_H, curve, long_session, roc
 from micstream.audio.format import SPEECH
-from micstream.audio.levels import to_float
 from micstream.errors import InputError, MicstreamError
 from micstream.settings import table as knobs
-from micstream.speech.silero import FRAME_SAMPLES, load_model
+from micstream.speech.silero import load_model
 
 PEOPLE = "people, 10 dB"
 COUGHS = "breath-snore-cough"
@@ -113,11 +113,10 @@ def cpu(names: Sequence[str], files: Sequence[Labelled]) -> Figures:
 
 
 def _bare() -> Finder:
-    model, size = load_model(), FRAME_SAMPLES * 2
+    model = load_model()
 
     def find(pcm: bytes) -> Both:
-        for at in range(0, len(pcm) - size + 1, size):
-            model.judge(to_float(pcm[at : at + size]))
+        bare_silero([pcm], model)
         return [], []
 
     return find
@@ -278,9 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         figures = bench(given)
     except MicstreamError as error:
-        hint = f"\n  {error.hint}" if error.hint else ""
-        print(f"bench.sets: {error.message}{hint}", file=sys.stderr)
-        raise SystemExit(error.exit_code) from None
+        refuse("bench.sets", error)
     if given.json:
         dump("sets", figures)
     else:

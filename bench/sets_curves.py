@@ -7,14 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.found import GAP, Chosen, Sets, ours, tallies, with_people
+from bench.found import GAP, Sets, ours, tallies, with_people
 from bench.labelled import Labelled
 from bench.report import Figures
 from bench.scoring import Tally, merged, tally
 from micstream import settings
 from micstream.audio.format import SPEECH
-from micstream.speech.cutter import Cutter
-from micstream.speech.detectors import make_detector
+from micstream.speech.detectors import make_cutter
 from micstream.speech.events import Onset
 
 NOISE_DB = (20, 10, 5)
@@ -78,9 +77,8 @@ def long_session(sets: Sets, room: Sequence[Labelled], hours: float = LONG_H) ->
         for each in merged(file.labels, GAP)
         if SPEECH.rate < each.end - each.start < 8 * SPEECH.rate
     ]
-    rng, base, every = np.random.default_rng(4), settings.load().tuning, 30 * SPEECH.rate
-    detector = make_detector(Chosen("hybrid", base, 2, 20))
-    cutter = Cutter(detector, base.segmenter, on=base.on, off=base.off, margin_ms=base.margin_ms)
+    rng, every = np.random.default_rng(4), 30 * SPEECH.rate
+    cutter = make_cutter(settings.load(vad="hybrid"))
     count = round(hours * 3_600 * SPEECH.rate / every)
     onsets: list[int] = []
     begun: list[int] = []

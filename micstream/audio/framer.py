@@ -28,11 +28,6 @@ class Framer:
         """What waits for more."""
         return self._rest
 
-    @property
-    def size(self) -> int:
-        """Bytes that wait for more."""
-        return len(self._rest)
-
     def silence_rest(self) -> None:
         """What waits for more becomes zeros, so that the frames stay where they are."""
         self._rest = bytes(len(self._rest))

@@ -75,7 +75,6 @@ class Cutter:
         self._kept_end = 0  # sample index one past its last
         self._start = 0  # of the utterance that is open, or was
         self._sent = 0  # sample index one past the last that was handed out
-        self._next_bytes = 0  # so much has to be heard for its next piece
 
     @property
     def position(self) -> int:
@@ -92,7 +91,7 @@ class Cutter:
 
         They are where they complete what an avatar plays next, or a frame that is half there.
         """
-        rest = self._framer.size // SAMPLE_WIDTH
+        rest = len(self._framer.rest) // SAMPLE_WIDTH
         if rest == samples or not self.speaking:
             return rest == samples
         return _WRITE - (self._kept_end + rest - self._start) % _WRITE <= samples
@@ -119,7 +118,7 @@ class Cutter:
         both = zip(self._framer.push(block), self._judged.push(judged), strict=True)
         for frame, heard in both:
             yield from self._judge(frame, heard)
-        if self.speaking and self._kept_end * SAMPLE_WIDTH + self._framer.size >= self._next_bytes:
+        if self.speaking:
             yield from self._whole_pieces(self._framer.rest)
 
     def set_gate(self, gate: Gate) -> list[SegmentEvent]:
@@ -193,7 +192,7 @@ class Cutter:
                 last = max(mark.end, self._sent) if ahead else mark.end
                 events += self._up_to(last)
                 events.append(replace(mark, end=last, decided=max(mark.decided, last)))
-            elif self._kept_end * SAMPLE_WIDTH >= self._next_bytes:
+            else:
                 events += self._whole_pieces()
         return events
 
@@ -204,11 +203,9 @@ class Cutter:
     def _up_to(self, end: int) -> list[SegmentEvent]:
         """All of the open utterance that is not yet handed out, up to this sample."""
         start, first = self._sent, self._kept_from
-        if end > start:
-            self._sent = end
-        self._next_bytes = self._next_piece() * SAMPLE_WIDTH
         if end <= start:
             return []
+        self._sent = end
         pcm = self._kept[(start - first) * SAMPLE_WIDTH : (end - first) * SAMPLE_WIDTH]
         return [Speech(start, bytes(pcm))]
 
@@ -221,7 +218,6 @@ class Cutter:
             pcm = bytes(self._kept[low:high]) + rest[max(0, low - ours) : max(0, high - ours)]
             start, self._sent = self._sent, end
             yield Speech(start, pcm)
-        self._next_bytes = end * SAMPLE_WIDTH
 
     def _next_piece(self) -> int:
         """Sample at which the next piece is whole."""

@@ -26,17 +26,17 @@ from micstream.speech.presence import SpeechPresence
 from micstream.speech.silero import FRAME_SAMPLES, Model, SileroDetector
 from micstream.speech.webrtc import SettledVad
 
-_MODE: Final = 2
+MODE: Final = 2
 _QUICK_MS: Final = 10
-_QUICK_BYTES: Final = SPEECH.samples(_QUICK_MS) * 2
+QUICK_BYTES: Final = SPEECH.samples(_QUICK_MS) * 2
 _AGREE: Final = 3
 _OF: Final = 4
 """Frames of 10 ms that webrtcvad must call speech, of the newest."""
-_VOTES: Final = 10
+VOTES: Final = 10
 """Of which the presence is told the share that is speech."""
 _HASTENED: Final = 1.1
 """Of `on`: what Silero must say where it is believed at once."""
-_LIKELY: Final = 0.6
+LIKELY: Final = 0.6
 """Of `on`: a presence above it is likely."""
 _AGAIN: Final = 3
 """So many frames in a row that are likely begin an utterance without Silero."""
@@ -85,9 +85,9 @@ class HybridDetector:
         self._begin()
 
     def _begin(self) -> None:
-        self._webrtc = SettledVad(_MODE)
-        self._framer = Framer(_QUICK_BYTES)
-        self._votes: deque[bool] = deque(maxlen=_VOTES)
+        self._webrtc = SettledVad(MODE)
+        self._framer = Framer(QUICK_BYTES)
+        self._votes: deque[bool] = deque(maxlen=VOTES)
         self._before = (0.0, 0.0)
         self._answer = 0.0
         self._in_a_row = 0
@@ -120,8 +120,8 @@ class HybridDetector:
         """Whether the frame is likely speech; where that is clear it is not worked out."""
         if goes_on or said < _SILENT:
             return goes_on
-        share = sum(self._votes) / _VOTES
-        return self._presence.probability(share) >= _LIKELY * self._on
+        share = sum(self._votes) / VOTES
+        return self._presence.probability(share) >= LIKELY * self._on
 
     @property
     def _agreed(self) -> bool:

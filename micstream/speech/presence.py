@@ -23,8 +23,8 @@ import numpy.typing as npt
 from micstream.audio.format import SPEECH
 from micstream.audio.levels import to_float
 from micstream.speech.presence_weights import BIAS, WEIGHTS
+from micstream.speech.silero import FRAME_SAMPLES
 
-FRAME_SAMPLES: Final = 512
 EDGES_HZ: Final = (60, 180, 310, 500, 800, 1_200, 1_700, 2_400, 3_200, 4_200, 5_500, 8_000)
 BANDS: Final = len(EDGES_HZ) - 1
 NETWORK: Final = 3

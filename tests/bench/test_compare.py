@@ -43,16 +43,19 @@ def test_one_row_alone_is_named() -> None:
 
 
 def test_the_delays_of_all_rounds_are_taken_together() -> None:
-    rounds = [
+    rounds: list[dict[str, Any]] = [
         {"delays_ms": [100.0, 300.0], "missing": 1, "spoiled": 0, "cpu_percent": 9, "peak_mib": 90},
         {"delays_ms": [200.0], "missing": 0, "spoiled": 2, "cpu_percent": 7, "peak_mib": 92},
         {"delays_ms": [], "missing": 0, "spoiled": 0, "cpu_percent": 8, "peak_mib": 91},
     ]
+    for each, stutters in zip(rounds, ([0, 11], [10], [25]), strict=True):
+        each["stutters_ms"] = stutters
     found = compare.over(rounds, [(0.5, 0.4), (0.7, 0.6), (0.6, 0.5)], [1.0, 3.0, 2.0])
     assert found == {
         "utterances": 3,
         "delay_median_ms": 200.0,
         "delay_p95_ms": pytest.approx(290.0),
+        "gaps_percent": 50.0,
         "missing": 1,
         "spoiled": 2,
         "cpu_percent": 8,

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from micstream.speech.presence import BANDS, FEATURES, FRAME_SAMPLES, NETWORK, SpeechPresence
+from micstream.speech.presence import BANDS, FEATURES, NETWORK, SpeechPresence
 from micstream.speech.presence_weights import WEIGHTS
+from micstream.speech.silero import FRAME_SAMPLES
 from tests.support.noises import noise, pcm
 
 FRAMES = 160
