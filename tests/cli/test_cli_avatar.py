@@ -261,6 +261,7 @@ async def test_live_brings_it_in_and_back_and_the_next_word_is_heard(
         for number in (1, 2):
             await live.until("ready", 120, count=number)
             await live.until("capturing")
+            await live.until("avatar_starting", 5, count=4 * number)
             assert steps(live) == ["asked", "accepted", "joined", "ready"] * number
             heard = viewer.heard_seconds()
             await microphone.speak(HELLO)

@@ -30,6 +30,7 @@ async def test_it_plays_on_through_an_avatar_that_was_brought_back(
     ):
         for number in (1, 2):
             await ours.until("ready", 120, count=number)
+            await ours.until("avatar_starting", 5, count=4 * number)
             assert steps(ours) == ["asked", "accepted", "joined", "ready"] * number
             heard = viewer.heard_seconds()
             played = len(ours.named("playback_finished"))
