@@ -5,9 +5,9 @@ they are found, on labelled recordings that `--speech` names; cost: of a sender;
 avatar_start: until an avatar is seen; face: what the demo's avatar takes; stage: the page.
 
 Not among all: sets, how well utterances are found in each kind of speech; presence, which fits the
-weights of the second opinion; runs_dry, when a receiver does; cleaning, long_speech; show, the
-control from press to effect; lipsync, what the lab finds of errors put in; compare, two commits in
-one run; soak, which takes a quarter of an hour.
+weights of the second opinion; runs_dry, when a receiver does; paths, over a way that is late and
+loses; cleaning, long_speech; show, the control from press to effect; lipsync, what the lab finds of
+errors put in; compare, two commits in one run; soak, which takes a quarter of an hour.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ OTHERS = (
     "segmentation",
     "sets",
     "presence",
+    "runs_dry",
+    "paths",
     "cleaning",
     "long_speech",
     "show",

@@ -9,14 +9,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.recording import Ears, Samples, ears
 from bench.spoken import write_wav
+from chaos.namespace import namespace
+from chaos.relay import relay
 from micstream.demo import process
 from micstream.demo.avatar import IDENTITY as AVATAR
 from micstream.demo.avatar import AvatarProcess, local_avatar
@@ -109,10 +111,12 @@ async def running(
     server: LocalServer,
     around: Mapping[str, str],
     stdin: int = subprocess.DEVNULL,
+    prefix: Sequence[str] = (),
 ) -> AsyncIterator[Running]:
     """The sender in an empty folder, with no settings but what it needs; ended with the context.
 
-    `around`: the environment in which it is, such as one with a microphone.
+    `around`: the environment in which it is, such as one with a microphone; `prefix`: the command
+    that runs it, such as one that puts it in another network.
     """
     clean = {k: v for k, v in around.items() if not k.startswith(("MICSTREAM_", "LIVEKIT_"))}
     environment = {
@@ -130,7 +134,8 @@ async def running(
         before = Path.cwd()
         os.chdir(folder)  # where no .env is
         try:
-            child = process.start(sender.command, environment=environment, log=log, stdin=stdin)
+            command = (*prefix, *sender.command)
+            child = process.start(command, environment=environment, log=log, stdin=stdin)
         finally:
             os.chdir(before)
         try:
@@ -158,9 +163,42 @@ class Stage:
         await self.microphone.speak(wav)
 
 
+@dataclass(frozen=True)
+class Way:
+    """A way from the sender to the server: one direction of it, in seconds, and what is lost."""
+
+    what: str
+    delay_s: float
+    spread_s: float
+    """It is `delay_s` plus or minus so much."""
+    loss: float = 0.0
+    """So many datagrams of one."""
+
+
 @asynccontextmanager
-async def stage(sender: Sender, *, stdin: int = subprocess.DEVNULL) -> AsyncIterator[Stage]:
-    """A server, an avatar, a viewer, a microphone, and the sender: ready for the first word."""
+async def _prefix(way: Way | None, server: LocalServer) -> AsyncIterator[Sequence[str]]:
+    """The command that puts the sender at the other end of it."""
+    if way is None:
+        yield ()
+        return
+    async with AsyncExitStack() as between:
+        inside = await between.enter_async_context(namespace())
+        await inside.line()  # unused, but the SDK does without a network that is loopback alone
+        relayed = await between.enter_async_context(relay(inside, server.ports))
+        relayed.delay_s, relayed.jitter_s = way.delay_s - way.spread_s, 2 * way.spread_s
+        relayed.loss = way.loss
+        yield inside.prefix
+
+
+@asynccontextmanager
+async def stage(
+    sender: Sender, *, stdin: int = subprocess.DEVNULL, way: Way | None = None
+) -> AsyncIterator[Stage]:
+    """A server, an avatar, a viewer, a microphone, and the sender: ready for the first word.
+
+    Raises:
+        AssertionError: there is a `way`, and this machine does not permit it.
+    """
     binary = await find_server(progress=tell)
     async with (
         local_server(binary) as server,
@@ -171,7 +209,10 @@ async def stage(sender: Sender, *, stdin: int = subprocess.DEVNULL) -> AsyncIter
         heard = viewer.record_sound(AVATAR, max_s=_LONGEST_S)
         with ears(microphone) as listening:
             await wait_until(lambda: listening.hears, 10, "the microphone's first block")
-            async with running(sender, server, microphone.env, stdin) as child:
+            async with (
+                _prefix(way, server) as prefix,
+                running(sender, server, microphone.env, stdin, prefix) as child,
+            ):
                 await child.until("ready")
                 async with asyncio.timeout(20):
                     await heard.until_receiving()

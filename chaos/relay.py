@@ -21,11 +21,15 @@ Address = tuple[str, int]
 
 
 class Relay:
-    """TCP and UDP between a namespace and this machine; `jitter_s` may be changed at any time."""
+    """TCP and UDP between a namespace and this machine; what it does may be changed at any time."""
 
     def __init__(self, ports: tuple[int, int]) -> None:
+        self.delay_s = 0.0
+        """Each packet is late by this many seconds, in each direction."""
         self.jitter_s = 0.0
-        """Each packet is late by 0 to this many seconds."""
+        """And by 0 to so many more."""
+        self.loss = 0.0
+        """So many datagrams of one are lost."""
         self._tcp_port, self._udp_port = ports
         self._chance = random.Random(1)
         self._sockets: list[socket.socket] = []
@@ -85,7 +89,11 @@ class Relay:
             with suppress(OSError):  # it may be closed by then
                 send(data)
 
-        asyncio.get_running_loop().call_later(self._chance.uniform(0, self.jitter_s), sent)
+        if self._chance.random() >= self.loss:
+            asyncio.get_running_loop().call_later(self._late_s(), sent)
+
+    def _late_s(self) -> float:
+        return self.delay_s + self._chance.uniform(0, self.jitter_s)
 
     # ---- TCP -----------------------------------------------------------------------------------
 
@@ -108,7 +116,7 @@ class Relay:
         loop = asyncio.get_running_loop()
         with suppress(OSError):
             while data := await loop.sock_recv(source, _SIZE):
-                await asyncio.sleep(self._chance.uniform(0, self.jitter_s))
+                await asyncio.sleep(self._late_s())
                 await loop.sock_sendall(sink, data)
             sink.shutdown(socket.SHUT_WR)
 

@@ -193,7 +193,7 @@ def fold(state: State, event: Event) -> State:
         case events.Ready():
             return replace(state, ready=True)
         case events.Gate():
-            return replace(state, gate=event.state, muted=event.muted, held=event.held)
+            return _gate(state, event)
         case events.CueStarted() | events.CueEnded():
             return _with_cue(state, event)
         case events.Marked():
@@ -224,6 +224,13 @@ def replay(record: Iterable[Event], state: State | None = None) -> State:
 def percentile(ranked: list[int], share: float) -> int:
     """The smallest of `ranked` (ascending, not empty) that `share` of them do not exceed."""
     return ranked[max(0, -int(-share * len(ranked) // 1) - 1)]
+
+
+def _gate(state: State, event: events.Gate) -> State:
+    warning = state.warning
+    if warning is not None and warning.code == "unheard":
+        warning = None  # whoever spoke to a closed gate has done something about it
+    return replace(state, gate=event.state, muted=event.muted, held=event.held, warning=warning)
 
 
 # ---- the avatars -------------------------------------------------------------------------------

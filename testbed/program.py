@@ -71,8 +71,9 @@ class Program:
         """The `count`th event of this name, waited for."""
 
         def come() -> bool:
+            ended = self.running.poll() is not None  # first: what it says last it says before
             enough = len(self.named(name)) >= count
-            assert enough or self.running.poll() is None, f"it ended before {name}:\n{self}"
+            assert enough or not ended, f"it ended before {name}:\n{self}"
             return enough
 
         try:

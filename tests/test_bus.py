@@ -157,7 +157,7 @@ async def test_a_writer_that_stalls_holds_up_nothing_and_goes_on_with_the_count(
     begun = time.monotonic()
     for number in range(1_000):
         bus.emit(numbered(number))
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 5, "it stands still for ten"
     writer.go.set()
     await wait_until(lambda: not consumer.subscription.events, 5, "what was kept")
     bus.emit(numbered(1_000))
@@ -179,7 +179,7 @@ async def test_one_that_never_goes_on_is_left_behind_in_time() -> None:
     bus.emit_summary()
     begun = time.monotonic()
     assert not await consumer.aclose(0.2)
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 5, "it stands still for ten"
     writer.go.set()
 
 

@@ -160,6 +160,7 @@ async def pasted(line: str, folder: Path, env: dict[str, str]) -> str:
     return said
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.room
 @pytest.mark.sound
 @pytest.mark.slow

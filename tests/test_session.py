@@ -27,6 +27,7 @@ from micstream.sources.source import Away, Block, LiveSource, Lost, Opened, Sour
 from micstream.speech.events import Speech
 from micstream.taps import Taps
 from testbed.speech import HELLO, samples
+from testbed.waiting import wait_until
 from tests.support.fake_room import FakeRoom, PushedSource
 from tests.support.outputs import NotedOutput
 from tests.support.portaudio import FakeDevice, FakePortAudio
@@ -557,7 +558,8 @@ async def test_one_that_was_looked_for_before_is_the_one_that_is_heard() -> None
         await settle(50)
         assert stage.names[:2] == ["gate", "capturing"]
         assert stage.bus.state.device == "found"
-        await asyncio.sleep(1.1)  # the pause before a device is opened again
+        # There is a pause before a device is opened again.
+        await wait_until(lambda: after.asked, 10, "its opener to be asked")
         assert after.asked == [True], "lost, it is the opener's"
         listening.cancel()
         await asyncio.wait([listening])

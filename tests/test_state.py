@@ -256,6 +256,18 @@ def test_an_evening() -> None:
     assert (state.microphone, state.ready) == ("lost", False)
 
 
+@pytest.mark.parametrize(("code", "stays"), [("unheard", False), ("avatar_dead", True)])
+def test_a_warning_of_speaking_to_a_closed_gate_goes_with_the_gate(code: str, stays: bool) -> None:
+    state = replay(
+        [
+            events.Gate(state="closed", muted=True, by="key"),
+            events.Warned(code=code, message="you speak"),
+            events.Gate(state="detector", by="key"),
+        ]
+    )
+    assert (state.warning is not None, state.warnings) == (stays, 1)
+
+
 def test_a_namesake_that_was_never_spoken_through_leaves_without_a_trace_in_ready() -> None:
     state = replay(
         [

@@ -19,8 +19,9 @@ payload = "bow"
 
 from __future__ import annotations
 
+import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -210,8 +211,19 @@ def _words(problem: Any, read: Mapping[str, Any]) -> str:
         number = problem["loc"][1]
         name = read["cue"][number].get("name") if isinstance(number, int) else None
         place[:2] = [f"cue {name!r}" if name else f"cue {number + 1}"]
+    if problem["type"] == "extra_forbidden":
+        known = _known_at(problem["loc"])
+        near = difflib.get_close_matches(place[-1].lower(), known, 1)
+        meant = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
+        return f"{'.'.join(place)}: there is no such setting; {meant}"
     message = str(problem["msg"]).removeprefix("Value error, ")
     return f"{'.'.join(place)}: {message[:1].lower()}{message[1:]}"
+
+
+def _known_at(place: Sequence[str | int]) -> list[str]:
+    """What may stand where this does."""
+    models: tuple[type[BaseModel], ...] = (_File, _Entry, _Message)
+    return list(models[sum(isinstance(part, int) for part in place)].model_fields)
 
 
 def _unusable(path: Path, why: str) -> UsageError:

@@ -12,11 +12,13 @@ interface Utterance {
   text: HTMLSpanElement;
   note: HTMLSpanElement;
   said: string;
+  by: string;
 }
 
 export class Journal {
   private readonly own = new Map<string, number>();
   private readonly utterances = new Map<string, Utterance>();
+  private readonly avatars = new Set<string>();
   private newest = 0;
 
   /** This page asks for a verb: what follows is its own act. */
@@ -52,9 +54,12 @@ export class Journal {
     const id = `${String(event.avatar)} ${String(event.id)}`;
     if (event.event === "utterance_started") {
       const row = made("li", "sending");
-      const [text, note] = [made("span", "what", "being said"), made("span", "who")];
+      // Who says it, where several have been spoken through.
+      this.avatars.add(String(event.avatar));
+      const by = this.avatars.size > 1 ? ` · ${String(event.avatar)}` : "";
+      const [text, note] = [made("span", "what", `being said${by}`), made("span", "who")];
       row.append(made("time", "", clock(event.t)), text, note);
-      this.utterances.set(id, { row, text, note, said: "" });
+      this.utterances.set(id, { row, text, note, said: "", by });
       if (++this.newest > KEPT) this.utterances.delete(this.utterances.keys().next().value ?? "");
       add("utterances", row);
       return;
@@ -63,7 +68,7 @@ export class Journal {
     if (known === undefined) return;
     if (event.event === "utterance_ended") {
       known.said = `${Number(event.duration_s).toFixed(1)} s`;
-      known.text.textContent = known.said;
+      known.text.textContent = known.said + known.by;
       if (known.row.className === "sending") known.row.className = "sent";
     } else if (event.event === "playback_started") {
       known.row.className = "heard";

@@ -46,11 +46,12 @@ async def test_a_show_is_controlled_from_beside_it(
     ):
         await ours.until("ready")
         assert [each["code"] for each in ours.named("warning")] == ["cue_unusable"]
-        (opened,) = ours.named("control_open")
+        opened = await ours.until("control_open")
         key = opened["link"].split("/")[-2]
 
         assert (await ctl("mute", "on"))[1].stdout == "muted\n"
-        assert ours.named("gate")[-1]["by"] == "ctl"
+        gate = await ours.until("gate", count=2)  # it was answered before it is written here
+        assert (gate["muted"], gate["by"]) == (True, "ctl")
         answer = json.loads((await ctl("cue", "applause", "--json"))[1].stdout)
         assert answer["state"]["cue"]["name"] == "applause"
         await ours.until("cue_ended")

@@ -178,7 +178,7 @@ async def test_through_an_avatar_that_is_bound_to_another(
 ) -> None:
     env = environment(server, LIVEKIT_ROOM=room_name, MICSTREAM_DEVICE="nowhere")
     async with wire_avatar(server, room_name, clear_answer="reject"):
-        options = ("--through", "--ready-timeout", "0.5")
+        options = ("--through", "--ready-timeout", "1.5")
         _, checks, failed = await diagnosis(tmp_path, *options, env=env)
     assert failed == ["device", "through"]
     assert "bound to another sender" in checks["through"]["found"]
@@ -230,7 +230,7 @@ async def test_through_two_avatars_of_which_one_is_bound_to_another(
     server: LocalServer, room_name: str, tmp_path: Path
 ) -> None:
     env = environment(server, LIVEKIT_ROOM=room_name, MICSTREAM_DEVICE="nowhere")
-    options = ("--through", "--ready-timeout", "0.5")
+    options = ("--through", "--ready-timeout", "1.5")
     async with (
         wire_avatar(server, room_name, identity="avatar-a", clear_answer="reject"),
         wire_avatar(server, room_name, identity="avatar-b"),

@@ -8,20 +8,21 @@ import os
 import pty
 import sys
 import termios
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from micstream.cli.keymap import Keymap
 from micstream.demo.server import LocalServer
 from testbed.program import environment, program
 from testbed.rooms import wire_avatar
 from testbed.sound import VirtualMicrophone
-from testbed.speech import HELLO
+from testbed.speech import HELLO, RATE, samples
 from testbed.waiting import wait_until
 from tests.cli.test_terminal import a_shell
 
@@ -32,6 +33,9 @@ async def test_each_key_does_what_it_says(
     server: LocalServer, room_name: str, microphone: VirtualMicrophone, tmp_path: Path
 ) -> None:
     env = credentials(server, microphone)
+    # What is said while nobody is to be heard has been heard to its end before the next key.
+    unheard = tmp_path / "unheard.wav"
+    soundfile.write(unheard, np.concatenate([samples(HELLO), np.zeros(RATE, np.int16)]), RATE)
     with pressed() as (keyboard, terminal):
         before = termios.tcgetattr(terminal)
         options = ("--device", microphone.DEVICE, "--room", room_name, "--json")
@@ -42,7 +46,7 @@ async def test_each_key_does_what_it_says(
 
             async def press(key: str, answer: str, count: int = 1) -> None:
                 os.write(keyboard, key.encode())
-                await wait_until(lambda: ours.stderr.count(answer) == count, 5, f"{key}: {answer}")
+                await wait_until(lambda: ours.stderr.count(answer) == count, 20, f"{key}: {answer}")
 
             def last_end() -> str:
                 return str(ours.named("utterance_ended")[-1]["reason"])
@@ -57,7 +61,7 @@ async def test_each_key_does_what_it_says(
             await ours.until("utterance_ended", count=1)
             assert last_end() == "mute"
             await speaking
-            await microphone.speak(HELLO)
+            await microphone.speak(unheard)
             assert len(ours.named("utterance_started")) == 1
             await press("m", "automatic")
             await microphone.speak(HELLO)
@@ -70,7 +74,7 @@ async def test_each_key_does_what_it_says(
             await press("t", "gate closed")
             await ours.until("utterance_ended", count=3)
             assert last_end() == "mute"
-            await microphone.speak(HELLO)
+            await microphone.speak(unheard)
             assert len(ours.named("utterance_started")) == 3
 
             # v leaves it to the voice again; i stops what is being said.
@@ -160,17 +164,13 @@ async def test_a_job_of_a_shell_goes_on_in_the_background_and_has_its_keys_in_th
             shell.prompt("echo m t q")
             assert gates() == ["detector"]
             shell.type("fg\n")
-            for _ in range(20):
-                time.sleep(0.3)
-                if len(gates()) > 1:
-                    break
-                shell.type("m")
-            assert gates() == ["detector", "closed"]
+            shell.until_taken()
+            shell.type("m")
+            shell.until(lambda: gates() == ["detector", "closed"])
             shell.type("\x1a")
             shell.until(lambda: "Stopped" in shell.screen)
             shell.type("fg\n")
-            shell.until(lambda: shell.screen.count("micstream live") > 3)
-            time.sleep(0.5)
+            shell.until_taken()
             shell.type("m")
             shell.until(lambda: gates() == ["detector", "closed", "detector"])
             prompts = shell.screen.count("done>")

@@ -59,8 +59,9 @@ async def test_it_fills_the_terminal_follows_the_session_and_leaves_the_summary(
                 os.write(keyboard, b"q")
                 assert await ours.ended() == 0
             await until(_LEFT)
-            summary = written().rpartition(_LEFT)[2]
-            assert "1 utterance, " in summary
+            await wait_until(
+                lambda: "1 utterance, " in written().rpartition(_LEFT)[2], 5, "its summary"
+            )
             assert termios.tcgetattr(terminal) == before, "the terminal is as it was"
             assert ours.stderr == ""
             await asyncio.sleep(0)

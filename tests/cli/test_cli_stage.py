@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -147,7 +146,7 @@ async def test_its_help_speaks_of_what_a_page_may(tmp_path: Path) -> None:
 async def test_the_key_is_not_in_what_a_browser_is_started_with(tmp_path: Path) -> None:
     """Everybody on this machine sees a process list; the browser writes over none of our lines."""
     browser, seen = tmp_path / "browser", tmp_path / "seen"
-    browser.write_text(f'#!/bin/sh\necho "opening $1"\necho "$1" > "{seen}"\nexec sleep 8\n')
+    browser.write_text(f'#!/bin/sh\necho "opening $1"\necho "$1" > "{seen}"\nexec sleep 40\n')
     browser.chmod(0o700)
     env = environment(None, **KNOWN, DISPLAY=":77", BROWSER=f"{browser} %s")
     options = ("stage", "--lan", "--open", "--json", "--port", "0")
@@ -161,10 +160,8 @@ async def test_the_key_is_not_in_what_a_browser_is_started_with(tmp_path: Path) 
             assert answer.url.path == f"/{key}/"
         assert await answered(ticket) == 403, "once"
         assert "opening" not in ours.stdout + ours.stderr
-        begun = time.monotonic()
         ours.send(signal.SIGTERM)
-        assert await ours.ended() == 0
-        assert time.monotonic() - begun < 5, "it waits for no browser that stays"
+        assert await ours.ended(20) == 0, "it waits for no browser that stays for 40 s"
 
 
 async def test_no_browser_of_letters_comes_up_in_the_terminal(tmp_path: Path) -> None:

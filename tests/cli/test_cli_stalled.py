@@ -80,11 +80,11 @@ async def test_nor_a_signal(
         with full_pipe() as (_, write):
             async with program(tmp_path, *command, env=environment(server), stdout=write) as ours:
                 await wait_until(lambda: avatar.streams, 20, "sound")
-                begun = time.monotonic()
                 ours.send(number)
-                assert await ours.ended() == 0
-                assert time.monotonic() - begun < 4
-        assert all(stream.closed for stream in avatar.streams)
+                assert await ours.ended(10) == 0, "what a full pipe holds up it holds up for ever"
+        await wait_until(
+            lambda: all(stream.closed for stream in avatar.streams), 5, "the end of what it said"
+        )
 
 
 @pytest.mark.room
@@ -145,7 +145,7 @@ def test_last_words_are_waited_for_as_long_as_they_may_take() -> None:
     never = threading.Event()
     begun = time.monotonic()
     assert not write_in_time(never.wait, 0.05)
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 5
     never.set()
 
     def broken() -> None:

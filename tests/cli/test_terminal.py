@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -81,6 +82,11 @@ class Shell:
                 self.screen += part.decode(errors="replace")
         except BlockingIOError:
             pass
+
+    def until_taken(self) -> None:
+        """Wait until a program reads single keys, and has dropped what was typed before."""
+        self.until(lambda: not termios.tcgetattr(self._keyboard)[3] & termios.ICANON)
+        time.sleep(0.3)  # it drops that right behind
 
     def prompt(self, line: str) -> None:
         """Type a line, and wait for the shell to have done it."""

@@ -109,7 +109,7 @@ async def test_plays_what_it_is_sent_and_reports_it(
             }
         ]
         # Reported when it is heard, not when it is handed on.
-        assert time.time() - voice.started[0] > 0.9
+        assert time.time() - voice.started[0] > 0.5
         await wait_until(lambda: viewer.silent_for() > 0.3, 10, "silence after it")
         made_up_s = await viewer.made_up_s()
         assert 0.9 < viewer.heard_seconds() < 1.1 + made_up_s, made_up_s
@@ -121,7 +121,7 @@ async def test_plays_what_it_is_sent_and_reports_it(
 async def test_short_segments_one_after_the_other_are_each_reported(
     server: LocalServer, room_name: str, avatar: AvatarFactory
 ) -> None:
-    lengths = [1.0, 0.05, 0.08, 0.5, 0.1]  # the first is still heard when the last has come
+    lengths = [2.5, 0.05, 0.08, 0.5, 0.1]  # the first is still heard when the last has come
     async with avatar(room_name), sender(server, room_name) as voice:
         await voice.ready("avatar-test")
         for seconds in lengths:
@@ -129,7 +129,7 @@ async def test_short_segments_one_after_the_other_are_each_reported(
             # Without a pause the stock receiver now and then sees the next stream before the last
             # bytes of this one, and drops them. A call comes after the bytes.
             await calls.call(voice.room, "avatar-test", wire.ARRIVED, timeout_s=10)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.3)
         await wait_until(lambda: len(voice.reports) == len(lengths), 20, "all reports")
         positions = [report["playback_position"] for report in voice.reports]
         assert positions == pytest.approx(lengths, abs=0.01)

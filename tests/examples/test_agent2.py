@@ -99,7 +99,11 @@ async def until_spoken(viewer: Bystander, agent: Agent, seconds: float) -> None:
 
 async def until_taken_out(server: LocalServer, room: str, avatars: Avatars) -> None:
     await wait_until(lambda: not avatars.server.sessions, 15, "the avatar's end")
-    assert AVATAR not in await people(server, room)
+
+    async def is_out() -> bool:
+        return AVATAR not in await people(server, room)
+
+    await until(is_out, "the avatar to be out of the room", 10)
 
 
 async def lose_the_avatar(server: LocalServer, room: str) -> None:
@@ -131,7 +135,11 @@ async def test_the_sender_as_a_task_in_the_agent(
         await assert_bound_to_the_sender(server, room_name)
         assert await ours.end() == 0, ours.said
         await until_taken_out(server, room_name, avatars)
-        assert (await people(server, room_name)).keys() == {"viewer"}
+
+        async def is_empty() -> bool:
+            return (await people(server, room_name)).keys() == {"viewer"}
+
+        await until(is_empty, "nobody but the viewer", 10)
     assert_quiet(ours, server)
 
 

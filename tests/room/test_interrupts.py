@@ -6,6 +6,7 @@ import asyncio
 import statistics
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from testbed.rooms import bystander
 from testbed.speech import HELLO, samples
 from testbed.waiting import wait_until
 from tests.conftest import AvatarFactory
-from tests.support.senders import voice
+from tests.support.senders import Voice, voice
 
 pytestmark = [pytest.mark.room, pytest.mark.slow]
 
@@ -25,6 +26,17 @@ LENGTH_S = samples(HELLO).size / 16_000
 APART_MS = 1_000
 """What is queued would play for seconds; how soon it is silent is measured by `bench show`."""
 TRIES = 3
+
+
+async def heard_out(ours: Voice) -> Any:
+    """The end of what was said last: what was interrupted before it may be reported late."""
+    spoken = ours.named("utterance_started")[-1].id
+
+    def reports() -> list[Any]:
+        return [event for event in ours.named("playback_finished") if event.id == spoken]
+
+    await wait_until(reports, 15, lambda: f"the end of {spoken} in {ours.events}")
+    return reports()[0]
 
 
 async def test_a_third_participant_hears_silence_soon_however_much_is_queued(
@@ -43,7 +55,8 @@ async def test_a_third_participant_hears_silence_soon_however_much_is_queued(
             began = time.time()
             for _ in range(segments):  # closed; all but one behind the one that plays
                 await ours.sender.speak(FileSource(steady, pace="fast"))
-            assert ours.sender.backlog > 7 * segments
+            # Of 8 s each; it plays while the rest is sent, which takes a busy machine a moment.
+            assert ours.sender.backlog > 5 * segments
             await wait_until(lambda began=began: viewer.first_heard_at(began), 10, "it")  # type: ignore[misc]
             await asyncio.sleep(0.5)
             pressed = time.time()
@@ -55,7 +68,7 @@ async def test_a_third_participant_hears_silence_soon_however_much_is_queued(
         one, four = (statistics.median(each) for each in took_ms.values())
         assert abs(four - one) < APART_MS, took_ms
         await ours.sender.speak(FileSource(HELLO))
-        await ours.until("playback_finished", count=len(ours.named("playback_finished")) + 1)
+        await heard_out(ours)
         assert worker.alive
 
 
@@ -74,11 +87,9 @@ async def test_fifty_interrupts_in_a_row_leave_a_living_avatar(
             await saying
         assert worker.alive
         before = viewer.heard_seconds()
-        count = len(ours.named("playback_finished"))
         await ours.sender.speak(FileSource(HELLO))
-        await ours.until("playback_finished", count=count + 1)
-        last = ours.named("playback_finished")[-1]
+        last = await heard_out(ours)
         assert not last.interrupted
         assert last.position_s == pytest.approx(LENGTH_S, abs=0.25)
-        await wait_until(lambda: viewer.heard_seconds() - before > 0.5 * LENGTH_S, 5, "it")
+        await wait_until(lambda: viewer.heard_seconds() - before > 0.5 * LENGTH_S, 15, "it")
         assert worker.alive

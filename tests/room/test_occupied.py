@@ -182,10 +182,13 @@ async def test_no_proxy_reads_our_token(monkeypatch: pytest.MonkeyPatch) -> None
     assert passed == []
 
 
-async def test_a_server_that_is_not_there_holds_nobody_up() -> None:
+async def test_a_server_that_is_not_there_holds_nobody_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(occupied, "_ANSWER_S", 60.0)
     begun = time.monotonic()
     assert await occupied.present_since(connection("ws://127.0.0.1:9")) is None
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 20
 
 
 async def test_one_that_says_nothing_is_waited_for_so_long_only(

@@ -57,6 +57,8 @@ async def test_dropped_is_what_was_said_too_long_before_the_avatar_came(
             last = words(0.3)
             await ours.say(last)
             await until_accounted(ours)
+            # What was not late of the words before it may have come too.
+            await wait_until(lambda: last in [s.payload for s in avatar.streams], 10, "the last")
             assert (await all_received(avatar, len(avatar.streams)))[-1] == last
             assert sum(e.seconds for e in ours.named("dropped")) > 1.0
 
@@ -67,7 +69,7 @@ async def test_an_utterance_goes_on_from_a_pause_in_it(server: LocalServer, room
         saying = asyncio.create_task(ours.say(said))
         await ours.until("dropped")
         async with wire_avatar(server, room_name, plays=True) as avatar:
-            await ours.until("utterance_ended")
+            await ours.until("utterance_ended", 30)
             await saying
             (heard,) = await all_received(avatar, 1)
             assert said.endswith(heard)

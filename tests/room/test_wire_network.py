@@ -47,7 +47,7 @@ async def test_a_server_that_stands_still_is_told_and_when_it_goes_on(
                 await stays(lambda: gone(ours) == 1 and connected(ours) == 1, 1, "told again")
             finally:
                 process.resume()
-            await wait_until(lambda: connected(ours) == 2, 5, "it is back")
+            await wait_until(lambda: connected(ours) == 2, 15, "it is back")
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task])

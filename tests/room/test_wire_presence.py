@@ -45,11 +45,11 @@ async def test_one_that_answered_once_is_not_taken_again_for_its_picture_alone(
             assert (await ours.until("avatar_ready")).how == "probe"
         await ours.until("avatar_left")
         async with wire_avatar(server, room_name, clear_answer=None, publish_tracks=True) as again:
-            await wait_until(lambda: len(ours.named("avatar_joined")) == 2, 5, "its return")
+            await wait_until(lambda: len(ours.named("avatar_joined")) == 2, 20, "its return")
             with pytest.raises(AvatarUnavailable):
                 await ours.sender.wait_ready(3)
             again.answer_clear("ok")
-            await wait_until(lambda: len(ours.named("avatar_ready")) == 2, 5, "its answer")
+            await wait_until(lambda: len(ours.named("avatar_ready")) == 2, 20, "its answer")
 
 
 async def test_an_avatar_bound_to_another_gets_nothing_until_it_is_free(
@@ -59,7 +59,7 @@ async def test_an_avatar_bound_to_another_gets_nothing_until_it_is_free(
         wire_avatar(server, room_name, clear_answer="reject", plays=True) as avatar,
         voice(server, room_name, ready=False) as ours,
     ):
-        warning = await ours.until("warning", 5)
+        warning = await ours.until("warning", 20)
         assert warning.code == "avatar_bound"
         await ours.sender.speak(FileSource(HELLO, pace="fast"))
         assert avatar.streams == []
@@ -70,7 +70,7 @@ async def test_an_avatar_bound_to_another_gets_nothing_until_it_is_free(
                 pass
         assert refused.value.code == "avatar_not_listening"
         avatar.answer_clear("ok")
-        assert (await ours.until("avatar_ready", 5)).how == "probe"
+        assert (await ours.until("avatar_ready", 20)).how == "probe"
         assert len(ours.named("warning")) == 1, "told once"
 
 
@@ -151,7 +151,7 @@ async def test_no_avatar_in_time(server: LocalServer, room_name: str) -> None:
         begun = time.monotonic()
         with pytest.raises(AvatarUnavailable) as missing:
             await ours.sender.wait_ready(0.5)
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 8
         assert missing.value.code == "no_avatar"
         assert room_name in missing.value.message
 

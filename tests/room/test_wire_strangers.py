@@ -43,7 +43,7 @@ async def call_all(who: rtc.Room, answers: set[str]) -> None:
     async def call(method: str, payload: str) -> None:
         try:
             said = await who.local_participant.perform_rpc(
-                destination_identity=SENDER, method=method, payload=payload, response_timeout=5
+                destination_identity=SENDER, method=method, payload=payload, response_timeout=30
             )
         except rtc.RpcError as error:
             said = f"error {error.code}"
@@ -159,7 +159,7 @@ async def test_no_name_in_the_room_commands_our_terminal(
     env = environment(server, LIVEKIT_ROOM=room_name, MICSTREAM_DEVICE="nowhere")
     async with wire_avatar(server, room_name, identity=name, plays=True):
         for command in (("play", HELLO, "--pace", "fast"), ("doctor",)):
-            code, ours = await run(tmp_path, *command, "--plain", env=env)
+            code, ours = await run(tmp_path, *command, "--plain", env=env, timeout=90)
             assert code == (4 if command[0] == "doctor" else 0), ours
             assert "\x1b" not in ours.stdout + ours.stderr
             assert "avatar-\\x1b]0;mine\\x07\\x1b[2J[/b]" in ours.stdout

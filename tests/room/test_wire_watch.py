@@ -126,6 +126,7 @@ async def test_missing_reports_alone_prove_nothing(
         # For how long: tests/delivery/test_watch.py, in virtual time.
         await stays(lambda: not ours.named("avatar_silent", "warning"), 1, "it is no fault")
         assert ours.sender.is_ready
+        await wait_until(lambda: len(avatar.streams) >= 3 + reported_before, 10, "all of it")
         assert len(avatar.streams) == 3 + reported_before
 
 
@@ -168,9 +169,9 @@ async def test_of_two_of_one_name_the_first_ends_and_does_not_come_back(
         voice(server, room_name) as first,
         voice(server, room_name, take_over=True) as second,
     ):
-        await wait_until(lambda: not first.sender.is_ready, 5, "the end")
+        await wait_until(lambda: not first.sender.is_ready, 15, "the end")
         before = len(first.events)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await say(second, 1)
             await second.until("playback_finished")
         await stays(lambda: second.sender.is_ready, 3, "nobody puts it out in turn")

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from micstream import events
+from micstream.show import client as show_client
 from micstream.show.server import CLIENTS
 from micstream.speech.cutter import Gate
 from micstream.taps import Captured
@@ -143,7 +144,8 @@ async def test_a_message_that_is_none_is_refused_and_nothing_ends(said: str) -> 
         assert (await told(socket, "answer"))["ok"] is True
 
 
-async def test_push_to_talk_ends_with_its_socket() -> None:
+async def test_push_to_talk_ends_with_its_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(show_client, "KEEPALIVE_S", 60.0)
     async with desk() as (ours, client):
         ours.controls.manual("off")
         socket = await client.ws_connect(f"{ours.url}/api/socket")
@@ -151,7 +153,7 @@ async def test_push_to_talk_ends_with_its_socket() -> None:
         await told(socket, "answer")
         assert ours.controls.gate is Gate.OPEN
         await socket.close()
-        await wait_until(lambda: ours.controls.gate is Gate.CLOSED, 0.9)
+        await wait_until(lambda: ours.controls.gate is Gate.CLOSED, 10)
 
 
 async def test_push_to_talk_ends_by_itself_and_is_refused_while_muted() -> None:
@@ -160,7 +162,7 @@ async def test_push_to_talk_ends_by_itself_and_is_refused_while_muted() -> None:
         await socket.send_json({"do": "talk", "id": 1})
         await told(socket, "answer")
         assert ours.controls.gate is Gate.OPEN
-        await wait_until(lambda: ours.controls.gate is Gate.CLOSED, 3)
+        await wait_until(lambda: ours.controls.gate is Gate.CLOSED, 10)
         ours.controls.mute("on")
         await socket.send_json({"do": "talk", "id": 2})
         assert (await told(socket, "answer"))["code"] == "muted"

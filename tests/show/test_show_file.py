@@ -111,6 +111,9 @@ def test_expressions_are_the_makers_own(
         ('[[cue]]\nname = "a"\nfile = "a.wav"\nthen = "bow"', "cue 'a'.then"),
         ('[[cue]]\nname = "stop"\nfile = "a.wav"', "expected another name"),
         ('[[cue]]\nname = "a"\nfile = "a.wav"\nvolume = 3', "cue 'a'.volume"),
+        ('[[cue]]\nname = "a"\nfile = "a.wav"\ncolor = "#fff"', "did you mean colour?"),
+        ('[[cues]]\nname = "a"', "cues: there is no such setting; did you mean cue?"),
+        ('[[cue]]\nname = "a"\n[[cue.message]]\nx = "y"', "expected one of rpc, data"),
         ('[[cue]]\nname = "a"\nfile = "x"\n' * 2, "two cues are named 'a'"),
         (
             "".join(f'[[cue]]\nname = "{name}"\nfile = "x"\nkey = "k"\n' for name in "ab"),

@@ -57,6 +57,13 @@ def named(name: str) -> Callable[[Sequence[InputDevice]], InputDevice]:
     return lambda devices: names.find(devices, name)
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may take seconds to start a process; what stands still is told in its test."""
+    monkeypatch.setattr(apart, "_START_S", 60)
+    monkeypatch.setattr(apart, "_SILENT_S", 20)
+
+
 _others: set[int] = set()
 """Children that this process had before the test: other tests' servers."""
 
@@ -74,7 +81,7 @@ def children() -> list[psutil.Process]:
 
 
 async def nobody_left() -> None:
-    await wait_until(lambda: not children(), 5, "a process is left")
+    await wait_until(lambda: not children(), 20, "a process is left")
 
 
 async def test_it_yields_what_the_other_process_captures() -> None:
@@ -133,7 +140,7 @@ async def test_one_that_stands_still_as_well_is_told_and_killed(
     with pytest.raises(AudioDeviceError, match="the sound system does not answer"):
         await opened(command(before="time.sleep(60)"))
     await nobody_left()
-    monkeypatch.setattr(apart, "_START_S", 20)
+    monkeypatch.setattr(apart, "_START_S", 60)
     monkeypatch.setattr(apart, "_SILENT_S", 0.2)
     source = await opened(command())
     blocks = source.blocks()
@@ -147,7 +154,7 @@ async def test_one_that_stands_still_as_well_is_told_and_killed(
 
 async def test_whoever_gives_up_waiting_leaves_no_process() -> None:
     opening = asyncio.create_task(opened(command(before="time.sleep(60)")))
-    await wait_until(children, 5, "it begins")
+    await wait_until(children, 20, "it begins")
     opening.cancel()
     await asyncio.wait({opening})
     await nobody_left()
@@ -173,7 +180,7 @@ asyncio.run(main())
     child.send_signal(signal.SIGINT)  # Ctrl-C goes to all of a terminal's group
     parent.kill()
     await parent.wait()
-    await wait_until(lambda: has_ended(child), 5, "it outlives us")
+    await wait_until(lambda: has_ended(child), 20, "it outlives us")
 
 
 async def test_it_gets_none_of_our_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -316,6 +323,8 @@ class TestReopening:
         assert len(elsewhere) == 2
         still.let_go()
         await audio_thread.run_in_audio_thread(lambda: None)
+        monkeypatch.setattr(microphone, "_AGAIN_S", 10)  # nothing stands still any more
+        monkeypatch.setattr(audio_thread, "_STUCK_S", 10)
         assert isinstance(await opener.open(again=True), Microphone)
         assert len(elsewhere) == 2
 

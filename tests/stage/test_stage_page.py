@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -32,6 +31,7 @@ from testbed.speech import MONOLOGUE, samples
 from testbed.staged import settings_for, staged
 from testbed.waiting import stays, until, wait_until
 from tests.conftest import SENDER, AvatarFactory
+from tests.support.ports import own_port
 
 pytestmark = [pytest.mark.room, pytest.mark.slow]
 
@@ -158,10 +158,10 @@ async def test_it_waits_for_our_own_server_too(
     settings = settings_for(own, room_name)
     try:
         async with AsyncExitStack() as stack:
-            async with staged(settings) as ours:
+            port = own_port()
+            async with staged(settings, port=port) as ours:
                 view = await stack.enter_async_context(shown(chromium, ours.address))
                 await until_joined(view)
-            port = urlsplit(ours.address).port
             async with pictured(own, room_name):
                 await until_seen(view)  # without our server, as long as the connection holds
             # Gone until the SDK has given up: by itself it comes back with the token that it has.

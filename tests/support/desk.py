@@ -8,16 +8,19 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import aiohttp
+import pytest
 
 from micstream.bus import Bus
 from micstream.controls import Controls
 from micstream.fan_out import FanOut
 from micstream.settings.pieces import ControlSettings
+from micstream.show import client as show_client
 from micstream.show.cue import Cue, Show
 from micstream.show.player import CuePlayer
 from micstream.show.server import ControlServer
 from micstream.taps import Taps
 from micstream.web.serving import LOOPBACK, serving
+from testbed.waiting import wait_until
 from tests.support.outputs import NotedOutput
 
 KEY: Final = "0123456789abcdef0123456789abcdef"
@@ -63,6 +66,20 @@ async def desk(
     ):
         ours.url = f"http://127.0.0.1:{taken}"
         yield ours, client
+
+
+async def kept_long(ours: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on push-to-talk is kept for a minute by whoever holds it, and asks once more.
+
+    What ends it then is no keepalive that runs out, however long it takes on a busy machine.
+    """
+    monkeypatch.setattr(show_client, "KEEPALIVE_S", 60.0)
+    loop, gating = asyncio.get_running_loop(), ours.controls._gating
+    await wait_until(
+        lambda: gating.holders and (gating.next_timer() or 0.0) > loop.time() + 30,
+        10,
+        "it to be asked for again",
+    )
 
 
 async def told(socket: aiohttp.ClientWebSocketResponse, kind: str) -> Any:

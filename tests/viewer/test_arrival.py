@@ -87,13 +87,13 @@ async def test_from_the_question_to_the_picture(
     progress = Progress(wanted.identity, told)
     async with arrival.arriving(ours.connection, wanted) as avatar:
         await bring(ours, progress, told, timeout_s=90)
-        await avatar.until_ready(progress, timeout=15, picture_timeout=5, on_warning=told.emit)
+        await avatar.until_ready(progress, timeout=60, picture_timeout=60, on_warning=told.emit)
     assert told.steps == ["asked", "accepted", "joined", "active", "picture", "ready"]
     assert told.warnings == []
     await bring(ours, progress, told)
     assert told.steps[6:] == ["present"], "it is not asked for twice"
     async with bystander(server, room_name, avatar="avatar-demo") as viewer:
-        await wait_until(lambda: viewer.listening and viewer.shows_picture, 10, "both")
+        await wait_until(lambda: viewer.listening and viewer.shows_picture, 30, "both")
         assert viewer.strays == []
     with pytest.raises(AvatarUnavailable) as caught:
         other = settings(server, room_name, identity="somebody", **avatars.flags)
@@ -142,7 +142,7 @@ async def test_one_that_leaves_again(server: LocalServer, room_name: str) -> Non
     told = Told()
     async with (
         wire_avatar(server, room_name, identity="avatar-demo") as avatar,
-        arriving(settings(server, room_name), told, picture_timeout=30) as task,
+        arriving(settings(server, room_name), told, timeout=60, picture_timeout=60) as task,
     ):
         await wait_until(lambda: "active" in told.steps, 15, "it is active")
         await avatar.leave()

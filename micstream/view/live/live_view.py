@@ -194,6 +194,7 @@ class LiveView:
             levels=self._levels if fresh else None,
             delays=self._recent.delays(now),
             log=tuple(self._recent.log),
+            page=self._recent.page,
             now=now,
             clock=_clock(now),
             unicode=self._unicode,

@@ -26,6 +26,8 @@ _LOUD_DB, _RED_DB = -12.0, -3.0
 _TROUBLE_S: Final = 120.0
 """A warning is shown as long; nobody tells when it is over."""
 _SHOWN_AVATARS: Final = 6
+_HEAD: Final = 8
+"""Lines of the headline and the level: they stay while help is shown."""
 _LINKS: Final = {
     "absent": ("not here", "red"),
     "joined": ("getting ready", "yellow"),
@@ -71,14 +73,15 @@ def draw(scene: Scene, width: int, height: int) -> Picture:
     if width < 1 or height < 1:
         return Picture(())
     bar, spots = _keys(scene, width)
-    bar, least = bar[: max(1, height // 3)], 0
+    bar = bar[: max(1, height // 3)]
+    help_ = _help(scene, width, height - len(bar) - _HEAD) if scene.asked.help else []
     blocks = _blocks(scene, width, height)
     question = _question(scene, width)
     if question is not None:
         blocks.insert(1, _Block(0, [question]))
-    top = _fitting(blocks, height - len(bar) - least)
+    top = _fitting(blocks, height - len(bar) - len(help_))
     room = height - len(top) - len(bar)
-    middle = _help(scene, room) if scene.asked.help else _log(scene, room)
+    middle = help_[: max(0, room)] if scene.asked.help else _log(scene, room)
     lines = [*top, *middle, *(Text() for _ in range(room - len(middle))), *bar][:height]
     begin = height - len(bar)
     spots = [Spot(s.row + begin, s.start, s.end, s.key) for s in spots if s.row < len(bar)]
@@ -291,8 +294,12 @@ def _log(scene: Scene, room: int) -> list[Text]:
     return [_styled(said, style) for said, style in scene.log[-room:]]
 
 
-def _help(scene: Scene, room: int) -> list[Text]:
+def _help(scene: Scene, width: int, most: int) -> list[Text]:
+    """In two columns where it has more than `most` lines."""
     keys = scene.keys
+    link = printable(scene.page)
+    page = [link[at : at + width] for at in range(0, len(link), width)]  # none is cut short
+    page = ["The operator's page (who has its link has the show):", *page] if page else []
     said = ["Keys (? closes this):", *(f"  {key}  {word}" for key, word in keys.verbs)]
     said += ["  space twice  talk; once more: no more", "  q  quit", "  Ctrl-C  quit at once"]
     said += [f"  {key}  cue {printable(cue)}" for key, cue in keys.cues]
@@ -300,12 +307,11 @@ def _help(scene: Scene, room: int) -> list[Text]:
         digits = f"{'r, ' if keys.cues else ''}1 to {min(9, keys.avatars)}"
         said.append(f"  {digits}  who speaks; 0: all")
     said += ["In the level:", "  =  now   !  peak", "  |  noise floor   :  speech from there"]
-    columns = 2 if len(said) > room else 1
-    if columns == 2:
+    if len(page) + len(said) > most:
         half = -(-len(said) // 2)
         left, right = said[:half], [*said[half:], *[""] * (half - len(said[half:]))]
         said = [f"{set_cell_size(one, 38)}  {two}" for one, two in zip(left, right, strict=True)]
-    return [Text(line) for line in said[: max(0, room)]]
+    return [Text(line) for line in [*page, *said]]
 
 
 def _keys(scene: Scene, width: int) -> tuple[list[Text], list[Spot]]:

@@ -58,6 +58,8 @@ class Scene:
     delays: Delays = field(default_factory=Delays)
     log: tuple[tuple[str, str], ...] = ()
     """What happened: lines and their style, the newest last."""
+    page: str = ""
+    """Link of the operator's page, where there is one."""
     now: float = 0.0
     """Unix seconds."""
     clock: str = ""
@@ -67,16 +69,19 @@ class Scene:
 
 
 class Recent:
-    """What happened lately: delays and lines, folded from events."""
+    """What happened lately, folded from events: delays, lines, the link of the page."""
 
     def __init__(self) -> None:
         self._delays: deque[tuple[float, int]] = deque(maxlen=10_000)
         self.log: deque[tuple[str, str]] = deque(maxlen=_LOGGED)
+        self.page = ""
 
     def push(self, event: Event) -> None:
         """Take an event."""
         if isinstance(event, events.PlaybackStarted):
             self._delays.append((event.t, event.delay_ms))
+        elif isinstance(event, events.ControlOpen):
+            self.page = event.link
 
     def delays(self, now: float) -> Delays:
         """Of the last five minutes."""

@@ -218,6 +218,24 @@ def test_questions_and_help_are_shown() -> None:
     text = seen(draw(scene(asked=Asked(help=True)), 80, 24))
     assert "space twice" in text
     assert "noise floor" in text
+    assert "page" not in text
+
+
+def test_the_help_is_whole_in_a_small_terminal_whatever_else_there_is_to_see() -> None:
+    warned = events.Warned(code="x", message="the hall is on fire", hint="leave it")
+    shown = scene(warned, asked=Asked(help=True))
+    text = seen(draw(replace(shown, now=warned.t + 1, page="http://127.0.0.1/x/"), 80, 24))
+    assert all(f"  {key}  " in text for key, _ in (*shown.keys.verbs, *shown.keys.cues))
+    assert "speech from there" in text
+
+
+@given(st.text("abc0123456789", min_size=1, max_size=90), st.integers(20, 120))
+def test_the_help_holds_the_whole_link_of_the_operators_page(key: str, width: int) -> None:
+    link = f"http://127.0.0.1:8421/{key}/"
+    recent = Recent()
+    recent.push(events.ControlOpen(link=link))
+    shown = replace(scene(asked=Asked(help=True)), page=recent.page)
+    assert link in "".join(line.plain.rstrip() for line in draw(shown, width, 40).lines)
 
 
 def test_each_key_can_be_clicked() -> None:
