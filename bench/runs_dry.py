@@ -15,6 +15,11 @@ dry where
 and each write waits for a block alone. Where it waits for a detector's frame of 32 ms, read that
 for the block. Each case is drawn a thousand times: place of the start within a block, each write's
 way (uniform), in order as a reliable stream has it.
+
+On a way that loses, a write is several packets. One that is lost is sent again once three reports
+have come of packets that were sent after it, or after the sender's patience (SCTP: RFC 9260, 7.2.4
+and 6.3), and all that follows waits for it. Nudges are small packets after each write, that bring
+such reports sooner.
 """
 
 from __future__ import annotations
@@ -30,7 +35,10 @@ from bench.report import Figures, dump, parser, show
 
 RUNS = 1_000
 LONG_MS = 3_000
-CHUNK_MS = 100
+_BYTES_A_MS = 32
+_PACKET = 1_150
+_PATIENCE_MS = 500.0
+"""Retransmission timeout, before it has been estimated; 400 at the least in libwebrtc."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,15 @@ class Case:
     prebuffer: float
     block: float
     jitter: float
+    """The way takes 0 to this much longer than `way`."""
     frame: float = 100.0
+    way: float = 0.0
+    """One direction of it, at the least."""
+    loss: float = 0.0
+    """So many packets of one, in each direction."""
+    nudges: int = 0
+    chunk: float = 100.0
+    """Sound in a write, after the first."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +75,11 @@ def play(case: Case, rng: np.random.Generator) -> Played:
     known = np.arange(phase, LONG_MS + case.block, case.block)
     edges = [float(known[np.searchsorted(known, case.prebuffer)])]
     sent = [edges[0]]
-    for upto in range(CHUNK_MS, LONG_MS + 1, CHUNK_MS):
+    for upto in np.arange(case.chunk, LONG_MS + 1, case.chunk):
         if upto > sent[-1]:
             edges.append(float(known[np.searchsorted(known, upto)]))
             sent.append(float(upto))
-    ways = rng.uniform(0, case.jitter, len(sent)) if case.jitter else np.zeros(len(sent))
-    came = np.maximum.accumulate(np.array(edges) + ways)
+    came = np.maximum.accumulate(_arrivals(edges, sent, case, rng))
     ready, start, gap = 0.0, 0.0, 0.0
     for number in range(int(LONG_MS / case.frame)):
         whole = float(came[np.searchsorted(sent, (number + 1) * case.frame)])
@@ -73,6 +88,42 @@ def play(case: Case, rng: np.random.Generator) -> Played:
         gap += max(0.0, whole - ready)
         ready = max(ready, whole) + case.frame
     return Played(start, ready - case.frame * int(LONG_MS / case.frame), gap)
+
+
+def _arrivals(
+    edges: Sequence[float], sent: Sequence[float], case: Case, rng: np.random.Generator
+) -> np.ndarray:
+    """When each write is whole at the other end; `edges`: when it was written."""
+
+    def ways(count: int) -> np.ndarray:
+        return rng.uniform(case.way, case.way + case.jitter, count)
+
+    whole: np.ndarray = np.asarray(edges) + ways(len(sent))
+    if not case.loss:
+        return whole
+    # Each packet: when it went, and the write that it belongs to (-1: a nudge, that nobody awaits).
+    went, of = [], []
+    for number, at in enumerate(edges):
+        held_ms = sent[number] - (sent[number - 1] if number else 0.0)
+        packets = int(np.ceil(held_ms * _BYTES_A_MS / _PACKET))
+        went += [at] * (packets + case.nudges)
+        of += [number] * packets + [-1] * case.nudges
+    times = np.array(went)
+    lost = rng.random(times.size) < case.loss
+    came = np.where(lost, np.inf, times + ways(times.size))
+    unheard = rng.random(times.size) < case.loss
+    reported = np.where(lost | unheard, np.inf, came + ways(times.size))
+    for place in np.flatnonzero(lost):
+        again = times[place]
+        later = np.sort(reported[place + 1 :])
+        while not np.isfinite(came[place]):
+            patience = again + _PATIENCE_MS
+            again = min(patience, max(again, later[2]) if later.size > 2 else patience)
+            if rng.random() >= case.loss:
+                came[place] = again + ways(1)[0]
+            later = later[later > again]
+    writes = np.array(of)
+    return np.array([came[writes == number].max() for number in range(len(edges))])
 
 
 def judged(case: Case, runs: int = RUNS) -> Figures:
@@ -116,16 +167,26 @@ def bench(*, quick: bool) -> Figures:
         for block in (32.0, 16.0, 10.0)
         for jitter in ((10.0,) if quick else (0.0, 10.0, 30.0))
     ]
-    return {"sweep": sweep, "least": enough}
+    losing = [
+        {
+            "chunk": chunk,
+            "nudges": nudges,
+            "prebuffer": each,
+            **judged(Case(each, 16, 30, way=25, loss=0.005, chunk=chunk, nudges=nudges), runs),
+        }
+        for chunk, nudges in ((100.0, 0), (20.0, 0), (100.0, 3))
+        for each in range(110, 331, 20)
+    ]
+    return {"sweep": sweep, "least": enough, "losing": losing}
 
 
 def draw(figures: Figures, place: Path) -> None:
     """Gaps and delay over the prebuffer, a curve for each block."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 4), layout="constrained")
-    panels = figure.subplots(1, 3, sharey=True)
-    for axes, jitter in zip(panels, (0.0, 10.0, 30.0), strict=True):
+    figure = Figure(figsize=(14, 4), layout="constrained")
+    panels = figure.subplots(1, 4, sharey=True)
+    for axes, jitter in zip(panels, (0.0, 10.0, 30.0), strict=False):
         for block in (32.0, 16.0, 10.0):
             rows = [r for r in figures["sweep"] if (r["block"], r["jitter"]) == (block, jitter)]
             axes.plot(
@@ -138,6 +199,17 @@ def draw(figures: Figures, place: Path) -> None:
         axes.set_xlabel("delay at the end, ms")
     panels[0].set_ylabel("utterances with a gap over 10 ms, %")
     panels[0].legend()
+    for (chunk, nudges), words in (
+        ((100.0, 0), "as it is"),
+        ((20.0, 0), "chunks of 20 ms"),
+        ((100.0, 3), "with nudges"),
+    ):
+        rows = [r for r in figures["losing"] if (r["chunk"], r["nudges"]) == (chunk, nudges)]
+        delays, gaps = ([r[name] for r in rows] for name in ("end_ms", "gaps_percent"))
+        panels[3].plot(delays, gaps, marker="o", label=words)
+    panels[3].set_title("40 ms ± 15, 0.5 % lost")
+    panels[3].set_xlabel("delay at the end, ms")
+    panels[3].legend()
     figure.savefig(place)
 
 
@@ -160,6 +232,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "The least prebuffer without a gap, ms",
         ("receiver's frame", "block", "jitter", "prebuffer"),
         [tuple(f"{value:.0f}" for value in row.values()) for row in figures["least"]],
+    )
+    show(
+        "A way of 40 ms ± 15 that loses 0.5 %, blocks of 16 ms",
+        ("chunk", "nudges", "prebuffer", "with a gap, %", "delay at the start", "at the end"),
+        [tuple(f"{value:.0f}" for value in row.values()) for row in figures["losing"]],
     )
 
 

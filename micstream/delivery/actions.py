@@ -59,6 +59,8 @@ class Write:
     pcm: bytes
     utterance: str = field(default="", compare=False)
     """Id of the utterance it belongs to, for whoever taps the sound."""
+    nudges: int = 0
+    """Small packets to send after it, to ourselves: what was lost is found by what follows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class Close:
     """End the open stream: the avatar plays what it has of it, and reports."""
 
     stream: int
+    nudges: int = 0
+    """As after a write."""
 
 
 @dataclass(frozen=True, slots=True)

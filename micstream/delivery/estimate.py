@@ -50,6 +50,11 @@ class DeliveryEstimate:
         self._stalled_at_s: float | None = None
         """Seconds of sound that had been sent when an answer was found missing."""
 
+    @property
+    def took_s(self) -> float:
+        """Seconds that the last answer took."""
+        return self._took_s
+
     def does_answer(self) -> None:
         """Note that the avatar has answered a call: an answer that is missing is late from now."""
         self._answers = True

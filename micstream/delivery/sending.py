@@ -307,7 +307,7 @@ class Sending:
             return False
         elif self._is_open:
             self._begin(_Operation.CLOSING, now + CLOSE_S)
-            self._outbox.put(Close(self._stream))
+            self._outbox.put(Close(self._stream, self._nudges))
         else:
             self._settle(current, now)
         return True
@@ -324,14 +324,18 @@ class Sending:
             ledger.closed(current.segment)
             current.segment = ledger.opened(current.id, now)
             self._begin(_Operation.CLOSING, min(now + CLOSE_S, self._rest_until))
-            self._outbox.put(Close(self._stream))
+            self._outbox.put(Close(self._stream, self._nudges))
         else:
             # It may be reported before the write returns.
             ledger.sending(current.segment, now)
             self._begin(_Operation.WRITING, self._rest_until)
             pcm = current.take_due()
             self._loud = _is_loud(pcm)
-            self._outbox.put(Write(self._stream, pcm, current.id))
+            self._outbox.put(Write(self._stream, pcm, current.id, self._nudges))
+
+    @property
+    def _nudges(self) -> int:
+        return self._playback.prebuffer.path.nudges
 
     def _begin(self, operation: _Operation, bound: float) -> None:
         self._under_way, self._bound = operation, bound

@@ -65,6 +65,7 @@ class Watch:
         self._failed = answer is Answer.NONE
         if not self._failed:
             self._playback.estimate.answered(self._sent_s, now)
+            self._playback.prebuffer.path.answered(1000 * self._playback.estimate.took_s)
             if self._is_overdue(now):
                 self._playback.ledger.excuse()
 

@@ -307,12 +307,12 @@ class Avatar:
                 opening = partial(self._open, stream, rate, room, identity)
                 self._operate(stream, opening, self._delivery.opened)
             case delivering.Write(stream, pcm):
-                writing = partial(self._streams.write, stream, pcm)
+                writing = partial(self._streams.write, stream, pcm, action.nudges)
                 self._operate(stream, writing, self._delivery.wrote)
                 name = self.identity or self.pattern
                 self._owner.taps.sent(name, action.utterance, self._rate, pcm, _now())
-            case delivering.Close(stream):
-                closing = partial(self._streams.close, stream)
+            case delivering.Close(stream, nudges):
+                closing = partial(self._streams.close, stream, nudges)
                 self._operate(stream, closing, self._delivery.closed)
             case delivering.Abandon(stream):
                 self._abandon(stream)

@@ -9,6 +9,7 @@ from typing import Final
 from livekit import rtc
 
 from micstream.delivery import wire
+from micstream.room.network import send_to_ourselves
 from micstream.room.tasks import Tasks
 
 _CLOSE_S: Final = 0.5
@@ -23,6 +24,9 @@ class Streams:
     def __init__(self, tasks: Tasks) -> None:
         self._tasks = tasks
         self._opening: dict[int, asyncio.Task[rtc.ByteStreamWriter | None]] = {}
+        self._room: rtc.Room | None = None
+        """The one in which a stream was opened last."""
+        self._nudging: asyncio.Task[None] | None = None
 
     async def open(self, stream: int, room: rtc.Room, identity: str, rate: int) -> bool:
         """Begin a segment to the avatar: mono PCM at `rate` Hz.
@@ -30,6 +34,7 @@ class Streams:
         Not broken off where its caller is: the header may be out already, and then the stream has
         to be known, to be closed.
         """
+        self._room = room
         opening = self._tasks.spawn(_open(room, identity, rate))
         if opening is None:
             return False
@@ -39,18 +44,19 @@ class Streams:
         self._opening.pop(stream, None)
         return False
 
-    async def write(self, stream: int, pcm: bytes) -> bool:
-        """Write sound; it may block for seconds while the room reconnects."""
+    async def write(self, stream: int, pcm: bytes, nudges: int = 0) -> bool:
+        """Write sound, and nudge; it may block for seconds while the room reconnects."""
         writer = self._opening[stream].result()
         try:
             assert writer is not None
             await writer.write(pcm)
         except _SDK_ERRORS:
             return False
+        self._nudge(nudges)
         return True
 
-    async def close(self, stream: int) -> bool:
-        """End the segment: the avatar plays what it has of it."""
+    async def close(self, stream: int, nudges: int = 0) -> bool:
+        """End the segment, and nudge: the avatar plays what it has of it."""
         writer = self._opening[stream].result()
         try:
             assert writer is not None
@@ -59,7 +65,14 @@ class Streams:
             return False
         finally:
             self._opening.pop(stream, None)
+        self._nudge(nudges)
         return True
+
+    def _nudge(self, count: int) -> None:
+        """Have so many packets follow; nobody waits for them, and they never pile up."""
+        room, nudging = self._room, self._nudging
+        if count and room is not None and (nudging is None or nudging.done()):
+            self._nudging = self._tasks.spawn(_nudged(room, count))
 
     async def abandon(self, stream: int) -> None:
         """Close it if and as soon as that is possible; nobody waits for it."""
@@ -69,6 +82,11 @@ class Streams:
             with contextlib.suppress(*_SDK_ERRORS, TimeoutError):
                 async with asyncio.timeout(_CLOSE_S):
                     await writer.aclose()
+
+
+async def _nudged(room: rtc.Room, count: int) -> None:
+    for _ in range(count):
+        await send_to_ourselves(room)
 
 
 async def _open(room: rtc.Room, identity: str, rate: int) -> rtc.ByteStreamWriter | None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from micstream.delivery import actions, wire
+from micstream.delivery.path import ENOUGH, NUDGES
 from micstream.delivery.sending import ARRIVED_S, CLOSE_S, READ_S, STALL_S
 from micstream.speech.events import End, EndReason, Onset, Speech
 from tests.support.virtual import IDENTITY, Stage, ready
@@ -50,6 +51,20 @@ class TestWriting:
         stage.run(1)
         expected = [begun + n / 10 for n in range(2, 11)]
         assert at(stage, actions.Write)[1:] == pytest.approx(expected)
+
+    @pytest.mark.parametrize("loses", [False, True])
+    def test_where_packets_are_lost_nudges_follow_each_write_and_the_end(self, loses: bool) -> None:
+        stage = ready()
+        path = stage.delivery._playback.prebuffer.path
+        for _ in range(ENOUGH):
+            path.answered(80.0)
+        if loses:
+            path.lost()
+        stage.say(0.5)
+        stage.run(2)
+        done = [a for _, a in stage.done if isinstance(a, actions.Write | actions.Close)]
+        assert len(done) > 3
+        assert {action.nudges for action in done} == {NUDGES if loses else 0}
 
     def test_less_than_the_prebuffer_is_sent_at_its_end(self) -> None:
         stage = ready(prebuffer_ms=500)
