@@ -177,8 +177,15 @@ def _need(folder: Path) -> Sequence[Labelled]:
 
 def _print(figures: Figures) -> None:
     if "long" in figures:
-        found = ", ".join(f"{each:.0f}" for each in figures["long"]["found_percent"])
-        print(f"{figures['long']['sentences']} sentences, found in each quarter: {found} %")
+        long = figures["long"]
+        print(f"{long['sentences']} sentences; in each quarter")
+        for name, words in (
+            ("found_percent", "found within half a second, %"),
+            ("ever_percent", "found at all, %"),
+            ("onset_ms", "after its beginning, ms (median)"),
+        ):
+            print(f"  {words}: {', '.join(f'{each:.0f}' for each in long[name])}")
+        print(f"  false, a minute: {long['false_per_minute']:.2f}")
         return
     if "curve" in figures:
         show(

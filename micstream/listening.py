@@ -20,6 +20,7 @@ from micstream.sound_path import SoundPath, make_path
 from micstream.sources.health import HealthReporter
 from micstream.sources.sound_server import SourceWatch, is_behind
 from micstream.sources.source import Away, Block, Hurried, LiveSource, Lost, Opened, Source
+from micstream.spare_model import SpareModel
 from micstream.speech.detectors import make_cutter
 from micstream.speech.events import EndReason, Timed
 from micstream.taps import Listener
@@ -136,7 +137,7 @@ class Listening:
             )
         )
         # Not before: a detector that is loaded meanwhile would hold up the opening.
-        cutter = make_cutter(self._settings.tuned(preset))
+        cutter = make_cutter(self._settings.tuned(preset), spare=SpareModel())
         path = make_path(cutter, self._settings.path, (self._health, self._tap))
         if self._held:
             path.hold()

@@ -37,6 +37,7 @@ from micstream.sources import opening
 from micstream.sources.live import Reopening
 from micstream.sources.source import Opener, Source
 from micstream.sources.turns import Turns
+from micstream.spare_model import SpareModel
 from micstream.speech.detectors import make_cutter
 from micstream.speech.events import EndReason
 from micstream.speech.whole import Whole
@@ -263,7 +264,7 @@ class Session:
         """
         self._turns.refuse_while_live()
         async with self._turns.take():
-            cutter = make_cutter(self._sound.detection) if cut else Whole()
+            cutter = make_cutter(self._sound.detection, spare=SpareModel()) if cut else Whole()
             path, reason = make_path(cutter, self._sound.path), EndReason.SHUTDOWN
             path.open(source)
             told = False

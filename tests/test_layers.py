@@ -33,6 +33,7 @@ ORDER = (
     "controls",
     "cue_desk",
     "gating",
+    "spare_model",
     "sound_path",
     "cleaning",
     "sources",

@@ -12,7 +12,7 @@ from micstream.speech.cutter import Cutter
 from micstream.speech.detector import Detector
 from micstream.speech.hybrid import HybridDetector
 from micstream.speech.presets import Tuning
-from micstream.speech.silero import SileroDetector
+from micstream.speech.silero import SileroDetector, Spare
 from micstream.speech.webrtc import WebRtcDetector
 
 
@@ -40,19 +40,22 @@ class DetectionOptions(Protocol):
         ...
 
 
-def _hybrid(options: DetectionOptions) -> Detector:
-    return HybridDetector(on=options.tuning.on, near_db=options.tuning.near_db or None)
+def _hybrid(options: DetectionOptions, spare: Spare | None) -> Detector:
+    tuning = options.tuning
+    return HybridDetector(on=tuning.on, near_db=tuning.near_db or None, spare=spare)
 
 
-def _silero(options: DetectionOptions) -> Detector:
-    return SileroDetector(on=options.tuning.on, near_db=options.tuning.near_db or None)
+def _silero(options: DetectionOptions, spare: Spare | None) -> Detector:
+    tuning = options.tuning
+    return SileroDetector(on=tuning.on, near_db=tuning.near_db or None, spare=spare)
 
 
-def _webrtc(options: DetectionOptions) -> Detector:
+def _webrtc(options: DetectionOptions, spare: Spare | None) -> Detector:
+    del spare
     return WebRtcDetector(options.vad_mode, options.frame_ms)
 
 
-DETECTORS: Final[dict[str, Callable[[DetectionOptions], Detector]]] = {
+DETECTORS: Final[dict[str, Callable[[DetectionOptions, Spare | None], Detector]]] = {
     "hybrid": _hybrid,
     "silero": _silero,
     "webrtc": _webrtc,
@@ -60,24 +63,28 @@ DETECTORS: Final[dict[str, Callable[[DetectionOptions], Detector]]] = {
 """Each by the name that `--vad` gives it."""
 
 
-def make_detector(options: DetectionOptions) -> Detector:
-    """Detector that the options name.
+def make_detector(options: DetectionOptions, spare: Spare | None = None) -> Detector:
+    """Detector that the options name; `spare`: see `SileroDetector`.
 
     Raises:
         UsageError: its package is not installed.
     """
-    return DETECTORS[options.vad](options)
+    return DETECTORS[options.vad](options, spare)
 
 
-def make_cutter(options: DetectionOptions, detector: Detector | None = None) -> Cutter:
+def make_cutter(
+    options: DetectionOptions, detector: Detector | None = None, *, spare: Spare | None = None
+) -> Cutter:
     """Cutter of the options' detector (or the one given in its place) and segmenter.
+
+    `spare`: see `SileroDetector`.
 
     Raises:
         UsageError: the detector's package is not installed.
     """
     tuning = options.tuning
     return Cutter(
-        detector or make_detector(options),
+        detector or make_detector(options, spare),
         tuning.segmenter,
         on=tuning.on,
         off=tuning.off,

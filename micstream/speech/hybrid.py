@@ -23,7 +23,7 @@ from typing import Final, Protocol
 from micstream.audio.format import SPEECH
 from micstream.audio.framer import Framer
 from micstream.speech.presence import SpeechPresence
-from micstream.speech.silero import FRAME_SAMPLES, Model, SileroDetector
+from micstream.speech.silero import FRAME_SAMPLES, Model, SileroDetector, Spare
 from micstream.speech.webrtc import SettledVad
 
 MODE: Final = 2
@@ -78,8 +78,9 @@ class HybridDetector:
         near_db: float | None = None,
         model: Model | None = None,
         presence: Presence | None = None,
+        spare: Spare | None = None,
     ) -> None:
-        self._silero = SileroDetector(on=on, near_db=near_db, model=model)
+        self._silero = SileroDetector(on=on, near_db=near_db, model=model, spare=spare)
         self._presence = presence or SpeechPresence()
         self._on = on
         self._begin()

@@ -7,6 +7,7 @@ model. It tells speech from typing, music and applause, and takes a few frames t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import numpy as np
@@ -14,9 +15,13 @@ import numpy.typing as npt
 
 from micstream.audio.levels import band_db, to_float
 from micstream.errors import UsageError
+from micstream.speech.afresh import Afresh
 from micstream.speech.leveller import Leveller
 
 FRAME_SAMPLES: Final = 512
+
+_HELD: Final = 0.8
+"""Of `on`: the most that is said by a network that has only been asked afresh."""
 
 Samples = npt.NDArray[np.float32]
 
@@ -31,6 +36,10 @@ class Model(Protocol):
     def reset(self) -> None:
         """Another stream begins."""
         ...
+
+
+Spare = Callable[[], Model | None]
+"""Gives a second network; None: not yet."""
 
 
 class _Lite:
@@ -96,10 +105,11 @@ def load_model() -> Model:
 
 
 class SileroDetector:
-    """Silero on frames of 32 ms, brought to one level first.
+    """Silero on frames of 32 ms, brought to one level first, and asked afresh in a noisy room.
 
     `near_db`: a voice that far below the loudest of the last half minute is somebody else's and
-    stays below `on`, the probability that begins an utterance. None: any voice will do.
+    stays below `on`, the probability that begins an utterance. None: any voice will do. `spare`:
+    gives a second network where one is needed (see `Afresh`), or None while it is being loaded.
 
     Raises:
         UsageError: its package is not installed.
@@ -108,9 +118,14 @@ class SileroDetector:
     frame_samples = FRAME_SAMPLES
 
     def __init__(
-        self, *, on: float = 0.5, near_db: float | None = None, model: Model | None = None
+        self,
+        *,
+        on: float = 0.5,
+        near_db: float | None = None,
+        model: Model | None = None,
+        spare: Spare | None = None,
     ) -> None:
-        self._model = model or load_model()
+        self._network = Afresh(model or load_model(), spare or load_model, _HELD * on)
         self._below_on = np.nextafter(on, 0.0).item()
         self._near_db = near_db
         self._leveller = Leveller(FRAME_SAMPLES)
@@ -124,14 +139,15 @@ class SileroDetector:
         """The network's, of the frame at an even level."""
         samples = to_float(frame)
         leveller = self._leveller
-        leveller.push(band_db(samples))
+        level_db = band_db(samples)
+        leveller.push(level_db)
         samples *= np.float32(10 ** (leveller.gain_db / 20))
         if leveller.gain_db > 0:
             np.clip(samples, -1.0, 1.0, out=samples)
-        said = self._model.judge(samples)
+        said = self._network.judge(samples, level_db)
         return min(said, self._below_on) if self.far else said
 
     def reset(self) -> None:
         """Begin anew."""
-        self._model.reset()
+        self._network.reset()
         self._leveller = Leveller(FRAME_SAMPLES)
