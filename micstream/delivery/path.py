@@ -28,9 +28,9 @@ ENOUGH: Final = 4
 """So many say something."""
 STEADY_MS: Final = 5.0
 """Less jitter is none."""
-LATE_MS: Final = 40.0
-"""An answer that takes longer than one and a half round trips and this was sent again."""
-CALM: Final = 10
+LATE_MS: Final = 10.0
+"""What took longer than one and a half round trips and this was lost, there or on its way back."""
+CALM: Final = 20
 """After so many utterances without anything lost the path loses no more."""
 NUDGES: Final = 3
 """What is lost is sent again after so many reports of what came after it."""
@@ -71,7 +71,12 @@ class Path:
     @property
     def allowance_ms(self) -> int:
         """Sound to have in hand against its jitter, and against what is sent again."""
-        return round(max(self.jitter_ms, self.round_trip_ms if self.loses else 0.0))
+        return round(max(self.jitter_ms, self._way_ms if self.loses else 0.0))
+
+    @property
+    def _way_ms(self) -> float:
+        """A round trip, without what the avatar takes on top of it at times."""
+        return sorted(self._took)[len(self._took) // 4]
 
     @property
     def nudges(self) -> int:

@@ -6,7 +6,8 @@ stutter. Each millisecond of it is heard as delay, so it is what was set, what t
 none any more.
 
 Reports come by the same path, so a stutter is known no better than its jitter. A small one counts
-where the utterance before had one too.
+where the utterance before had one too; so does any where packets are lost: to be safe from what was
+lost twice would cost all the others a long delay.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Prebuffer:
         """Milliseconds that were missing, as far as that is proved."""
         small = stutter_ms >= SMALL_MS + 2 * self.path.jitter_ms
         before_ms, self._last_ms = self._last_ms, stutter_ms if small else 0
-        if stutter_ms >= STUTTER_MS:
+        if stutter_ms >= STUTTER_MS and not self.path.loses:
             return stutter_ms
         return min(before_ms, stutter_ms) if small else 0
 
