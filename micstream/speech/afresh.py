@@ -33,7 +33,9 @@ _LAG: Final = 8
 """A frame is background only so many later: what has just begun is none."""
 _LOUDER_DB: Final = 3.0
 _UNEVEN_DB: Final = 10.0
-"""A background whose loudest is so far above its quietest may hold voices."""
+"""A background whose loudest is so far above its quietest may hold voices..."""
+_STILL_DB: Final = -60.0
+"""... if it is louder than this by as much: what is quieter is as if it were this."""
 _KEEP: Final = 0.5
 _SPEECH: Final = 0.3
 """What may be speech, by either network."""
@@ -122,4 +124,4 @@ class Afresh:
         then_db, then = self._late[0]
         if len(self._late) == _LAG and then < _SPEECH:
             self._loudest_db = -self._loudest.push(-then_db)
-            self._quietest_db = self._quietest.push(then_db)
+            self._quietest_db = self._quietest.push(max(then_db, _STILL_DB))
