@@ -34,7 +34,7 @@ owner.{self.method} = provoked
 
 CAPTURE = Place("micstream.sound_path", "SoundPath", "push", "self, block")
 """Where the sound comes in."""
-SENDING = Place("micstream.room.streams", "Streams", "write", "self, stream, pcm")
+SENDING = Place("micstream.room.streams", "Streams", "write", "self, stream, pcm, nudges")
 """Where the sound goes out."""
 
 

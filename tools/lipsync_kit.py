@@ -31,6 +31,7 @@ from tools.kit_texts import (
     TEXTS,
 )
 from tools.kit_voice import RATE, Espeak, NoSynthesiser, Samples, Spoken, Synthesiser, Voice
+from tools.smaller_flac import shrink
 
 STEP: Final = 8
 """Of 16 bits: samples are multiples of it."""
@@ -164,6 +165,7 @@ def write(items: list[Made], folder: Path) -> None:
         pcm = (STEP * np.rint(item.sound * 32768 / STEP)).astype(np.int16)
         file = folder / f"{item.name}.flac"
         soundfile.write(file, pcm, RATE, subtype="PCM_16", compression_level=1.0)
+        shrink(file)
     lines = ",\n".join(item.as_json() for item in items)
     text = f'{{"schema": {SCHEMA}, "items": [\n{lines}\n]}}\n'
     (folder / "kit.json").write_text(text, "utf-8")

@@ -21,6 +21,7 @@ import soxr
 from numpy.typing import NDArray
 
 from tools.asset_texts import HELLO, MONOLOGUE, MONOLOGUE_GAPS, PAUSES, SENTENCES, Voice
+from tools.smaller_flac import shrink
 
 RATE = 16_000
 SPEECH_DBFS = -20.0  # root mean square of every piece of speech
@@ -113,6 +114,8 @@ class Tape:
         # The greatest compression: the FLAC files are half of what a checkout weighs.
         extra = {"compression_level": 1.0} if path.suffix == ".flac" else {}
         soundfile.write(path, pcm, RATE, subtype="PCM_16", **extra)
+        if path.suffix == ".flac":
+            shrink(path)
         if labels:
             lines = [f"{at.start:.3f}\t{at.end:.3f}\t{at.text}\n" for at in self.labels]
             path.with_suffix(".txt").write_text("".join(lines), encoding="utf-8")

@@ -102,7 +102,7 @@ def test_a_nudge_that_fails_is_heard_of(
             return AWAY_S, 0.01
 
         monkeypatch.setattr(network, "_last_packet", stale)
-        monkeypatch.setattr(network, "_send_to_ourselves", fail)
+        monkeypatch.setattr(network, "send_to_ourselves", fail)
         with pytest.raises(Mistake):
             async with stage.room() as room:
                 await asyncio.wait_for(room.wait_failed(), 60)
