@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.cost import cpu_percent, peak_mib
-from bench.latency import said_and_heard
+from bench.latency import said_and_heard, spread
 from bench.recording import ears
 from bench.report import Figures, dump, parser, show
 from bench.senders import ROOT, Sender, running, stage, tell
@@ -203,8 +203,7 @@ def over(
     stutters = [stutter for each in rounds for stutter in each["stutters_ms"]]
     return {
         "utterances": len(delays),
-        "delay_median_ms": float(np.median(delays)) if delays else None,
-        "delay_p95_ms": float(np.percentile(delays, 95)) if delays else None,
+        **spread("delay", delays),
         "gaps_percent": 100 * float(np.mean(np.array(stutters) > GAP_MS)) if stutters else None,
         "missing": sum(each["missing"] for each in rounds),
         "spoiled": sum(each["spoiled"] for each in rounds),

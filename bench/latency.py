@@ -164,16 +164,17 @@ def _figures(results: Sequence[Heard], decided: Sequence[Decision | None]) -> Fi
         "utterances": len(results),
         "missing": sum(each.missing for each in results),
         "clipped": sum(each.clipped for each in results),
-        **_spread("delay", [each.start_ms for each in results]),
+        **spread("delay", [each.start_ms for each in results]),
         "growth_median_ms": statistics.median(growth) if growth else None,
         "growth_max_ms": max(growth, default=None),
         "sent_from_latest_ms": max(made, default=None),
         "prompt": len(prompt),
-        **_spread("prompt", [each.start_ms for each in prompt]),
+        **spread("prompt", [each.start_ms for each in prompt]),
     }
 
 
-def _spread(name: str, values: Sequence[float | None]) -> Figures:
+def spread(name: str, values: Sequence[float | None]) -> Figures:
+    """Median and 95th percentile of those that are known, as figures of this name in ms."""
     known = [value for value in values if value is not None]
     return {
         f"{name}_median_ms": float(np.median(known)) if known else None,

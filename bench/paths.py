@@ -20,7 +20,7 @@ from typing import Final
 
 import numpy as np
 
-from bench.latency import said_and_heard
+from bench.latency import said_and_heard, spread
 from bench.report import Figures, dump, parser, show
 from bench.senders import AGENTS, OURS, Sender, Way, stage, tell
 from bench.spoken import sentences
@@ -65,8 +65,7 @@ def over(runs: Sequence[Figures]) -> Figures:
     delays, growths, stutters = every("delays_ms"), every("growths_ms"), every("stutters_ms")
     return {
         "utterances": len(delays),
-        "delay_median_ms": float(np.median(delays)) if delays.size else None,
-        "delay_p95_ms": float(np.percentile(delays, 95)) if delays.size else None,
+        **spread("delay", delays.tolist()),
         "gaps_percent": 100 * float(np.mean(growths >= GAP_MS)) if growths.size else None,
         "stutters_percent": 100 * float(np.mean(stutters > STUTTER_MS)) if stutters.size else None,
         "lead_median_ms": float(np.median(every("leads_ms"))) if every("leads_ms").size else None,

@@ -4,8 +4,8 @@ A call waits behind the sound, so the time to its answer is that of the sound, a
 that is near that says little: what an answer takes is the avatar's own doing. On one that is far,
 
 - answers that are not equally late show its jitter: half of what the slower ones take longer;
-- one that is late by nearly a round trip shows that something was lost and sent again, as does a
-  gap in the playback.
+- one that is late by half a round trip and more shows that something was lost and sent again, as
+  does a gap in the playback.
 
 What is lost is only sent again once the other end has told three times that something else came
 after it (SCTP fast retransmit: RFC 9260, 7.2.4). Between two writes nothing does: at a chunk of
