@@ -9,6 +9,8 @@ do not stand here: their weights are no part of any package.
 Live (`--live`): `micstream lipsync run` against an avatar of livekit-agents' with the errors put
 in, drawn and on its way; where each was laid to. Needs a livekit-server, and 40 s a row.
 
+Real talking heads (`--films FOLDER`): as filmed, with shifts put in, and with the sound of others.
+
 Positive: the sound comes before the picture (ITU-R BT.1359).
 """
 
@@ -87,17 +89,19 @@ def _live_summary(rows: Sequence[Figures]) -> Figures:
     return told
 
 
-def bench(*, quick: bool, with_live: bool, items: str) -> Figures:
-    """All of it."""
+def bench(*, quick: bool, with_live: bool, items: str, folder: Path | None) -> Figures:
+    """All of it; `folder`: of films of real talking heads."""
     steps = films.QUICK_STEPS_MS if quick else films.STEPS_MS
     runs = films.QUICK_FALSE_RUNS if quick else films.FALSE_RUNS
-    with tempfile.TemporaryDirectory(prefix="micstream-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="micstream-bench-") as made:
         figures: Figures = {
             "offsets": films.offsets(steps, tell, quick=quick),
             "false": films.false_mouths(runs, tell),
             "others": films.others(tell, quick=quick),
-            "cost": films.cost(Path(folder), 20.0 if quick else 60.0, tell),
+            "cost": films.cost(Path(made), 20.0 if quick else 60.0, tell),
         }
+    if folder is not None:
+        figures["filmed"] = films.filmed(folder, tell)
     if with_live:
         rows = asyncio.run(live(QUICK_LIVE_MS if quick else LIVE_MS, items))
         figures |= {"live": rows, "live_summary": _live_summary(rows)}
@@ -139,8 +143,24 @@ def _print(figures: Figures) -> None:
             ("most memory, MiB", cost["peak_mib"]),
         ],
     )
+    if "filmed" in figures:
+        _print_filmed(figures["filmed"])
     if "live" in figures:
         _print_live(figures)
+
+
+def _print_filmed(figures: Figures) -> None:
+    rows = []
+    for name, row in figures["films"].items():
+        off = [each for each in row["off_ms"] if each is not None]
+        worst = max(map(abs, off)) if off else None
+        rows.append((name[:40], row["seconds"], row["as_filmed_ms"], len(off), worst))
+    show(
+        "Talking heads as filmed, four shifts put into each",
+        ("film", "seconds", "as filmed, ms", "shifts found", "worst, ms off"),
+        rows,
+        f"with the sound of others: {figures['named_of_pairs']} of {figures['pairs']} named",
+    )
 
 
 def _print_live(figures: Figures) -> None:
@@ -162,9 +182,10 @@ def _print_live(figures: Figures) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser("bench.lipsync", __doc__)
     options.add_argument("--live", action="store_true", help="against a real avatar too")
+    options.add_argument("--films", type=Path, metavar="FOLDER", help="of real talking heads")
     options.add_argument("--only", default=ITEMS, metavar="NAME", help="of the kit, for --live")
     given = options.parse_args(arguments)
-    figures = bench(quick=given.quick, with_live=given.live, items=given.only)
+    figures = bench(quick=given.quick, with_live=given.live, items=given.only, folder=given.films)
     if given.json:
         dump("lipsync", figures)
     else:

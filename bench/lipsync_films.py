@@ -18,8 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from bench.report import Figures
+from micstream.errors import InputError
 from micstream.lab.lipsync import level_of, measure
 from micstream.lab.mouth import Seen
+from micstream.lab.predict import spectrum_of
+from micstream.lab.reading import read
 from testbed.films import KINDS, drawn, dropped, later, said, seen_of, squeezed, write_film
 from testbed.mouths import SIZES, Errors, Mouths, Pcm
 from testbed.speech import MONOLOGUE, RATE
@@ -30,6 +33,8 @@ FALSE_RUNS, QUICK_FALSE_RUNS = 20, 3
 FALSE: tuple[Mouths, ...] = ("random", "hangs", "other", "still")
 LAG_S, GRID = 0.6, 100
 KBIT = 100
+_FILMED_STEPS_MS = (0, -160, -80, 80, 160)
+_FILMED_LEAST_S = 7.2
 
 Tell = Callable[[str], None]
 
@@ -54,13 +59,14 @@ def scored(
     by_drawing: bool = False,
 ) -> Figures:
     """How far both are from what was put in; `wholes`: one of each step, or one for all."""
-    level = level_of(said(SECONDS) if pcm is None else pcm, RATE)
+    pcm = said(SECONDS) if pcm is None else pcm
+    level, spectrum = level_of(pcm, RATE), spectrum_of(pcm, RATE)
     ours: list[float] = []
     plain: list[float] = []
     undecided = wrong_sign = 0
     for number, put_in in enumerate(steps_ms):
         seen = wholes[number] if by_drawing else later(wholes[0], put_in)
-        found = measure(seen, level)
+        found = measure(seen, level, spectrum=spectrum)
         plain.append(abs(baseline(seen, level) - put_in))
         if found.offset_ms is None:
             undecided += 1
@@ -108,14 +114,15 @@ def false_mouths(runs: int, tell: Tell) -> dict[str, Figures]:
     """Mouths that do not follow: how often each of the two names an offset all the same."""
     pcm = said(SECONDS)
     rows: dict[str, Figures] = {}
-    level = level_of(pcm, RATE)
+    level, spectrum = level_of(pcm, RATE), spectrum_of(pcm, RATE)
     for mouth in FALSE:
         tell(f"lipsync: a mouth that is {mouth}")
         count = 1 if mouth == "still" else runs
         given = good = 0
         for number in range(count):
             errors = Errors(mouth=mouth, seed=f"false {number}")
-            found = measure(seen_of(drawn("face", pcm, errors), fps=25), level)
+            seen = seen_of(drawn("face", pcm, errors), fps=25)
+            found = measure(seen, level, spectrum=spectrum)
             given += found.offset_ms is not None
             good += found.verdict == "good"
         rows[mouth] = {"runs": count, "offset_named": given, "good": good, "baseline": count}
@@ -140,6 +147,47 @@ def others(tell: Tell, *, quick: bool) -> Figures:
             row[which] = measure(seen, level).as_dict()[name]
         found[name] = row
     return found
+
+
+def filmed(folder: Path, tell: Tell) -> Figures:
+    """Real talking heads, as filmed and with shifts put in; and each with the sound of others.
+
+    How late a film is by itself is not known: a shift is right by the difference that it makes.
+    """
+    films = {}
+    for file in sorted(folder.iterdir()):
+        tell(f"lipsync: {file.name}")
+        try:
+            film = read(file)
+        except InputError as error:
+            tell(f"  left out: {error.message}")
+            continue
+        if film.pcm.size >= _FILMED_LEAST_S * RATE and film.seen.times.size > 1:
+            films[file.name] = film
+    rows: dict[str, Figures] = {}
+    for name, film in films.items():
+        found = [_offset(later(film.seen, each), film.pcm) for each in _FILMED_STEPS_MS]
+        as_filmed = found[0]
+        off = [
+            None if each is None or as_filmed is None else each - as_filmed - step
+            for each, step in zip(found[1:], _FILMED_STEPS_MS[1:], strict=True)
+        ]
+        rows[name] = {"seconds": film.pcm.size / RATE, "as_filmed_ms": as_filmed, "off_ms": off}
+    named = pairs = 0
+    for one, film in films.items():
+        tell(f"lipsync: {one} with the sound of others")
+        for other, heard in films.items():
+            last = min(float(film.seen.times[-1]), heard.pcm.size / RATE)
+            if one != other and last >= _FILMED_LEAST_S:
+                shown = film.seen.times <= last
+                seen = Seen(film.seen.times[shown], film.seen.cells[shown])
+                pairs += 1
+                named += _offset(seen, heard.pcm[: round(last * RATE)]) is not None
+    return {"films": rows, "pairs": pairs, "named_of_pairs": named}
+
+
+def _offset(seen: Seen, pcm: Pcm) -> float | None:
+    return measure(seen, level_of(pcm, RATE), spectrum=spectrum_of(pcm, RATE)).offset_ms
 
 
 def cost(folder: Path, seconds: float, tell: Tell) -> Figures:

@@ -88,6 +88,7 @@ PURE = (
     "lab/lipsync.py",
     "lab/mouth.py",
     "lab/playing.py",
+    "lab/predict.py",
     "lab/segment.py",
     "lab/report.py",
     "lab/report_style.py",

@@ -120,13 +120,14 @@ def place(roi: str | None) -> tuple[float, float, float, float] | None:
 
 
 def _measured(file: Path, roi: tuple[float, float, float, float] | None, *, quiet: bool) -> LipSync:
-    from micstream.lab import lipsync, reading
+    from micstream.lab import lipsync, predict, reading
 
     film = reading.read(file, _progress(file, quiet=quiet))
     if not quiet and sys.stderr.isatty():
         sys.stderr.write("\r\x1b[K")
     level = lipsync.level_of(film.pcm, reading.RATE)
-    return lipsync.measure(film.seen, level, roi=roi)
+    spectrum = predict.spectrum_of(film.pcm, reading.RATE)
+    return lipsync.measure(film.seen, level, roi=roi, spectrum=spectrum)
 
 
 def _progress(file: Path, *, quiet: bool) -> Any:

@@ -18,6 +18,7 @@ from micstream.lab.align import Way, follow_way
 from micstream.lab.follow import CURVE_RATE, Curve, follow
 from micstream.lab.lipsync import SCHEMA, LipSync, judge, level_of, measure_mouth, plain, repeated
 from micstream.lab.mouth import Mouth, Roi, find_mouth, opening, speech_in
+from micstream.lab.predict import masked_spectrum
 from micstream.lab.said import Window, control_figures, mouth_figures, moves_in_speech
 from micstream.lab.story import Mark, Point, Still, Story, Told
 from micstream.lab.take import RATE, Pictures, Spoken, Take
@@ -63,7 +64,8 @@ def analyse(
     level = level_of(take.heard, RATE)
     masked = _speech_only(level, take.spoken, ways)
     seen = take.seen()
-    place = find_mouth(seen, masked, speech_in(masked), roi=roi)
+    spectrum = masked_spectrum(take.heard, RATE, masked)
+    place = find_mouth(seen, masked, speech_in(masked), roi=roi, spectrum=spectrum)
     found = measure_mouth(seen, masked, place)
     mouth = place[0] if found.offset_ms is not None else None
     begin, end = _span(take)

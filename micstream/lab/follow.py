@@ -199,11 +199,11 @@ def follow(curve: Curve, level: Curve, seed: int = 0) -> Follows:
     """How late a curve follows a sound; both unfiltered, of the same times."""
     moved, sound = band(curve), band(level)
     whole = likeness(moved, sound)
-    offset, height = _peak(whole)
+    offset, height = peak(whole)
     pieces = _pieces(moved, sound)
     rng = np.random.default_rng(seed)
     drawn = [
-        _peak(pieces[rng.integers(0, len(pieces), len(pieces))].mean(0))[0] for _ in range(_DRAWS)
+        peak(pieces[rng.integers(0, len(pieces), len(pieces))].mean(0))[0] for _ in range(_DRAWS)
     ]
     low, high = np.percentile(drawn, [2.5, 97.5])
     return Follows(offset, min(1.0, max(0.0, height)), float(low), float(high))
@@ -221,8 +221,12 @@ def _pieces(moved: Curve, sound: Curve) -> npt.NDArray[np.float64]:
     return np.array(found)
 
 
-def _peak(across: Curve) -> tuple[float, float]:
-    """Lag of the highest point, between the samples, and its height."""
+def peak(across: Curve, rate: int = CURVE_RATE) -> tuple[float, float]:
+    """Lag of the highest point in seconds, between the samples, and its height.
+
+    Args:
+        across: likeness at each lag from -`LAG_S` on, `rate` of them a second.
+    """
     at = int(across.argmax())
     height = float(across[at])
     shift = 0.0
@@ -230,7 +234,7 @@ def _peak(across: Curve) -> tuple[float, float]:
         before, after = float(across[at - 1]), float(across[at + 1])
         bend = before - 2 * height + after
         shift = 0.5 * (before - after) / bend if bend < 0 else 0.0
-    return (at + shift) / CURVE_RATE - LAG_S, height
+    return (at + shift) / rate - LAG_S, height
 
 
 def _around(strength: npt.NDArray[np.float64], top: tuple[int, int]) -> npt.NDArray[np.bool_]:

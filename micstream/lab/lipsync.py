@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from micstream.lab.follow import CURVE_RATE, LAG_S, Curve, band, follow, likeness
 from micstream.lab.mouth import Mouth, Roi, Seen, find_mouth, opening, runs, speech_in
+from micstream.lab.predict import Values
 
 SCHEMA: Final = 1
 GOOD_MS: Final = (-125.0, 45.0)
@@ -80,15 +81,19 @@ def level_of(pcm: npt.NDArray[np.int16], rate: int) -> Curve:
     return np.asarray(np.clip((loud - (top - _SPAN_DB)) / _SPAN_DB, 0, 1) ** _GAMMA)
 
 
-def measure(seen: Seen, level: Curve, *, roi: Roi | None = None) -> LipSync:
+def measure(
+    seen: Seen, level: Curve, *, roi: Roi | None = None, spectrum: Values | None = None
+) -> LipSync:
     """Lip-sync of what is seen against the level of the sound, whose first value is at 0 s.
 
     Args:
         seen: times on the sound's clock.
         level: as `level_of` gives it.
         roi: where the mouth is, if that is known: left, top, right, bottom, in shares.
+        spectrum: of the sound, as `spectrum_of` gives it: for faces that were filmed.
     """
-    return measure_mouth(seen, level, find_mouth(seen, level, speech_in(level), roi=roi))
+    place = find_mouth(seen, level, speech_in(level), roi=roi, spectrum=spectrum)
+    return measure_mouth(seen, level, place)
 
 
 def measure_mouth(seen: Seen, level: Curve, found: tuple[Mouth | None, str]) -> LipSync:
@@ -103,7 +108,7 @@ def measure_mouth(seen: Seen, level: Curve, found: tuple[Mouth | None, str]) -> 
         told = {"likeness": mouth.likeness, "chance": mouth.chance}
     if mouth is None or why:
         return LipSync(why=why, **known, **told)
-    curve, late = mouth.curve, follow(mouth.curve, level)
+    curve, late = mouth.curve, mouth.follows or follow(mouth.curve, level)
     if late.spread_s > SPREAD_S:
         why = f"the offset is not sure: {1000 * late.low_s:+.0f} to {1000 * late.high_s:+.0f} ms"
         return LipSync(why=why, **known, **told)

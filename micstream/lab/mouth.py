@@ -12,7 +12,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from micstream.lab.follow import CURVE_RATE, Curve, find_place
+from micstream.lab.follow import CURVE_RATE, Curve, Follows, find_place
+from micstream.lab.predict import Values, Window, find_telling
 from micstream.lab.steady import steadied
 
 Roi = tuple[float, float, float, float]
@@ -24,12 +25,18 @@ _SPEECH_S: Final = 3.0
 """Less speech than this tells nothing."""
 _SURE: Final = 1.35
 """By this factor a mouth follows better than chance."""
+_TELLING: Final = 1.35
+"""By this factor a window tells more of what is said than chance does."""
 _ALONE: Final = 0.95
 """Another part of the picture follows less well than this share of it does."""
 _LEVEL: Final = 0.05
 _SHUT_WITHIN_S: Final = 1.5
 _PAUSE_S: Final = 0.3
 """A silence that is shorter belongs to the speech around it."""
+_NOTHING_FOLLOWS: Final = (
+    "nothing in the picture follows the sound: there is no mouth, it is too small, or it says "
+    "something else"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +58,17 @@ class Mouth:
     roi: Roi
     likeness: float
     chance: float
+    follows: Follows | None = None
+    """How late it is and how sure that is, where it is not the curve that tells."""
 
 
 def find_mouth(
-    seen: Seen, level: Curve, speech: npt.NDArray[np.bool_], *, roi: Roi | None = None
+    seen: Seen,
+    level: Curve,
+    speech: npt.NDArray[np.bool_],
+    *,
+    roi: Roi | None = None,
+    spectrum: Values | None = None,
 ) -> tuple[Mouth | None, str]:
     """The mouth that says this, and why it is not to be trusted; or None, and why there is none.
 
@@ -63,15 +77,40 @@ def find_mouth(
         level: of the sound, `CURVE_RATE` values a second, the first at 0 s.
         speech: where somebody speaks, at the same times.
         roi: where the mouth is, if that is known.
+        spectrum: of the sound, at the same times (`spectrum_of`); with it a filmed mouth is found
+            too, which does not get brighter and darker with the level.
     """
     mouth, why = _find(seen, level, speech, roi)
-    if not why or mouth is None or roi is not None:
+    if not why or mouth is None:
         return mouth, why
-    held = steadied(seen.cells, 1 / float(np.median(np.diff(seen.times))))
-    if held is None:
-        return mouth, why
-    again, why_not = _find(Seen(seen.times, held), level, speech, None)
-    return (again, "") if not why_not else (mouth, why)
+    if roi is None:
+        held = steadied(seen.cells, 1 / float(np.median(np.diff(seen.times))))
+        if held is not None:
+            again, why_not = _find(Seen(seen.times, held), level, speech, None)
+            if not why_not:
+                return again, ""
+    if spectrum is not None and why == _NOTHING_FOLLOWS:
+        filmed = _filmed(seen, spectrum, speech, roi)
+        if filmed is not None:
+            return filmed, ""
+    return mouth, why
+
+
+def _filmed(
+    seen: Seen, spectrum: Values, speech: npt.NDArray[np.bool_], roi: Roi | None
+) -> Mouth | None:
+    """The mouth of a face that was filmed: the window that tells what is said."""
+    begin, end = _best_stretch(speech)
+    shape = seen.cells.shape[1:]
+    within = _window(shape, roi) if roi is not None else None
+    cells = sampled(seen, begin, end)
+    found = find_telling(cells, spectrum[:, begin:end], within)
+    if found is None or found.sure < _TELLING or found.elsewhere > _ALONE:
+        return None
+    there = np.zeros(shape, dtype=np.bool_)
+    there[found.window] = True
+    curve = _curve(seen, there, speech.size, found.weight)
+    return Mouth(curve, _box(there), found.likeness, found.likeness / found.sure, found.follows)
 
 
 def _find(
@@ -94,10 +133,7 @@ def _find(
     curve = _curve(seen, found.cells, level.size, found.weight)
     mouth = Mouth(curve, _box(found.cells), found.likeness, found.chance)
     if found.likeness < _SURE * found.chance:
-        return mouth, (
-            "nothing in the picture follows the sound: there is no mouth, it is too small, or it "
-            "says something else"
-        )
+        return mouth, _NOTHING_FOLLOWS
     if roi is None and found.elsewhere > _ALONE:
         return mouth, (
             "another part of the picture follows the sound as well: two faces, or the light; "
@@ -180,6 +216,16 @@ def _within(
     left, top, right, bottom = roi
     y, x = (np.arange(rows) + 0.5) / rows, (np.arange(columns) + 0.5) / columns
     return np.outer((y >= top) & (y <= bottom), (x >= left) & (x <= right))
+
+
+def _window(shape: tuple[int, ...], roi: Roi) -> Window | None:
+    """Rows and columns of the place that was given; None: it holds no cell."""
+    within = _within(shape, roi)
+    assert within is not None
+    rows, columns = np.flatnonzero(within.any(1)), np.flatnonzero(within.any(0))
+    if not rows.size or not columns.size:
+        return None
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def _box(cells: npt.NDArray[np.bool_]) -> tuple[float, float, float, float]:

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from micstream.lab.lipsync import LipSync, judge, level_of, measure
-from micstream.lab.mouth import Seen
+from micstream.lab.mouth import Roi, Seen
 from testbed.speech import MONOLOGUE, RATE, samples
 from tests.support.films import FPS, face, seen, speech
 
 pytestmark = pytest.mark.slow
 
 
-def measured(what: Seen, **more: tuple[float, float, float, float]) -> LipSync:
-    return measure(what, level_of(speech(), RATE), **more)
+def measured(what: Seen, roi: Roi | None = None) -> LipSync:
+    return measure(what, level_of(speech(), RATE), roi=roi)
 
 
 @pytest.mark.parametrize("late_ms", [*range(-240, 241, 80), 33])

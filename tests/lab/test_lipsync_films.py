@@ -8,6 +8,7 @@ import pytest
 
 from micstream.lab.lipsync import LipSync, level_of, measure
 from micstream.lab.mouth import Seen
+from micstream.lab.predict import spectrum_of
 from testbed.films import dropped, later, said
 from testbed.mouths import Errors, Mouths
 from testbed.speech import RATE
@@ -20,7 +21,8 @@ SOME_MS = STEPS_MS[::3]
 
 
 def measured(what: Seen, *, seconds: float = LENGTH_S) -> LipSync:
-    return measure(what, level_of(said(seconds), RATE))
+    pcm = said(seconds)
+    return measure(what, level_of(pcm, RATE), spectrum=spectrum_of(pcm, RATE))
 
 
 def amiss(put_in_ms: float, found: LipSync) -> float:
