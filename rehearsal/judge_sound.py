@@ -20,6 +20,8 @@ REPORTED_S: Final = 3.0
 ENDING_S: Final = 0.5
 """Silence at the end of what ends by silence: it was sent, and is not loud."""
 AFTER_S: Final = 1.0
+DECIDED_S: Final = 0.15
+"""By so much the microphone's clock may seem late: the quickest utterance sets it."""
 """What was played is on its way to whoever listens for no longer."""
 
 
@@ -197,7 +199,9 @@ class JudgeOfSound:
             said += [
                 told["id"]
                 for told in self._named("utterance_started")
-                if start < told["t"] < end and not any(a <= told["t"] <= b for a, b in cues)
+                if start < told["t"] < end
+                and not any(a <= told["t"] <= b for a, b in cues)
+                and not self._said_before(told, start)
             ]
             quiet = start + 1.2 * self._stretch
             heard += [
@@ -210,6 +214,16 @@ class JudgeOfSound:
             ]
         yield Line(f"nothing is sent while muted: {len(spans)} times", not said, some(said))
         yield Line("nothing is heard while muted", not heard, some(heard))
+
+    def _said_before(self, told: Told, muted: float) -> bool:
+        """It was decided before the mute, on the microphone's clock, and cut by it.
+
+        Its stream is opened a little later, when the avatar can take it.
+        """
+        cut = any(e["reason"] == "mute" for e in self._named("utterance_ended", id=told["id"]))
+        live = [each for each in self._named("utterance_started") if not each.get("cue")]
+        began = min(each["t"] - each["decided_s"] for each in live)
+        return cut and bool(began + told["decided_s"] <= muted + DECIDED_S)
 
     def _muted(self) -> Iterator[tuple[float, float]]:
         since: float | None = None

@@ -177,6 +177,12 @@ def changed(event: str, **fields: Any) -> Callable[[Accounts], None]:
     return spoil
 
 
+def said_while_muted(accounts: Accounts) -> None:
+    """Decided while the gate was closed; that its end is told as the mute's changes nothing."""
+    changed("utterance_started", t=5.0, decided_s=4.9)(accounts)
+    changed("utterance_ended", reason="mute")(accounts)
+
+
 def heard(t: float, hz: int | None = None) -> Callable[[Accounts], None]:
     """One piece of sound more."""
     return lambda accounts: accounts.heard.append(Heard(t, True, hz))
@@ -242,6 +248,7 @@ def never_lit(accounts: Accounts) -> None:
         (without("cue_ended", cue="music"), "cue music"),
         (heard(17.3), "silence after each interrupt: 2"),
         (changed("utterance_started", t=5.0), "nothing is sent while muted: 2 times"),
+        (said_while_muted, "nothing is sent while muted: 2 times"),
         (lambda a: setattr(a, "other_bytes", 0), "the other avatar got what is told to be sent"),
         (lambda a: a.other_calls.clear(), "each bow came: 1"),
         (without("warning"), "each nod is told to be unknown there: 1"),
@@ -259,6 +266,14 @@ def test_what_does_not_agree_is_found(spoil: Callable[[Accounts], None], what: s
     accounts = show()
     spoil(accounts)
     assert what in differing(accounts)
+
+
+def test_what_was_said_before_a_mute_may_be_sent_just_after_it_and_is_cut() -> None:
+    accounts = show()
+    changed("utterance_started", t=4.2, decided_s=3.9)(accounts)
+    assert "nothing is sent while muted: 2 times" in differing(accounts)
+    changed("utterance_ended", reason="mute")(accounts)
+    assert "nothing is sent while muted: 2 times" not in differing(accounts)
 
 
 def test_a_show_of_which_nothing_is_known_does_not_agree() -> None:
