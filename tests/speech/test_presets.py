@@ -105,4 +105,5 @@ class TestPlaces:
         assert stage.on > room.on
         assert stage.off > room.off
         assert stage.near_db > room.near_db == 0
+        assert stage.margin_ms > room.margin_ms
         assert stage.segmenter.min_speech_ms > room.segmenter.min_speech_ms
