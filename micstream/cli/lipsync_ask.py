@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,13 +13,17 @@ import typer
 from micstream.cli.options import JOINING, START, TRANSPORT, Flags, Output, takes
 
 if TYPE_CHECKING:
+    from micstream.lab.lipsync import LipSync
     from micstream.lab.running import Lab
     from micstream.lab.take import Samples
     from micstream.session import Session
     from micstream.settings import Settings
+    from micstream.settings.pieces import ConnectionSettings
 
 _SPOKEN = "harvard-1"
 _SPOKEN_S = 5.0
+_FOLLOWED = "harvard-[123]"
+"""Half a minute of speech."""
 
 
 @takes(JOINING, START, TRANSPORT)
@@ -51,7 +56,7 @@ def lead(flags: Flags, output: Output) -> None:
             if not output.json:
                 typer.echo(_lead_words(tried[-1]))
 
-    _in_lab(work, {**flags, "lead_ms": 0}, output)
+    _joined(partial(_with_sentence, work), {**flags, "lead_ms": 0}, output)
     found = sweep.swept(tried)
     if output.json:
         write_json(sys.stdout, found)
@@ -82,21 +87,29 @@ def torture(
         list[str] | None,
         typer.Option("--only", metavar="NAME", help="interrupts, short, queued, left_open, ..."),
     ] = None,
+    follow: Annotated[
+        bool,
+        typer.Option(help="Measure how its mouth follows before it all, and after: a minute."),
+    ] = True,
 ) -> None:
     """Do to an avatar what a show does to it by accident, and see whether it lives.
 
     Fifty interrupts, segments of 100 ms, two queued and cleared, a stream left open, a wrong rate,
-    a minute at a stretch; after each a sentence has to be heard, and reported. Four minutes. Exit
-    code 1: it died, or reports wrongly.
+    a minute and five minutes at a stretch; after each a sentence has to be heard, and reported, and
+    at the end its mouth has to follow as before. Ten minutes in all. Exit code 1: it died, reports
+    wrongly, or follows less well.
 
     Examples:
 
       micstream lipsync torture --room test
 
-      micstream lipsync torture --room test --only interrupts --json
+      micstream lipsync torture --room test --only interrupts --no-follow --json
     """
     from micstream.errors import UsageError
-    from micstream.lab.torture import ORDEALS, Survived, tortured
+    from micstream.lab.kit import chosen, load_kit
+    from micstream.lab.lipsync import plain
+    from micstream.lab.running import Plan
+    from micstream.lab.torture import ORDEALS, Survived, in_step, no_longer_follows, tortured
     from micstream.view.json_lines import write_json
 
     wanted = [each for each in ORDEALS if not only or each.name in only]
@@ -107,6 +120,14 @@ def torture(
             code="no_such_item",
         )
     went: list[Survived] = []
+    followed: list[LipSync] = []
+    plan = Plan(chosen(load_kit(), [_FOLLOWED]))
+
+    async def measure(session: Session, connection: ConnectionSettings, when: str) -> None:
+        if follow:
+            followed.append(await in_step(session, connection, plan))
+            if not output.json:
+                typer.echo(_followed_words(when, followed[-1]))
 
     async def work(session: Session, made: Lab, pcm: Samples) -> None:
         async for each in tortured(session, made, pcm, tuple(wanted)):
@@ -114,13 +135,34 @@ def torture(
             if not output.json:
                 typer.echo(_ordeal_words(each))
 
-    _in_lab(work, flags, output)
-    fine = len(went) == len(wanted) and all(each.alive and each.reported for each in went)
+    def survived() -> bool:
+        return len(went) == len(wanted) and all(each.alive for each in went)
+
+    async def around(session: Session, connection: ConnectionSettings) -> None:
+        await measure(session, connection, "before")
+        await _with_sentence(work, session, connection)
+        if survived():
+            await measure(session, connection, "after")
+
+    _joined(around, flags, output)
+    why = no_longer_follows(*followed) if len(followed) == 2 else ""
+    fine = survived() and all(each.reported for each in went) and not why
     if output.json:
-        told = {"schema": 1, "survived": fine, "ordeals": [each.as_dict() for each in went]}
-        write_json(sys.stdout, told)
+        names = ("offset_ms", "offset_ci_ms", "verdict", "why")
+        told = [{name: plain(getattr(each, name)) for name in names} for each in followed]
+        found = {"schema": 1, "survived": fine, "ordeals": [each.as_dict() for each in went]}
+        write_json(sys.stdout, {**found, "followed": told, "why": why})
         sys.stdout.flush()
+    elif why:
+        typer.echo(f"it follows less well: {why}")
     raise typer.Exit(int(not fine))
+
+
+def _followed_words(when: str, found: Any) -> str:
+    if found.offset_ms is None:
+        return f"{when:<11} whether its mouth follows is undecided: {found.why}"
+    low, high = found.offset_ci_ms
+    return f"{when:<11} its mouth follows: {found.offset_ms:+.0f} ms ({low:+.0f} to {high:+.0f})"
 
 
 def _ordeal_words(survived: Any) -> str:
@@ -130,27 +172,38 @@ def _ordeal_words(survived: Any) -> str:
     return f"{survived.ordeal:<11} alive, heard after {survived.heard_delay_ms:.0f} ms, {reports}"
 
 
-def _in_lab(
-    work: Callable[[Session, Lab, Samples], Awaitable[None]], flags: Flags, output: Output
+async def _with_sentence(
+    work: Callable[[Session, Lab, Samples], Awaitable[None]],
+    session: Session,
+    connection: ConnectionSettings,
 ) -> None:
-    """Join, wait for the avatar, and do `work` with a viewer of it and a sentence to speak."""
+    """Do `work` with a viewer of the avatar and a sentence to speak."""
     import asyncio
 
-    from micstream.cli.run import run_session, wait_avatar, with_avatar
     from micstream.lab.kit import chosen, load_kit
     from micstream.lab.running import Plan, lab, samples_of
-    from micstream.settings import load
     from micstream.sources.files import FileSource
 
     item = chosen(load_kit(), [_SPOKEN])[0]
     pcm = samples_of(FileSource(item.file))[: round(_SPOKEN_S * 16_000)]
+    async with lab(session, connection, Plan((item,), 120)) as made:
+        await asyncio.sleep(_WARM_S)
+        await work(session, made, pcm)
+
+
+def _joined(
+    work: Callable[[Session, ConnectionSettings], Awaitable[None]], flags: Flags, output: Output
+) -> None:
+    """Join, wait for the avatar, and do `work`."""
+    import asyncio
+
+    from micstream.cli.run import run_session, wait_avatar, with_avatar
+    from micstream.settings import load
 
     async def run(session: Session, settings: Settings) -> None:
         async def inside() -> None:
             await session.room.wait_ready(wait_avatar(settings), at_least=1)
-            async with lab(session, settings.connection(), Plan((item,), 60)) as made:
-                await asyncio.sleep(_WARM_S)
-                await work(session, made, pcm)
+            await work(session, settings.connection())
 
         await with_avatar(inside(), session, settings)
 

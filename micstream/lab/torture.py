@@ -14,19 +14,27 @@ from typing import Any, Final
 import numpy as np
 
 from micstream.lab.align import RATE, follow_way
-from micstream.lab.running import Lab, paced
+from micstream.lab.analysis import analyse
+from micstream.lab.lipsync import LipSync
+from micstream.lab.running import Lab, Plan, lab, paced
 from micstream.lab.take import Samples
 from micstream.session import Session
+from micstream.settings.pieces import ConnectionSettings
 
 INTERRUPTS: Final = 50
 SHORT: Final = 20
 SHORT_S: Final = 0.1
 LONG_S: Final = 60.0
+VERY_LONG_S: Final = 300.0
+MOVED_MS: Final = 45.0
+"""An offset that has moved by this is noticed (ITU-R BT.1359-1)."""
 LEFT_OPEN_S: Final = 12.0
 """Longer than a stock receiver waits for the rest of a segment: 10 s."""
 _BEGUN_S: Final = 0.3
 """By then the avatar has begun to play."""
 _HEARD_S: Final = 15.0
+_WARM_S: Final = 2.0
+"""A viewer's buffer finds its length."""
 
 
 def _piece(pcm: Samples, seconds: float) -> Samples:
@@ -105,6 +113,11 @@ async def _long(session: Session, speech: Samples) -> None:
         await paced(utterance.write, _piece(speech, LONG_S), 0)
 
 
+async def _very_long(session: Session, speech: Samples) -> None:
+    async with session.room.utterance() as utterance:
+        await paced(utterance.write, _piece(speech, VERY_LONG_S), 0)
+
+
 ORDEALS: Final = (
     Ordeal("interrupts", f"{INTERRUPTS} utterances, each interrupted", _interrupts),
     Ordeal("short", f"{SHORT} segments of {1000 * SHORT_S:.0f} ms", _short),
@@ -112,11 +125,38 @@ ORDEALS: Final = (
     Ordeal("left_open", f"a stream left open for {LEFT_OPEN_S:g} s", _left_open),
     Ordeal("wrong_rate", "sound of 16 kHz, said to be of 24", _wrong_rate),
     Ordeal("long", f"{LONG_S:g} s at a stretch", _long),
+    Ordeal("very_long", f"{VERY_LONG_S / 60:g} minutes at a stretch", _very_long),
 )
 
 
+def no_longer_follows(before: LipSync, after: LipSync) -> str:
+    """Why its mouth follows less well after it all than before; empty: it follows as it did."""
+    if before.offset_ms is None:
+        return ""
+    if after.offset_ms is None:
+        return f"before, its offset was {before.offset_ms:+.0f} ms; after it: {after.why}"
+    moved = after.offset_ms - before.offset_ms
+    if abs(moved) < MOVED_MS:
+        return ""
+    return f"its offset has moved by {moved:+.0f} ms, to {after.offset_ms:+.0f}"
+
+
+async def in_step(session: Session, connection: ConnectionSettings, plan: Plan) -> LipSync:
+    """Have the plan spoken, and measure how the mouth follows; nothing is taken off.
+
+    Raises:
+        AvatarUnavailable: it shows no picture, or gives no sound.
+        ConnectionFailed: the room cannot be joined a second time, to look.
+    """
+    async with lab(session, connection, plan) as made:
+        await asyncio.sleep(_WARM_S)
+        await made.speak(plan)
+        taken = made.take()
+    return (await asyncio.to_thread(analyse, taken)).found
+
+
 async def tortured(
-    session: Session, lab: Lab, speech: Samples, ordeals: tuple[Ordeal, ...] = ORDEALS
+    session: Session, made: Lab, speech: Samples, ordeals: tuple[Ordeal, ...] = ORDEALS
 ) -> AsyncIterator[Survived]:
     """Go through all of them, telling of each how it went; ends with the first it died of."""
     for ordeal in ordeals:
@@ -125,19 +165,19 @@ async def tortured(
         except Exception as error:
             yield Survived(ordeal.name, False, None, None, str(error) or type(error).__name__)
             return
-        survived = await _after(session, lab, speech, ordeal)
+        survived = await _after(made, speech, ordeal)
         yield survived
         if not survived.alive:
             return
 
 
-async def _after(session: Session, lab: Lab, speech: Samples, ordeal: Ordeal) -> Survived:
+async def _after(made: Lab, speech: Samples, ordeal: Ordeal) -> Survived:
     """Speak a sentence, and listen for it."""
     pcm = _piece(speech, 4.0)
-    said = await lab.say_aloud(pcm, timeout=_HEARD_S)
+    said = await made.say_aloud(pcm, timeout=_HEARD_S)
     if said is None:
         return Survived(ordeal.name, False, None, None, "nothing was taken any more")
-    take = lab.take()
+    take = made.take()
     sent = float(take.clock.seconds(said.sent_at))
     way = follow_way(pcm, take.heard, sent - 0.2, sent + _HEARD_S)
     if way is None:

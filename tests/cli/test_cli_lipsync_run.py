@@ -92,13 +92,15 @@ async def test_without_an_avatar_it_says_so(
 async def test_an_avatar_goes_through_its_ordeals(
     server: LocalServer, room_name: str, tmp_path: Path, avatar: AvatarFactory
 ) -> None:
-    command = ("lipsync", "torture", "--room", room_name, "--json", "--only", "short")
+    asked = ("--only", "short", "--no-follow", "--json")
+    command = ("lipsync", "torture", "--room", room_name, *asked)
     async with avatar(room_name) as living:
         code, said = await run(tmp_path, *command, env=environment(server), timeout=90)
         assert living.alive
     found = json.loads(said.stdout.splitlines()[-1])
     assert [each["ordeal"] for each in found["ordeals"]] == ["short"]
     assert found["ordeals"][0]["alive"]
+    assert found["followed"] == []
     assert code == int(not found["survived"])
 
 
