@@ -59,7 +59,7 @@ async def _run(server: LocalServer, folder: Path, errors: dict[str, Any], items:
         code, program = await run(
             folder,
             *("lipsync", "run", "--json", "--only", items),
-            *("--room", ROOM, "--avatar-id", IDENTITY),
+            *("--room", ROOM, "--avatar", IDENTITY),
             env=environment(server),
             timeout=RUN_S,
         )

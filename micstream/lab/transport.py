@@ -24,7 +24,7 @@ JAMMED_MS: Final = 80.0
 """A reference's pictures that wait and are decoded for longer found a machine that was too busy."""
 FEWEST: Final = 8
 """Flashes and clicks that are needed."""
-_REPORTS_MS: Final = 40.0
+_REPORTS_MS: Final = 25.0
 """Reports come by a way of their own: less than this they do not tell."""
 _STAMPED: Final = 0.8
 """Share of the pictures that bear a stamp where all do."""
