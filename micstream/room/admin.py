@@ -152,5 +152,5 @@ def _standing(participant: api.ParticipantInfo) -> Standing:
         state=_STATES[participant.state],
         since=participant.joined_at_ms / 1000 or float(participant.joined_at),
         speaks_for=participant.attributes.get(wire.ON_BEHALF),
-        tracks=tuple(_KINDS.get(track.type, "data") for track in participant.tracks),
+        tracks=tuple(sorted(_KINDS.get(each.type, "data") for each in participant.tracks)),
     )
