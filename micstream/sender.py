@@ -8,11 +8,11 @@ from contextlib import AbstractAsyncContextManager, suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
+from micstream.assembly import open_session
 from micstream.bus import Bus, Subscription
 from micstream.errors import ConnectionFailed
 from micstream.events import Event
 from micstream.room.utterance import Utterance
-from micstream.session import open_session
 from micstream.settings import Settings, load
 from micstream.sources.source import Source
 from micstream.state import State

@@ -14,23 +14,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from typing import Any, Final, Self, get_args
+from typing import Any, Final, Self
 
 from micstream import events, notices
-from micstream.audio.advice import Preset
 from micstream.bus import Bus
 from micstream.controls import Controls
 from micstream.errors import MicstreamError
 from micstream.events import Warned
 from micstream.fan_out import FanOut
 from micstream.listening import Listening, SoundSettings
-from micstream.room import address
 from micstream.room.redact import redact
 from micstream.room.room import Room
-from micstream.settings import Settings
-from micstream.settings.loading import mixed_origins
 from micstream.show.cue import Show
-from micstream.show.messages import Messages
 from micstream.show.player import CuePlayer
 from micstream.sound_path import make_path
 from micstream.sources import opening
@@ -304,39 +299,6 @@ class Session:
                 self._listening = None
 
 
-def open_session(settings: Settings, bus: Bus) -> Session:
-    """Put the parts together, each with its small piece of the settings.
-
-    Raises:
-        UsageError: the settings do not suffice for it.
-    """
-    taps = Taps()
-    room = Room.of(settings, bus, taps)
-    fan_out = FanOut(room.avatars)
-    show = _show(settings.show)
-    cues = CuePlayer(show, fan_out, taps, bus, Messages(room, fan_out))
-    controls = Controls(fan_out, bus, settings.controls(), cues)
-    sound = SoundSettings(
-        capture=settings.capture(),
-        detection=settings.detection(),
-        calibrated=(
-            {preset: settings.detection(preset) for preset in get_args(Preset)}
-            if settings.preset is None
-            else {}
-        ),
-        path=settings.sound_path(),
-    )
-    warnings = [
-        *address.warnings(settings.connection()),
-        *(notices.cue_unusable(cue.name, cue.problem) for cue in show.cues if cue.problem),
-    ]
-    if (origins := mixed_origins(settings)) is not None:
-        warnings = [*warnings, notices.mixed_origins(*origins)]
-    session = Session(room, fan_out, controls, bus, sound, taps, cues=cues)
-    session.warnings = warnings
-    return session
-
-
 def untold(error: Exception) -> events.Failed | None:
     """Event for an error that ends the program; None where it was told before."""
     if getattr(error, "told", False):
@@ -349,15 +311,6 @@ def untold(error: Exception) -> events.Failed | None:
         message=f"an error that nobody has foreseen: {redact(repr(error))}",
         hint="start it again; what it wrote to standard error is worth a report",
     )
-
-
-def _show(where: str | None) -> Show:
-    """What the show's file says; without one, nothing is loaded to read it."""
-    if not where:
-        return Show()
-    from micstream.show.show_file import load_show
-
-    return load_show(where)
 
 
 def _failure(life: asyncio.Task[None]) -> Exception | None:

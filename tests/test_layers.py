@@ -26,6 +26,7 @@ ORDER = (
     "calibrate",
     "cutting",
     "cut_places",
+    "assembly",
     "session",
     "show",
     "listening",

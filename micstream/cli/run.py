@@ -122,8 +122,8 @@ async def _open(settings: Settings, bus: Bus, *, live: bool) -> Session:
             from micstream.speech import silero
 
             silero.load_early()
+        from micstream.assembly import open_session
         from micstream.room.connect import credentials
-        from micstream.session import open_session
 
         credentials(settings.connection())
         session = open_session(settings, bus)

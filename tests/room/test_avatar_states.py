@@ -14,12 +14,13 @@ from functools import partial
 import pytest
 from livekit import rtc
 
+from micstream.assembly import open_session
 from micstream.bus import Bus
 from micstream.delivery.actions import Answer
 from micstream.demo.server import LocalServer
 from micstream.events import Event
 from micstream.room.calls import call
-from micstream.session import Session, open_session
+from micstream.session import Session
 from micstream.settings import load
 from micstream.speech.events import End, EndReason, Onset, Speech
 from testbed.rooms import WireAvatar, wire_avatar

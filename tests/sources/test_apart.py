@@ -25,7 +25,7 @@ from micstream.sources.live import Reopening
 from micstream.sources.microphone import Microphone, MicrophoneOpener
 from micstream.sources.names import InputDevice
 from micstream.sources.source import Block, Lost, Opened, Source, blocks_of
-from testbed.waiting import has_ended, wait_until
+from testbed.waiting import has_ended, stays, wait_until
 from tests.support.portaudio import FakeDevice, FakePortAudio
 from tests.support.sources import Scripted
 from tests.support.standstill import Standstill
@@ -167,7 +167,8 @@ from micstream.sources import apart
 async def main():
     choose = lambda devices: devices[1]
     source = await apart.open_microphone(choose, 0, 0, command={command()!r})
-    await anext(source.blocks())
+    blocks = source.blocks()  # held: one that nobody holds is closed, and the process with it
+    await anext(blocks)
     print(source.process.pid, flush=True)
     await asyncio.sleep(60)
 asyncio.run(main())
@@ -176,10 +177,13 @@ asyncio.run(main())
         sys.executable, "-c", ours, stdout=asyncio.subprocess.PIPE
     )
     assert parent.stdout is not None
-    child = psutil.Process(int(await parent.stdout.readline()))
-    child.send_signal(signal.SIGINT)  # Ctrl-C goes to all of a terminal's group
-    parent.kill()
-    await parent.wait()
+    try:
+        child = psutil.Process(int(await parent.stdout.readline()))
+        child.send_signal(signal.SIGINT)  # Ctrl-C goes to all of a terminal's group
+        await stays(lambda: not has_ended(child), 0.3, "it ends before us")
+    finally:
+        parent.kill()
+        await parent.wait()
     await wait_until(lambda: has_ended(child), 20, "it outlives us")
 
 

@@ -1,0 +1,63 @@
+"""Assembly: a session's parts put together, each with its small piece of the settings."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from micstream import notices
+from micstream.audio.advice import Preset
+from micstream.bus import Bus
+from micstream.controls import Controls
+from micstream.fan_out import FanOut
+from micstream.listening import SoundSettings
+from micstream.room import address
+from micstream.room.room import Room
+from micstream.session import Session
+from micstream.settings import Settings
+from micstream.settings.loading import mixed_origins
+from micstream.show.cue import Show
+from micstream.show.messages import Messages
+from micstream.show.player import CuePlayer
+from micstream.taps import Taps
+
+
+def open_session(settings: Settings, bus: Bus) -> Session:
+    """Put the parts together, each with its small piece of the settings.
+
+    Raises:
+        UsageError: the settings do not suffice for it.
+    """
+    taps = Taps()
+    room = Room.of(settings, bus, taps)
+    fan_out = FanOut(room.avatars)
+    show = _show(settings.show)
+    cues = CuePlayer(show, fan_out, taps, bus, Messages(room, fan_out))
+    controls = Controls(fan_out, bus, settings.controls(), cues)
+    sound = SoundSettings(
+        capture=settings.capture(),
+        detection=settings.detection(),
+        calibrated=(
+            {preset: settings.detection(preset) for preset in get_args(Preset)}
+            if settings.preset is None
+            else {}
+        ),
+        path=settings.sound_path(),
+    )
+    warnings = [
+        *address.warnings(settings.connection()),
+        *(notices.cue_unusable(cue.name, cue.problem) for cue in show.cues if cue.problem),
+    ]
+    if (origins := mixed_origins(settings)) is not None:
+        warnings = [*warnings, notices.mixed_origins(*origins)]
+    session = Session(room, fan_out, controls, bus, sound, taps, cues=cues)
+    session.warnings = warnings
+    return session
+
+
+def _show(where: str | None) -> Show:
+    """What the show's file says; without one, nothing is loaded to read it."""
+    if not where:
+        return Show()
+    from micstream.show.show_file import load_show
+
+    return load_show(where)
