@@ -9,7 +9,8 @@ do not stand here: their weights are no part of any package.
 Live (`--live`): `micstream lipsync run` against an avatar of livekit-agents' with the errors put
 in, drawn and on its way; where each was laid to. Needs a livekit-server, and 40 s a row.
 
-Real talking heads (`--films FOLDER`): as filmed, with shifts put in, and with the sound of others.
+Talking heads: twenty drawn ones, with the kit's voices, as a call shows them; real ones of a folder
+(`--films FOLDER`) as filmed, with shifts put in, and with the sound of others.
 
 Positive: the sound comes before the picture (ITU-R BT.1359).
 """
@@ -97,6 +98,7 @@ def bench(*, quick: bool, with_live: bool, items: str, folder: Path | None) -> F
         figures: Figures = {
             "offsets": films.offsets(steps, tell, quick=quick),
             "false": films.false_mouths(runs, tell),
+            "heads": films.heads(tell, quick=quick),
             "others": films.others(tell, quick=quick),
             "cost": films.cost(Path(made), 20.0 if quick else 60.0, tell),
         }
@@ -134,6 +136,7 @@ def _print(figures: Figures) -> None:
         ],
         "an early start of 300 ms that settles in 1 s is 225 ms in its first half second: -225",
     )
+    _print_heads("Drawn heads as a call shows them, four shifts put into each", figures["heads"])
     cost = figures["cost"]
     show(
         "What it takes, 720p",
@@ -144,23 +147,23 @@ def _print(figures: Figures) -> None:
         ],
     )
     if "filmed" in figures:
-        _print_filmed(figures["filmed"])
+        filmed = figures["filmed"]
+        _print_heads(
+            "Talking heads as filmed, four shifts put into each",
+            filmed["films"],
+            f"with the sound of others: {filmed['named_of_pairs']} of {filmed['pairs']} named",
+        )
     if "live" in figures:
         _print_live(figures)
 
 
-def _print_filmed(figures: Figures) -> None:
+def _print_heads(title: str, films: dict[str, Figures], note: str = "") -> None:
     rows = []
-    for name, row in figures["films"].items():
+    for name, row in films.items():
         off = [each for each in row["off_ms"] if each is not None]
         worst = max(map(abs, off)) if off else None
-        rows.append((name[:40], row["seconds"], row["as_filmed_ms"], len(off), worst))
-    show(
-        "Talking heads as filmed, four shifts put into each",
-        ("film", "seconds", "as filmed, ms", "shifts found", "worst, ms off"),
-        rows,
-        f"with the sound of others: {figures['named_of_pairs']} of {figures['pairs']} named",
-    )
+        rows.append((name[:48], row["seconds"], row["as_filmed_ms"], len(off), worst))
+    show(title, ("film", "seconds", "as it is, ms", "shifts found", "worst, ms off"), rows, note)
 
 
 def _print_live(figures: Figures) -> None:
