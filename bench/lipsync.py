@@ -157,13 +157,13 @@ def _print(figures: Figures) -> None:
         _print_live(figures)
 
 
-def _print_heads(title: str, films: dict[str, Figures], note: str = "") -> None:
+def _print_heads(title: str, films: dict[str, Figures], *notes: str) -> None:
     rows = []
     for name, row in films.items():
         off = [each for each in row["off_ms"] if each is not None]
         worst = max(map(abs, off)) if off else None
         rows.append((name[:48], row["seconds"], row["as_filmed_ms"], len(off), worst))
-    show(title, ("film", "seconds", "as it is, ms", "shifts found", "worst, ms off"), rows, note)
+    show(title, ("film", "seconds", "as it is, ms", "shifts found", "worst, ms off"), rows, *notes)
 
 
 def _print_live(figures: Figures) -> None:
