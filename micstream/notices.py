@@ -284,3 +284,51 @@ def cue_message_failed(name: str, error: MicstreamError) -> Warned:
         message=f"the cue {name!r}: {error.message}",
         hint=error.hint,
     )
+
+
+def log_failed(place: str, why: str) -> Warned:
+    """Events that cannot be kept."""
+    return Warned(
+        code="log_failed",
+        message=f"the log {place} cannot be written: {why}; nothing else is harmed",
+        hint="make room there, or do without it (--no-log)",
+    )
+
+
+def record_short(folder: str, minutes: int) -> Warned:
+    """The record's disk is filling up."""
+    return Warned(
+        code="record_short",
+        message=f"the disk of the record {folder} is filling up: at this pace it lasts "
+        f"{minutes} min more",
+        hint="make room there; recording ends before the disk is full, the show goes on",
+    )
+
+
+def record_stopped(folder: str, why: str) -> Warned:
+    """Nothing more is recorded."""
+    return Warned(
+        code="record_stopped",
+        message=f"nothing more is recorded into {folder}: {why}; the show goes on",
+        hint="what was recorded so far is kept; to record on, make room and start again",
+    )
+
+
+def record_lost(count: int) -> Warned:
+    """The record's disk was too slow."""
+    return Warned(
+        code="record_lost",
+        message=f"{count} piece{'' if count == 1 else 's'} of sound or events did not get into the "
+        "record: its disk stood still",
+        hint="record to a quicker disk; the sound that is heard was not held up",
+        count=count,
+    )
+
+
+def record_avatar_failed(message: str, hint: str) -> Warned:
+    """The avatar's sound cannot be recorded just now."""
+    return Warned(
+        code="record_avatar_failed",
+        message=f"the avatars' sound is not recorded just now: {message}",
+        hint=hint,
+    )
