@@ -332,3 +332,40 @@ def record_avatar_failed(message: str, hint: str) -> Warned:
         message=f"the avatars' sound is not recorded just now: {message}",
         hint=hint,
     )
+
+
+def record_mended(note: str) -> Warned:
+    """A record that is read is torn."""
+    return Warned(
+        code="record_mended",
+        message=f"the record: {note}",
+        hint="what is there is used, and left as it is",
+    )
+
+
+def replay_unheard(utterance: str, seconds: float, error: Exception) -> Warned:
+    """An utterance of a record that nobody hears."""
+    return Warned(
+        code="replay_unheard",
+        message=f"the record's utterance {utterance} ({seconds:.1f} s) was not heard: {error}",
+        hint="the others are performed at their times",
+    )
+
+
+def replay_left_out(avatars: Sequence[str], performed: int) -> Warned:
+    """A record of more avatars than are spoken through."""
+    return Warned(
+        code="replay_left_out",
+        message=f"what was sent to {', '.join(avatars)} is left out: the record has more avatars "
+        f"than the {performed} spoken through",
+        hint="give --avatar as often as the record has avatars, in its order",
+    )
+
+
+def replay_late(seconds: float) -> Warned:
+    """A replay that did not keep the record's times."""
+    return Warned(
+        code="replay_late",
+        message=f"the replay came up to {seconds * 1000:.0f} ms after the record's times",
+        hint="the avatar or this machine was slower than then; all was sent",
+    )

@@ -2,7 +2,7 @@
 
     SESSION/manifest.json     what it is, when it began; whether it ended in order
             events.jsonl      the events, as `--json` prints them, with `at`
-            sound.jsonl       the index: which samples of which file were heard or sent at which `at`
+            sound.jsonl       the index: which samples of which file were heard or sent when
             microphone-1.wav  the microphone as captured, 16 kHz; one file for each source
             avatar-1.wav      what an avatar published, 16 kHz, where that was asked for
             utterances/0001.wav  an utterance as it was sent, at the avatar's rate
@@ -122,7 +122,7 @@ def _masked(link: object) -> str:
     return f"{scheme}://{rest.partition('/')[0]}/***" if rest else "***"
 
 
-# ---- reading ---------------------------------------------------------------------------------------
+# ---- reading -----------------------------------------------------------------------------------
 
 
 def lines(text: str) -> tuple[list[dict[str, Any]], int]:

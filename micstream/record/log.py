@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -56,7 +56,7 @@ class EventLog:
         """The file that is written to; the one before it is `events.1.jsonl`."""
         return self._folder / "events.jsonl"
 
-    def write(self, items: list[tuple[float, Event]], lost: int) -> None:
+    def write(self, items: Sequence[tuple[float, Event]], lost: int) -> None:
         """Write events, and before them how many are missing there."""
         self._unkept += lost
         told = []

@@ -24,7 +24,7 @@ from micstream.private_files import replacing
 from micstream.record import format as files
 from micstream.record.files import Appended, WavFile
 from micstream.record.format import Piece, Run
-from micstream.record.space import STOP_BYTES, SpaceLeft, Space, minutes_left
+from micstream.record.space import STOP_BYTES, Space, SpaceLeft, minutes_left
 from micstream.taps import Captured, Sent
 
 _LOOK_S: Final = 5.0
@@ -120,7 +120,7 @@ class Store:
 
     # ---- the writer's --------------------------------------------------------------------------
 
-    def write(self, items: list[Item], lost: int) -> None:
+    def write(self, items: Sequence[Item], lost: int) -> None:
         """Write sound, then its lines, then the events."""
         self._lost += lost
         if self._stopped:
@@ -144,7 +144,7 @@ class Store:
         try:
             for _, run in self._runs.values():
                 self._put(run.finish())
-            for file in (*self._waves.values(), self._index, self._events):
+            for file in self._files():
                 file.sync()
             self._look()
         except OSError as error:
@@ -239,11 +239,16 @@ class Store:
         self._close_files()
 
     def _close_files(self) -> None:
-        for file in (*self._waves.values(), self._index, self._events):
+        for file in self._files():
             with contextlib.suppress(OSError):
                 file.close()
         self._waves, self._open, self._runs = {}, {}, {}
 
+    def _files(self) -> list[Appended | WavFile]:
+        return [*self._waves.values(), self._index, self._events]
+
     def _write_manifest(self) -> None:
         with replacing(self.folder / files.MANIFEST) as fresh:
-            fresh.write_text(json.dumps(self._manifest, indent=1, ensure_ascii=True) + "\n", "utf-8")
+            fresh.write_text(
+                json.dumps(self._manifest, indent=1, ensure_ascii=True) + "\n", "utf-8"
+            )

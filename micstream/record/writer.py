@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import Final, Generic, Protocol, TypeVar
 
 Item = TypeVar("Item")
@@ -21,7 +22,7 @@ _SYNC_S: Final = 1.0
 class Sink(Protocol[Item_contra]):
     """Where it is written; called in the writer's thread alone. Deals with its own OSErrors."""
 
-    def write(self, items: list[Item_contra], lost: int) -> None:
+    def write(self, items: Sequence[Item_contra], lost: int) -> None:
         """Write them; `lost`: how many others found no room in the queue since the last time."""
         ...
 
