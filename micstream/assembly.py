@@ -8,8 +8,10 @@ from micstream import notices
 from micstream.audio.advice import Preset
 from micstream.bus import Bus
 from micstream.controls import Controls
+from micstream.events import Event
 from micstream.fan_out import FanOut
 from micstream.listening import SoundSettings
+from micstream.record.keeping import Keeping
 from micstream.room import address
 from micstream.room.room import Room
 from micstream.session import Session
@@ -43,14 +45,16 @@ def open_session(settings: Settings, bus: Bus) -> Session:
         ),
         path=settings.sound_path(),
     )
-    warnings = [
+    keeping = Keeping(settings.keeping(), bus, taps)
+    warnings: list[Event] = [
+        *keeping.told,
         *address.warnings(settings.connection()),
         *(notices.cue_unusable(cue.name, cue.problem) for cue in show.cues if cue.problem),
     ]
     if (origins := mixed_origins(settings)) is not None:
         warnings = [*warnings, notices.mixed_origins(*origins)]
     session = Session(room, fan_out, controls, bus, sound, taps, cues=cues)
-    session.warnings = warnings
+    session.keeping, session.warnings = keeping, warnings
     return session
 
 

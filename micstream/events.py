@@ -348,6 +348,14 @@ class Marked(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Recording(Event):
+    """The session is recorded into `folder`, its own."""
+
+    EVENT = "recording"
+    folder: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ControlOpen(Event):
     """The show's control can be had under `link`, the operator's page, which holds its key."""
 

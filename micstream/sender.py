@@ -62,6 +62,8 @@ class Sender:
                 await self._session.__aexit__(kind, error, traceback)
         finally:
             self._bus.emit_summary()
+            if self._session.keeping is not None:
+                await self._session.keeping.aclose()
 
     @property
     def state(self) -> State:

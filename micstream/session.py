@@ -20,9 +20,9 @@ from micstream import events, notices
 from micstream.bus import Bus
 from micstream.controls import Controls
 from micstream.errors import MicstreamError
-from micstream.events import Warned
 from micstream.fan_out import FanOut
 from micstream.listening import Listening, SoundSettings
+from micstream.record.keeping import Keeping
 from micstream.room.redact import redact
 from micstream.room.room import Room
 from micstream.show.cue import Show
@@ -74,7 +74,9 @@ class Session:
         """Opener of what `listen` hears; None: the device that the settings name."""
         self._fan_out = fan_out
         self._sound = sound
-        self.warnings: Sequence[Warned] = ()
+        self.keeping: Keeping | None = None
+        """What writes the session down."""
+        self.warnings: Sequence[events.Event] = ()
         """What is told first of all."""
         self._cues = cues
         self._turns = cues.turns if cues is not None else Turns()

@@ -156,6 +156,11 @@ class Taps:
             self._sent.append(tap)
         return tap
 
+    def add(self, tap: Tap) -> None:
+        """Copy into this one too: for a tap of another make, which takes sound by its `push`."""
+        self._capture += [tap] if tap.wants_captured else []
+        self._sent += [tap] if tap.wants_sent else []
+
     def remove(self, tap: Tap) -> None:
         """Copy nothing into this tap any more."""
         self._capture = [other for other in self._capture if other is not tap]

@@ -77,6 +77,7 @@ def server(server_binary: Path) -> Iterator[LocalServer]:
 def no_settings_of_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Environment and calibrations of whoever runs the tests have no say in them."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     for name in tuple(os.environ):
         if name.startswith(("LIVEKIT_", "MICSTREAM_", "AVALUMA_", "AVATAR_")):
             monkeypatch.delenv(name)

@@ -29,6 +29,8 @@ COMMANDS: Final = {
     "ctl": "Control a show that runs on this machine with --control.",
     "inspect": "Show what goes over an avatar's topic, as it happens, and what breaks the "
     "protocol.",
+    "replay": "Perform a recorded session again, with the same timing, into any room.",
+    "report": "Write a recorded session as one page: timeline, delays, cues, faults, marks.",
     "lipsync": "Measure how well an avatar's mouth follows its sound.",
     "demo": "Everything on this machine: a LiveKit server, an avatar, and you.",
 }
@@ -37,7 +39,7 @@ COMMANDS: Final = {
 USUAL: Final = frozenset(
     (
         *("room", "avatar", "avatar_id", "start_avatar", "keep_avatar", "device", "talk"),
-        *("mode", "lead_ms", "preset", "show", "control"),
+        *("mode", "lead_ms", "preset", "show", "control", "record"),
     )
 )
 """Settings that people give on the command line; `--help` tells no others."""

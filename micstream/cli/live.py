@@ -10,6 +10,7 @@ from micstream.cli.options import (
     CAPTURE,
     CLEAN,
     JOINING,
+    RECORDING,
     SEGMENTATION,
     SHOWING,
     START,
@@ -29,7 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command("live")(live)
 
 
-@takes(JOINING, START, CAPTURE, CLEAN, TRANSPORT, SHOWING, SEGMENTATION)
+@takes(JOINING, START, CAPTURE, CLEAN, TRANSPORT, SHOWING, RECORDING, SEGMENTATION)
 def live(flags: Flags, output: Output) -> None:
     """Speak through the avatar with your microphone.
 

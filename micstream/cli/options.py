@@ -12,6 +12,7 @@ import typer
 from micstream.settings.knob import (
     CLEANING,
     CUTTING,
+    KEEPING,
     MICROPHONE,
     ROOM,
     SENDING,
@@ -32,6 +33,7 @@ CAPTURE = tuple(knob for knob in KNOBS if knob.panel == MICROPHONE)
 CLEAN = tuple(knob for knob in KNOBS if knob.panel == CLEANING)
 TRANSPORT = tuple(knob for knob in KNOBS if knob.panel == SENDING)
 SHOWING = tuple(knob for knob in KNOBS if knob.panel == SHOW)
+RECORDING = tuple(knob for knob in KNOBS if knob.panel == KEEPING)
 SEGMENTATION = tuple(knob for knob in KNOBS if knob.panel == CUTTING)
 
 

@@ -9,6 +9,7 @@ import typer
 from micstream.cli.options import (
     CLEAN,
     JOINING,
+    RECORDING,
     SEGMENTATION,
     TRANSPORT,
     FileChannel,
@@ -27,7 +28,7 @@ def register(app: typer.Typer) -> None:
     app.command("pipe")(pipe)
 
 
-@takes(JOINING, CLEAN, TRANSPORT, SEGMENTATION)
+@takes(JOINING, CLEAN, TRANSPORT, RECORDING, SEGMENTATION)
 def pipe(
     flags: Flags,
     output: Output,

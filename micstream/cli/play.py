@@ -11,6 +11,7 @@ import typer
 from micstream.cli.options import (
     CLEAN,
     JOINING,
+    RECORDING,
     SEGMENTATION,
     START,
     TRANSPORT,
@@ -32,7 +33,7 @@ def register(app: typer.Typer) -> None:
     app.command("play")(play)
 
 
-@takes(JOINING, START, CLEAN, TRANSPORT, SEGMENTATION)
+@takes(JOINING, START, CLEAN, TRANSPORT, RECORDING, SEGMENTATION)
 def play(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="WAV, FLAC, MP3 or OGG.")],
     flags: Flags,

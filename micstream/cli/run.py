@@ -70,7 +70,7 @@ async def run_session(
 async def _run_session(
     work: Work, settings: Settings, output: Output, view: View, *, live: bool, keyed: bool
 ) -> None:
-    bus, stop = Bus(), asyncio.Event()
+    bus, stop, session = Bus(), asyncio.Event(), None
     try:
         async with showing(bus, view, stop) as consumer:
             try:
@@ -99,6 +99,8 @@ async def _run_session(
                 raise
             finally:
                 bus.emit_summary()
+                if session is not None and session.keeping is not None:
+                    await session.keeping.aclose()
     except MicstreamError as error:
         lines = view.lines if isinstance(view, LiveView) else view
         error.said = error.said or (isinstance(lines, Lines) and lines.told_error.is_set())

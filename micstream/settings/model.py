@@ -100,6 +100,17 @@ class Settings(Values):
         """Cleaning."""
         return pieces.SoundPathSettings(clean=self.clean, send_original=self.send_original)
 
+    def keeping(self) -> pieces.KeepingSettings:
+        """What is written down of the session."""
+        return pieces.KeepingSettings(
+            log=self.log,
+            folder=self.record or None,
+            avatar_sound=self.record_avatar,
+            connection=self.connection(),
+            patterns=self.avatar,
+            sending=self.delivery(),
+        )
+
     def stage(self) -> pieces.StageSettings:
         """The avatars that a page shows."""
         return pieces.StageSettings(connection=self.connection(), patterns=self.avatar)

@@ -14,6 +14,7 @@ from micstream.errors import UsageError
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from micstream.delivery.options import DeliveryOptions
     from micstream.settings.cutting_table import FrameMs
     from micstream.speech.presets import Tuning, Vad
 
@@ -134,6 +135,22 @@ class StageSettings:
 
     connection: ConnectionSettings
     patterns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeepingSettings:
+    """Log and record: what is written down of a session, and where."""
+
+    log: bool
+    """Events go into the bounded log of the user's state."""
+    folder: str | None
+    """The folder in which the record's own is made; None: nothing is recorded."""
+    avatar_sound: bool
+    """The sound that the avatars publish is recorded too."""
+    connection: ConnectionSettings
+    patterns: tuple[str, ...]
+    sending: DeliveryOptions
+    """How sound is written, which a replay takes over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from micstream.dialects import DIALECTS
 from micstream.settings.cutting_table import CUTTING_KNOBS
 from micstream.settings.knob import (
     CLEANING,
+    KEEPING,
     MICROPHONE,
     ROOM,
     SENDING,
@@ -301,6 +302,27 @@ KNOBS: Final = (
         bool,
     ),
     Knob("osc", "Let OSC over UDP control the show, at this port.", SHOW, None, int, 1, 65_535),
+    Knob(
+        "record",
+        "Record the session into a new folder within this one: the microphone, each utterance as "
+        "sent, and the events.",
+        KEEPING,
+    ),
+    Knob(
+        "record_avatar",
+        "With --record: also the sound that the avatars publish.",
+        KEEPING,
+        False,
+        bool,
+    ),
+    Knob(
+        "log",
+        "Keep the events of this and the last sessions in a bounded file of the user's state. On "
+        "unless --no-log.",
+        KEEPING,
+        True,
+        bool,
+    ),
     *CUTTING_KNOBS,
 )
 

@@ -284,6 +284,8 @@ def words(event: Event) -> str:
             return f"cue {event.cue!r} {_CUE_ENDS[event.reason]} after {event.sent_s:.1f} s"
         case events.Marked():
             return f"mark: {event.text}"
+        case events.Recording():
+            return f"recording into {event.folder}"
         case events.ControlOpen():
             return f"control the show at {event.link}"
         case events.Route(avatars=[one]) | events.Voice(avatars=[one]):

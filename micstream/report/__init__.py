@@ -1,0 +1,1 @@
+"""Report: a record as one page, with its timeline drawn. Pure."""
