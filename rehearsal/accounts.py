@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rehearsal.script import Act, Fault
-from rehearsal.tones import Heard
+from rehearsal.tones import WINDOW_S, Heard
 
 Told = dict[str, Any]
 """A line of the record: an event in JSON's types."""
@@ -40,6 +40,23 @@ class Lit:
 
 
 @dataclass(slots=True)
+class Kept:
+    """What the record on the disk holds of it."""
+
+    events: list[Told] = field(default_factory=list)
+    sent: dict[str, int] = field(default_factory=dict)
+    """Bytes of each utterance, by its id."""
+    other_digest: str = ""
+    """SHA-256 of all that was sent to the other avatar, in its order."""
+    published_loud_s: float = 0.0
+    """Seconds at which the first avatar sounds in it."""
+    microphone_s: float = 0.0
+    seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+    """What is torn in it."""
+
+
+@dataclass(slots=True)
 class Accounts:
     """All of them; `stopped` says at which step the show could not go on, if it could not."""
 
@@ -51,6 +68,10 @@ class Accounts:
     lit: list[Lit] = field(default_factory=list)
     heard: list[Heard] = field(default_factory=list)
     """What a third participant heard of the first avatar."""
+    kept: Kept | None = None
+    """The record on the disk; None: it could not be read."""
+    other_digest: str = ""
+    """SHA-256 of all that has reached the other avatar, in its order."""
     other_bytes: int = 0
     """Sound that has reached the other avatar."""
     other_calls: list[str] = field(default_factory=list)
@@ -62,3 +83,8 @@ class Accounts:
     levels_a_second: int = 0
     """The most that the page got within any second."""
     stopped: str = ""
+
+    @property
+    def heard_loud_s(self) -> float:
+        """Seconds at which the third participant heard something."""
+        return WINDOW_S * sum(piece.loud for piece in self.heard)

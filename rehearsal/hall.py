@@ -8,6 +8,7 @@ down what reaches it.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import signal
 import socket
@@ -48,6 +49,7 @@ class Hall:
         self.sender: Sender
         self.ways: Ways
         self.surface: Remote
+        self.record = folder / "record"
         self._stack, self._folder = stack, folder
         self._avatar: AvatarProcess
         self._other: WireAvatar
@@ -83,6 +85,7 @@ class Hall:
             *("--room", ROOM, "--avatar", ANNA, "--avatar", BEN, "--route", "1"),
             *("--device", VirtualMicrophone.DEVICE, "--json", "--show"),
             *(str(write_show(self._folder)), "--control", "--osc", str(port)),
+            *("--record", str(self.record), "--record-avatar"),
         ]
         started = sender("live", *options, environment=ours, in_terminal=True)
         self.sender, terminal = await self._stack.enter_async_context(started)
@@ -190,6 +193,11 @@ class Hall:
     def other_bytes(self) -> int:
         """Sound that reached the second avatar."""
         return sum(len(stream.payload) for stream in self._other.streams)
+
+    @property
+    def other_digest(self) -> str:
+        """SHA-256 of it."""
+        return hashlib.sha256(b"".join(bytes(s.payload) for s in self._other.streams)).hexdigest()
 
     @property
     def other_calls(self) -> list[str]:

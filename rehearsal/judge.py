@@ -8,6 +8,7 @@ Pure. Bounds are for a machine that does nothing else; `stretch` stretches them.
     cues                  each at its pitch, as long as it was sent; lit when it was heard
     interrupts, mutes     silence in time; nothing of the performer's while muted
     the other avatar      every byte and every call of its cues, and no more
+    the record            every event, every utterance's bytes, the microphone, the avatar's sound
     recoveries            after each fault the next word is heard
 """
 
@@ -26,6 +27,7 @@ from micstream.state import State, fold
 from rehearsal.accounts import Accounts, Asked, Told
 from rehearsal.cast import ANNA, BEN, SOUNDS
 from rehearsal.evidence import Evidence, Line, has, some
+from rehearsal.judge_kept import JudgeOfKept
 from rehearsal.judge_sound import JudgeOfSound
 from rehearsal.script import Expected
 
@@ -64,6 +66,7 @@ def judge(accounts: Accounts, *, stretch: float = 1.0) -> Judgement:
         sound.interrupts,
         sound.mutes,
         deeds.other,
+        JudgeOfKept(evidence).lines,
         deeds.recoveries,
         deeds.remotes,
         deeds.end,

@@ -12,6 +12,7 @@ from typing import Final
 from rehearsal.accounts import Accounts, Asked, Harmed
 from rehearsal.cast import ANNA
 from rehearsal.hall import Hall
+from rehearsal.kept import kept
 from rehearsal.script import Act, Fault, Harm, Pause, Scene, Step, Wait, What
 
 WELL_INTO_S: Final = 0.8
@@ -147,6 +148,8 @@ class _Playing:
         accounts.record = [dict(told.fields) for told in hall.sender.told]
         accounts.heard = hall.heard()
         accounts.other_bytes, accounts.other_calls = hall.other_bytes, hall.other_calls
+        accounts.other_digest = hall.other_digest
+        accounts.kept = await asyncio.to_thread(kept, hall.record)
 
     async def _last_state(self) -> None:
         """The state last of all, and the page's, once they are the same; else as they are."""

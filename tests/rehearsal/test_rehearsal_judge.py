@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,7 @@ from micstream.events import Event
 from micstream.show.osc_words import feedback
 from micstream.speech.events import EndReason
 from micstream.state import State, fold
-from rehearsal.accounts import Accounts, Asked, Harmed, Lit
+from rehearsal.accounts import Accounts, Asked, Harmed, Kept, Lit
 from rehearsal.cast import ANNA, BEN, SOUNDS
 from rehearsal.judge import judge
 from rehearsal.script import cue, interrupt, mark, mute, panic, route, talk
@@ -138,6 +139,14 @@ def show() -> Accounts:
     told.all.osc = {k: float(v) for k, v in feedback(told.state, tuple(SOUNDS)).items()}
     told.all.levels_a_second = 10
     told.all.record.append(replace(told.state.summary(), t=35.0).as_dict())
+    told.all.other_digest = "what came there"
+    told.all.kept = Kept(
+        events=copy.deepcopy(told.all.record),
+        sent={t["id"]: t["bytes"] for t in told.all.record if t["event"] == "utterance_ended"},
+        other_digest=told.all.other_digest,
+        published_loud_s=told.all.heard_loud_s,
+        microphone_s=35.0,
+    )
     return told.all
 
 
@@ -225,6 +234,21 @@ def never_lit(accounts: Accounts) -> None:
     accounts.lit.pop(0)
 
 
+def kept(**fields: Any) -> Callable[[Accounts], None]:
+    """The record on the disk holds something else."""
+
+    def spoil(accounts: Accounts) -> None:
+        assert accounts.kept is not None
+        accounts.kept = replace(accounts.kept, **fields)
+
+    return spoil
+
+
+def lacks_a_word(accounts: Accounts) -> None:
+    assert accounts.kept is not None
+    accounts.kept.sent["u1"] -= 2
+
+
 @pytest.mark.parametrize(
     ("spoil", "what"),
     [
@@ -257,6 +281,17 @@ def never_lit(accounts: Accounts) -> None:
         (osc_behind, "OSC shows it: 17 addresses"),
         (lambda a: setattr(a, "levels_a_second", 0), "the page gets levels, ten a second at most"),
         (lambda a: setattr(a, "levels_a_second", 20), "the page gets levels, ten a second at most"),
+        (lambda a: setattr(a, "kept", None), "the record can be read, and is whole"),
+        (kept(notes=["torn"]), "the record can be read, and is whole"),
+        (kept(events=[]), "the record's events are those that were told: 51"),
+        (lacks_a_word, "it holds every utterance as it was sent: 6"),
+        (kept(sent={"u9": 2}), "it holds every utterance as it was sent: 6"),
+        (
+            kept(other_digest=""),
+            "what it holds for the other avatar is what came there, byte for byte",
+        ),
+        (kept(microphone_s=30.0), "it holds the microphone whole"),
+        (kept(published_loud_s=0.0), "the avatar is in it as the third participant heard it"),
         (changed("bye", utterances=99), "the summary is the record's"),
         (changed("warning", code=events.EVENTS_LOST), "no event was lost"),
         (lambda a: setattr(a, "stopped", "at step 3"), "the show came to its end"),

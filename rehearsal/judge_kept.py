@@ -1,0 +1,83 @@
+"""Judge of the record on the disk: it holds what was told, sent and heard, and no more. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from micstream.record.format import without_key
+from micstream.speech.events import EndReason
+from rehearsal.accounts import Told
+from rehearsal.evidence import Evidence, Line, some
+
+MICROPHONE_S: Final = 3.0
+"""Of the microphone so much may be missing: before the record began, and at its end."""
+ALIKE: Final = 0.1
+"""Two participants hear an avatar alike up to this share: each by a way of its own."""
+A_WRITE: Final = 9_600
+"""Bytes of one write at most: 0.3 s at 16 kHz."""
+AWAY_S: Final = 5.0
+"""And each comes back from a fault in its own time."""
+
+
+class JudgeOfKept:
+    """Lays the record beside what was told, what arrived, and what was heard."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._named = evidence.named
+        self._all = evidence.accounts
+        self._record = evidence.record
+        self._stretch = evidence.stretch
+
+    def lines(self) -> Iterator[Line]:
+        """All that can be said of it."""
+        kept, record = self._all.kept, self._record
+        yield Line("the record can be read, and is whole", kept is not None and not kept.notes)
+        if kept is None or not record:
+            return
+        told = [without_key(each) for each in record]
+        yield Line(
+            f"the record's events are those that were told: {len(told)}",
+            kept.events == told,
+            _first_difference(kept.events, told),
+        )
+        ended = {each["id"]: each for each in self._named("utterance_ended")}
+        wrong = [
+            f"{name}: {each['bytes']} bytes sent, {kept.sent.get(name, 0)} kept"
+            for name, each in ended.items()
+            if not 0 <= kept.sent.get(name, 0) - each["bytes"] <= _under_way(each)
+        ]
+        more = sorted(set(kept.sent) - set(ended))
+        yield Line(
+            f"it holds every utterance as it was sent: {len(ended)}",
+            not wrong and not more and bool(ended),
+            some([*wrong, *more]),
+        )
+        yield Line(
+            "what it holds for the other avatar is what came there, byte for byte",
+            kept.other_digest == self._all.other_digest,
+        )
+        lasted = record[-1]["t"] - record[0]["t"]
+        yield Line(
+            "it holds the microphone whole",
+            kept.microphone_s > lasted - MICROPHONE_S * self._stretch,
+            f"{kept.microphone_s:.1f} s of {lasted:.1f}",
+        )
+        heard = self._all.heard_loud_s
+        yield Line(
+            "the avatar is in it as the third participant heard it",
+            abs(kept.published_loud_s - heard) <= ALIKE * heard + AWAY_S * self._stretch,
+            f"{kept.published_loud_s:.1f} s of sound in it, {heard:.1f} heard",
+        )
+
+
+def _under_way(ended: Told) -> int:
+    """Bytes of the write that a loss has cut: it is in the record, and nobody knows if it came."""
+    return A_WRITE if ended["reason"] == EndReason.AVATAR else 0
+
+
+def _first_difference(kept: list[Told], told: list[Told]) -> str:
+    for one, other in zip(kept, told, strict=False):
+        if one != other:
+            return f"{one} / {other}"
+    return "" if len(kept) == len(told) else f"{len(kept)} kept, {len(told)} told"
