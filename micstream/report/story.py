@@ -147,6 +147,8 @@ def moments(events: Iterable[Mapping[str, Any]]) -> tuple[Moment, ...]:
 def _words(event: Mapping[str, Any]) -> str:
     """Fields of an event in few words: what is text, and the switches that are on."""
     words = []
+    if event["event"] == "dropped":
+        return f"{float(event.get('seconds', 0)):.1f} s, {event.get('why', '')}"
     for key, value in event.items():
         if key in _NO_WORDS or value in ("", None, False):
             continue

@@ -82,7 +82,8 @@ async def test_what_is_spoken_is_recorded_performed_again_and_told(
 
     code, ours = await run(tmp_path / "report", "report", records, env=environment())
     assert code == 0, ours
-    page = Path(ours.stdout.strip()).read_text("utf-8")
+    page = (record.folder / "report.html").read_text("utf-8")
+    assert ours.stdout.strip() == str(record.folder / "report.html")
     ids = {event["id"] for event in told if "id" in event}
     assert ids
     assert all(f">{each}</td>" in page for each in ids)
@@ -97,7 +98,9 @@ async def test_a_kill_takes_less_than_two_seconds(
         play = ("play", SENTENCES, "--record", records, "--room", room_name)
         async with program(tmp_path / "one", *play, env=environment(server)) as ours:
             await wait_until(
-                lambda: wire.streams and len(wire.streams[0].payload) > 4 * 2 * RATE, 30, "4 s of it"
+                lambda: wire.streams and len(wire.streams[0].payload) > 4 * 2 * RATE,
+                30,
+                "4 s of it",
             )
             ours.send(signal.SIGKILL)
             await wait_until(lambda: ours.running.poll() is not None, 10, "its end")
