@@ -29,7 +29,9 @@ _UNTOLD: Final = frozenset(
     )
 )
 """Told elsewhere on the page, or of no use to somebody who asks what happened."""
-_NO_WORDS: Final = frozenset(("t", "at", "event", "by", "number", "count", "code", "hint", "run"))
+_NO_WORDS: Final = frozenset(
+    ("t", "at", "event", "by", "number", "attempt", "count", "code", "hint", "run")
+)
 
 
 @dataclass(frozen=True, slots=True)

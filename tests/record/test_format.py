@@ -116,13 +116,14 @@ def test_a_line_that_cannot_be_is_none(key: str, value: object) -> None:
 
 
 def test_a_header_is_read_by_others() -> None:
-    done = parse_header(wav_header(24_000, 480))
-    assert done is not None
+    parsed = parse_header(wav_header(24_000, 480))
+    assert parsed is not None
+    done, length = parsed
+    assert length == HEADER_BYTES
     assert (done.format.rate, done.format.channels, done.data_bytes) == (24_000, 1, 480)
-    open_ended = parse_header(wav_header(16_000))
-    assert open_ended is not None
-    assert open_ended.data_bytes is None
-    assert len(wav_header(16_000)) == HEADER_BYTES
+    parsed = parse_header(wav_header(16_000))
+    assert parsed is not None
+    assert parsed[0].data_bytes is None
 
 
 def test_a_line_of_noughts_after_a_loss_of_power_is_one_that_cannot_be_read() -> None:

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from micstream.lab.drawing import text
+from micstream.lab.report import POLICY
 from micstream.record.format import Piece
 from micstream.report.page import page
 from micstream.report.story import (
@@ -26,7 +28,7 @@ from micstream.report.timeline import BINS, strip_s
 BEGAN = {"began": "2026-11-29T23:59:30+0100", "room": "hall", "ended_s": 1}
 
 
-def event(at: float, name: str, **more: Any) -> dict[str, Any]:
+def event(at: float, name: str, /, **more: Any) -> dict[str, Any]:
     """A line of a record's events."""
     return {"t": 1.0, "event": name, **more, "at": at}
 
@@ -87,7 +89,7 @@ def test_an_utterance_has_its_sound_and_its_delay() -> None:
 
 def test_the_page_holds_all_it_shows_and_runs_nothing() -> None:
     told = page(story())
-    assert "default-src 'none'" in told
+    assert f'content="{text(POLICY)}"' in told
     assert not re.findall(r"(?:src|href)=|<script|<link|@import|url\(", told)
     assert "&lt;script&gt;" in told
     for words in (
