@@ -9,8 +9,6 @@ SHORT_BYTES: Final = 1 << 30
 """Less is told: some five hours of one microphone and one avatar's utterances."""
 STOP_BYTES: Final = 200 << 20
 """With less recording ends, and does not begin: the rest is for whoever else needs the disk."""
-_AGAIN_BYTES: Final = SHORT_BYTES // 4
-"""So much more than `SHORT_BYTES` must be free before it can be short once more."""
 
 
 class SpaceLeft(Enum):
@@ -22,7 +20,10 @@ class SpaceLeft(Enum):
 
 
 class Space:
-    """Judges free bytes as they are looked at; says each change once."""
+    """Judges free bytes as they are looked at; says each change once.
+
+    It was short until a quarter more is free than is short, so that it is not told to and fro.
+    """
 
     def __init__(self, *, short: int = SHORT_BYTES, stop: int = STOP_BYTES) -> None:
         self._short, self._stop = short, stop
@@ -33,7 +34,7 @@ class Space:
         if free < self._stop:
             room = SpaceLeft.NONE
         elif free < self._short or (
-            self._last is not SpaceLeft.ENOUGH and free < self._short + _AGAIN_BYTES
+            self._last is not SpaceLeft.ENOUGH and free < self._short * 5 // 4
         ):
             room = SpaceLeft.SHORT
         else:

@@ -29,7 +29,9 @@ _UNTOLD: Final = frozenset(
     )
 )
 """Told elsewhere on the page, or of no use to somebody who asks what happened."""
-_NO_WORDS: Final = frozenset(("t", "at", "event", "by", "number", "count", "code", "hint", "run"))
+_NO_WORDS: Final = frozenset(
+    ("t", "at", "event", "by", "number", "attempt", "count", "code", "hint", "run")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,8 @@ def moments(events: Iterable[Mapping[str, Any]]) -> tuple[Moment, ...]:
 def _words(event: Mapping[str, Any]) -> str:
     """Fields of an event in few words: what is text, and the switches that are on."""
     words = []
+    if event["event"] == "dropped":
+        return f"{float(event.get('seconds', 0)):.1f} s, {event.get('why', '')}"
     for key, value in event.items():
         if key in _NO_WORDS or value in ("", None, False):
             continue

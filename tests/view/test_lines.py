@@ -61,6 +61,7 @@ SHOWN: list[tuple[Event, str]] = [
         "cue 'rain' gave way to you after 1.5 s",
     ),
     (events.Marked(text="second act"), "mark: second act"),
+    (events.Recording(folder="records/1"), "recording into records/1"),
     (events.ControlOpen(link="http://x/k/"), "control the show at http://x/k/"),
     (events.Route(avatars=("avatar-a",), number=1), "what is said goes to avatar-a"),
     (events.Route(avatars=("avatar-a", "b*")), "what is said goes to all: avatar-a, b*"),
