@@ -15,7 +15,7 @@ from micstream.speech.events import EndReason
 
 # A name once published stays; more may be added, here and there at once.
 PUBLISHED = {
-    "capturing": {"device", "rate", "channels", "preset"},
+    "capturing": {"device", "rate", "channels", "preset", "performer"},
     "connection": {"state", "attempt"},
     "avatar_starting": {"identity", "step", "seconds", "total_s"},
     "avatar_stopped": {"identity", "found"},
@@ -30,7 +30,7 @@ PUBLISHED = {
     "playback_started": {"avatar", "id", "delay_ms"},
     "playback_finished": {"avatar", "id", "position_s", "interrupted", "stutter_ms"},
     "dropped": {"avatar", "seconds", "code", "why"},
-    "microphone": {"state", "device", "level_db"},
+    "microphone": {"state", "device", "level_db", "performer"},
     "backlog": {"avatar", "seconds"},
     "gate": {"state", "muted", "held", "by"},
     "cue_started": {"cue", "number", "duration_s", "by"},
@@ -40,6 +40,7 @@ PUBLISHED = {
     "interrupted": {"by"},
     "route": {"avatars", "number", "by"},
     "voice": {"avatars"},
+    "performer": {"name", "performers", "by"},
     "stage_open": {"link", "room", "others"},
     "rehearsal_open": {"url", "room", "avatars", "file"},
     "stage_page": {"address"},

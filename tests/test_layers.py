@@ -28,6 +28,7 @@ ORDER = (
     "cut_places",
     "assembly",
     "session",
+    "performers",
     "show",
     "listening",
     "web",
@@ -76,6 +77,7 @@ PURE = (
     "cue_state.py",
     "state_parts.py",
     "gating.py",
+    "performers/voice.py",
     "verbs.py",
     "messages.py",
     "show/cue.py",
@@ -112,6 +114,7 @@ PURE = (
     "plain_text.py",
     "settings/knob.py",
     "settings/table.py",
+    "settings/performers.py",
     "settings/cutting_table.py",
     "sources/names.py",
 )

@@ -10,6 +10,7 @@ from micstream.cli.options import (
     CAPTURE,
     CLEAN,
     JOINING,
+    PERFORMING,
     SEGMENTATION,
     SHOWING,
     START,
@@ -29,7 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command("live")(live)
 
 
-@takes(JOINING, START, CAPTURE, CLEAN, TRANSPORT, SHOWING, SEGMENTATION)
+@takes(JOINING, START, CAPTURE, PERFORMING, CLEAN, TRANSPORT, SHOWING, SEGMENTATION)
 def live(flags: Flags, output: Output) -> None:
     """Speak through the avatar with your microphone.
 
@@ -47,6 +48,8 @@ def live(flags: Flags, output: Output) -> None:
       micstream live --avatar avatar-anna --avatar avatar-ben --route 1
 
       micstream live --room show --show cues/ --control
+
+      micstream live --performer anna=USB:1 --performer ben=room:ben --control
 
       micstream live --json | jq 'select(.event == "playback_started").delay_ms'
     """
