@@ -384,6 +384,19 @@ class StageOpen(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PerformerOpen(Event):
+    """A performer's page can be had under `link`, which holds his key."""
+
+    EVENT = "performer_open"
+    link: str
+    name: str
+    """His name, and who he is in the room."""
+    room: str
+    others: tuple[str, ...] = ()
+    """Further links, where the machine is on several networks: `link` is the most likely one."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RehearsalOpen(Event):
     """A rehearsal room is there: every command works against it by the settings in `file`."""
 

@@ -49,8 +49,6 @@ def live(flags: Flags, output: Output) -> None:
 
       micstream live --room show --show cues/ --control
 
-      micstream live --performer anna=USB:1 --performer ben=room:ben --control
-
       micstream live --json | jq 'select(.event == "playback_started").delay_ms'
     """
     from micstream.cli.run import run

@@ -62,6 +62,7 @@ TOLD_ANYWAY = (
     "microphone",
     "dropped",
     "stage_open",
+    "performer_open",
     "control_open",
     "rehearsal_open",
     "bye",
@@ -297,11 +298,8 @@ def words(event: Event) -> str:
         case events.RehearsalOpen():
             who = " and ".join(event.avatars)
             return f"rehearsal room {event.room!r} with {who}: settings in {event.file}"
-        case events.StageOpen():
-            more = "".join(
-                f"\n           or, from another network: {each}" for each in event.others
-            )
-            return f"the stage of the room {event.room!r}: {event.link}{more}"
+        case events.StageOpen() | events.PerformerOpen():
+            return _page(event)
         case events.StagePage():
             return f"a page at {event.address} joins"
         case events.Warned() | events.Failed():
@@ -331,6 +329,14 @@ def _trouble(event: events.Microphone) -> str:
         "clipping": "it clips: turn its gain down, or step back",
         "quiet": f"too quiet{level}: turn its gain up, or come closer",
     }.get(event.state, event.state) + (_forbidding() if event.state == "zeros" else "")
+
+
+def _page(event: events.StageOpen | events.PerformerOpen) -> str:
+    """Where a page is, on each network."""
+    more = "".join(f"\n           or, from another network: {each}" for each in event.others)
+    stage = isinstance(event, events.StageOpen)
+    what = f"the stage of the room {event.room!r}" if stage else f"the microphone of {event.name}"
+    return f"{what}: {event.link}{more}"
 
 
 def _whose(event: events.Capturing | events.Microphone) -> str:

@@ -64,6 +64,15 @@ SHOWN: list[tuple[Event, str]] = [
     (events.ControlOpen(link="http://x/k/"), "control the show at http://x/k/"),
     (events.Route(avatars=("avatar-a",), number=1), "what is said goes to avatar-a"),
     (events.Route(avatars=("avatar-a", "b*")), "what is said goes to all: avatar-a, b*"),
+    (events.Performer(name="anna", performers=("anna", "ben")), "anna has the voice"),
+    (
+        events.Performer(name="", performers=("anna",)),
+        "the voice is free: whoever speaks first has it",
+    ),
+    (
+        events.PerformerOpen(link="https://h:8422/k/", name="anna", room="show"),
+        "the microphone of anna: https://h:8422/k/",
+    ),
     (events.Voice(avatars=("avatar-a",)), "what is said goes to avatar-a"),
     (events.AvatarJoined(identity="avatar-a"), "avatar avatar-a is here, not ready yet"),
     (events.AvatarReady(identity="avatar-a", how="probe"), "avatar avatar-a ready"),
