@@ -348,9 +348,13 @@ def _of_performers(
     """Performers, and as the session's microphone the one of who has the voice."""
     performers = performers_after(state.performers, event)
     holder = event.name if isinstance(event, events.Performer) else state.performer
-    shown = next((each for each in performers if each.name == holder), None)
-    if shown is None:  # whoever speaks first: one that is there will do
-        shown = next((each for each in performers if each.microphone == "capturing"), performers[0])
+    # Where whoever speaks first has it, one that is there will do.
+    fitting = [each for each in performers if each.name == holder] or [
+        *(each for each in performers if each.microphone == "capturing"),
+        *performers,
+        PerformerState(""),
+    ]
+    shown = fitting[0]
     bad = isinstance(event, events.Microphone) and event.state != "back"
     return replace(
         state,

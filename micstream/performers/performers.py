@@ -94,7 +94,7 @@ class Performers:
         """Undo one `hold`."""
         self._holds -= 1
         for performer in self._here:
-            performer.listening.release(afresh=True)
+            performer.listening.release()
 
     # ---- the voice -----------------------------------------------------------------------------
 

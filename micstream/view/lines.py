@@ -334,9 +334,9 @@ def _trouble(event: events.Microphone) -> str:
 def _page(event: events.StageOpen | events.PerformerOpen) -> str:
     """Where a page is, on each network."""
     more = "".join(f"\n           or, from another network: {each}" for each in event.others)
-    stage = isinstance(event, events.StageOpen)
-    what = f"the stage of the room {event.room!r}" if stage else f"the microphone of {event.name}"
-    return f"{what}: {event.link}{more}"
+    if isinstance(event, events.StageOpen):
+        return f"the stage of the room {event.room!r}: {event.link}{more}"
+    return f"the microphone of {event.name}: {event.link}{more}"
 
 
 def _whose(event: events.Capturing | events.Microphone) -> str:
