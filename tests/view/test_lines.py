@@ -277,7 +277,7 @@ def test_what_looks_like_markup_is_shown_as_it_is() -> None:
 def test_quiet_shows_trouble_and_the_link_alone() -> None:
     loud = {type(event) for event, _ in SHOWN if shown(event, quiet=True)}
     told = {events.Warned, events.Microphone, events.Dropped, events.StageOpen}
-    told |= {events.ControlOpen, events.RehearsalOpen, events.Bye}
+    told |= {events.ControlOpen, events.PerformerOpen, events.RehearsalOpen, events.Bye}
     assert loud == told
 
 
