@@ -11,6 +11,8 @@ from micstream.controls import Controls
 from micstream.events import Event
 from micstream.fan_out import FanOut
 from micstream.listening import SoundSettings
+from micstream.performers.performers import Performers
+from micstream.performers.sources import sources
 from micstream.record.keeping import Keeping
 from micstream.room import address
 from micstream.room.room import Room
@@ -55,6 +57,9 @@ def open_session(settings: Settings, bus: Bus) -> Session:
         warnings = [*warnings, notices.mixed_origins(*origins)]
     session = Session(room, fan_out, controls, bus, sound, taps, cues=cues)
     session.keeping, session.warnings = keeping, warnings
+    if (several := settings.performers()).performers:
+        session.performers = Performers(several, fan_out, controls, bus, taps)
+        session.performers.sources = sources(several.performers, room.hear)
     return session
 
 

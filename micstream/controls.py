@@ -14,6 +14,8 @@ logic of its own. A set-verb says what shall be, and called twice it changes not
     cue         name, number       as it was; as the cue says when it has ended
                 stop
     route       0, 1, 2, ...       as it was
+    performer   name, number,      as it was
+                next
     mark        a text             as it was
 """
 
@@ -23,20 +25,19 @@ import asyncio
 import inspect
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from micstream import events
 from micstream.bus import Bus
-from micstream.cue_desk import CueDesk, NoCues
+from micstream.cue_desk import CueDesk, NoCues, OnePerformer, VoiceDesk
 from micstream.errors import UsageError
 from micstream.fan_out import FanOut
 from micstream.gating import Gating, Switch
 from micstream.settings.pieces import ControlSettings
-from micstream.sound_path import SoundPath
 from micstream.speech.cutter import Gate
 from micstream.speech.events import EndReason, Timed
 from micstream.state import State
-from micstream.verbs import STOP, VERBS, expected
+from micstream.verbs import NEXT, STOP, VERBS, expected, named
 
 COUGH_S: Final = 1.0
 """Time that a cough is muted for."""
@@ -46,6 +47,18 @@ _STATES: Final[dict[Gate, Literal["open", "closed", "detector"]]] = {
     Gate.CLOSED: "closed",
     Gate.DETECTOR: "detector",
 }
+
+
+class Governed(Protocol):
+    """Sound path, as far as the controls need it."""
+
+    def set_gate(self, gate: Gate) -> Iterable[Timed]:
+        """Set the gate; what that makes happen."""
+        ...
+
+    def end(self, reason: EndReason) -> Iterable[Timed]:
+        """End the open utterance here; what that makes happen."""
+        ...
 
 
 class Controls:
@@ -67,9 +80,11 @@ class Controls:
         self._starts_manual = settings.manual
         self._gating = Gating(manual=settings.manual, tail_s=settings.talk_tail_s)
         self._cues: CueDesk = cues or NoCues()
+        self.voice: VoiceDesk = OnePerformer()
+        """Performers to whom the voice can be given."""
         self._timer: asyncio.TimerHandle | None = None
         self._told: tuple[Gate, bool, bool] | None = None
-        self._paths: list[SoundPath] = []
+        self._paths: list[Governed] = []
         try:
             fan_out.route(settings.route)
         except ValueError as error:
@@ -206,6 +221,22 @@ class Controls:
         self._apply(self.gate)
         self.tell_route(by=by)
 
+    def performer(self, performer: str | int, *, by: str = "") -> None:
+        """Give the voice to a performer, by name or by number from 1, or to the next one.
+
+        The utterance of the one who had it ends; what the other says is sent from his next onset.
+
+        Raises:
+            UsageError: there is no such performer (code "no_such_performer").
+        """
+        names = self.voice.names
+        if performer == NEXT and names:
+            self.voice.give_next(by=by)
+            return
+        self.voice.give(
+            named(performer, names, "performer", "only one performs: --performer NAME=WHAT"), by=by
+        )
+
     def mark(self, text: str, *, by: str = "") -> None:
         """Put a marker into the record of events; the text on one line, 200 characters at most."""
         line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
@@ -243,7 +274,7 @@ class Controls:
                 done = carry_out(by=by)
             case "number", int() if 0 <= argument <= len(self._fan_out):
                 done = carry_out(argument, by=by)
-            case ("cue", str() | int()) | ("text", str()) if argument != "":
+            case ("cue" | "performer", str() | int()) | ("text", str()) if argument != "":
                 done = carry_out(argument, by=by)
             case _:
                 raise UsageError(
@@ -297,7 +328,7 @@ class Controls:
     # ---- the sound -----------------------------------------------------------------------------
 
     @contextmanager
-    def governing(self, path: SoundPath) -> Iterator[None]:
+    def governing(self, path: Governed) -> Iterator[None]:
         """Have the gate decide what of a live source's sound is sent."""
         self._put(path.set_gate(self.gate))
         self._paths.append(path)
@@ -341,18 +372,9 @@ class Controls:
     def _cue_named(self, cue: str | int) -> str | None:
         """Name of a cue; None: `stop`."""
         names = self._cues.names
-        if cue in names:
-            return str(cue)
-        if cue == STOP:
+        if cue == STOP and cue not in names:
             return None
-        number = int(cue) if str(cue).isascii() and str(cue).isdecimal() else 0
-        if 1 <= number <= len(names):
-            return names[number - 1]
-        raise UsageError(
-            f"there is no cue {cue!r}",
-            hint=f"one of {', '.join(names)}" if names else "none was given: --show FILE",
-            code="no_such_cue",
-        )
+        return named(cue, names, "cue", "none was given: --show FILE")
 
     def _apply(self, gate: Gate) -> None:
         for path in self._paths:

@@ -1,4 +1,4 @@
-"""Cues as the controls know them: what can be played, and how that is begun and ended."""
+"""Cues and performers as the controls know them: what can be played, and who can be heard."""
 
 from __future__ import annotations
 
@@ -39,3 +39,32 @@ class NoCues:
 
     def cut(self, reason: Literal["interrupt", "panic"]) -> None:
         """Nothing plays."""
+
+
+class VoiceDesk(Protocol):
+    """Performers to whom the voice can be given: see `performers.performers`."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all performers, in the order of their numbers from 1; empty: there is one."""
+        ...
+
+    def give(self, name: str, *, by: str) -> None:
+        """Give the voice to this one; the open utterance of another ends."""
+        ...
+
+    def give_next(self, *, by: str) -> None:
+        """Give the voice to the one after him who has it."""
+        ...
+
+
+class OnePerformer:
+    """One performer, who always has the voice."""
+
+    names: tuple[str, ...] = ()
+
+    def give(self, name: str, *, by: str) -> None:
+        """There is no other."""
+
+    def give_next(self, *, by: str) -> None:
+        """There is no other."""

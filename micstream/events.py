@@ -93,6 +93,8 @@ class Capturing(Event):
     channels: int
     preset: str | None = None
     """The one calibrated for this device, used because none was given."""
+    performer: str | None = None
+    """Whose it is; None where there is but one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,6 +258,8 @@ class Microphone(Event):
     device: str
     level_db: float | None = None
     """`quiet`: the level of the speech in the last utterances, in dBFS."""
+    performer: str | None = None
+    """Whose it is; None where there is but one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -307,6 +311,19 @@ class Voice(Event):
     EVENT = "voice"
     avatars: tuple[str, ...]
     """As `--avatar` names them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Performer(Event):
+    """Which performer has the voice, from now on; told where there are several."""
+
+    EVENT = "performer"
+    name: str
+    """Empty: nobody; whoever speaks first takes it."""
+    performers: tuple[str, ...]
+    """All of them, in the order of their numbers."""
+    by: str = ""
+    """Who gave it to him; empty: nobody, he spoke first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -369,6 +386,19 @@ class StageOpen(Event):
 
     EVENT = "stage_open"
     link: str
+    room: str
+    others: tuple[str, ...] = ()
+    """Further links, where the machine is on several networks: `link` is the most likely one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerformerOpen(Event):
+    """A performer's page can be had under `link`, which holds his key."""
+
+    EVENT = "performer_open"
+    link: str
+    name: str
+    """His name, and who he is in the room."""
     room: str
     others: tuple[str, ...] = ()
     """Further links, where the machine is on several networks: `link` is the most likely one."""

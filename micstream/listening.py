@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import ExitStack, aclosing
+from contextlib import AbstractContextManager, ExitStack, aclosing
 from dataclasses import dataclass
+from typing import Protocol
 
 from micstream import events, notices
 from micstream.audio.advice import Preset
 from micstream.audio.device_name import is_same
-from micstream.bus import Bus
-from micstream.controls import Controls
 from micstream.errors import MicstreamError
-from micstream.fan_out import FanOut
 from micstream.settings import calibration
 from micstream.settings.pieces import CaptureSettings, DetectionSettings, SoundPathSettings
 from micstream.sound_path import SoundPath, make_path
@@ -22,7 +20,7 @@ from micstream.sources.sound_server import SourceWatch, is_behind
 from micstream.sources.source import Away, Block, Hurried, LiveSource, Lost, Opened, Source
 from micstream.spare_model import SpareModel
 from micstream.speech.detectors import make_cutter
-from micstream.speech.events import EndReason, Timed
+from micstream.speech.events import EndReason, SegmentEvent, Timed
 from micstream.taps import Listener
 from micstream.tasks import task_group
 
@@ -43,6 +41,31 @@ class SoundSettings:
         return self.detection if calibrated is None else self.calibrated[calibrated]
 
 
+class Taker(Protocol):
+    """Taker of what is said: the fan-out."""
+
+    def put(self, event: SegmentEvent, captured_at: float) -> None:
+        """Take an event, now."""
+        ...
+
+
+class Governor(Protocol):
+    """Who decides what of the sound is sent: the controls."""
+
+    @property
+    def muted(self) -> bool:
+        """Muted; else a gate that is closed is so by hand."""
+        ...
+
+    def tell_gate(self) -> None:
+        """Say how the gate stands, unless it was said."""
+        ...
+
+    def governing(self, path: SoundPath) -> AbstractContextManager[None]:
+        """Have the gate decide what of this sound is sent."""
+        ...
+
+
 class Listening:
     """Speaks what a live source hears, as far as the controls let it through.
 
@@ -50,7 +73,12 @@ class Listening:
     """
 
     def __init__(
-        self, fan_out: FanOut, controls: Controls, bus: Bus, settings: SoundSettings, tap: Listener
+        self,
+        fan_out: Taker,
+        controls: Governor,
+        bus: events.Emitter,
+        settings: SoundSettings,
+        tap: Listener,
     ) -> None:
         self._fan_out = fan_out
         self._controls = controls
@@ -64,7 +92,7 @@ class Listening:
         self._device = ""
         self._server = SourceWatch(bus.emit)
         self._watching: asyncio.Task[None] | None = None
-        self._held = False
+        self._holds = 0
         self._hurried: Hurried | None = None
         self._cancelling = False  # told: the channels of the device cancel each other
         self._told_unheard = False
@@ -111,16 +139,16 @@ class Listening:
     # ---- in its turn ---------------------------------------------------------------------------
 
     def hold(self) -> None:
-        """Let nothing through while something else is heard; ends the open utterance."""
-        self._held = True
+        """Let nothing through while something else is heard; ends the open utterance; nests."""
+        self._holds += 1
         if self._path is not None:
             self._put(self._path.hold())
 
-    def release(self) -> None:
-        """Be heard again."""
-        self._held = False
+    def release(self, *, afresh: bool = False) -> None:
+        """Undo one `hold`; after the last he is heard again. `afresh`: see `SoundPath.release`."""
+        self._holds -= 1
         if self._path is not None:
-            self._put(self._path.release())
+            self._put(self._path.release(afresh=afresh))
 
     # ---- what the source says ------------------------------------------------------------------
 
@@ -139,7 +167,7 @@ class Listening:
         # Not before: a detector that is loaded meanwhile would hold up the opening.
         cutter = make_cutter(self._settings.tuned(preset), spare=SpareModel())
         path = make_path(cutter, self._settings.path, (self._health, self._tap))
-        if self._held:
+        for _ in range(self._holds):
             path.hold()
         self._path = path
         governed.enter_context(self._controls.governing(path))

@@ -158,6 +158,14 @@ class Sender:
         """
         self._session.controls.route(number, by=_BY)
 
+    def performer(self, performer: str | int) -> None:
+        """Give the voice to one of several performers, by name, by number from 1, or "next".
+
+        Raises:
+            UsageError: there is no such performer.
+        """
+        self._session.controls.performer(performer, by=_BY)
+
     def give_voice(self, number: int) -> None:
         """Route, by its older name."""
         self.route(number)

@@ -22,6 +22,7 @@ from micstream.controls import Controls
 from micstream.errors import MicstreamError
 from micstream.fan_out import FanOut
 from micstream.listening import Listening, SoundSettings
+from micstream.performers.performers import Performers
 from micstream.record.keeping import Keeping
 from micstream.room.redact import redact
 from micstream.room.room import Room
@@ -70,6 +71,8 @@ class Session:
         self.controls = controls
         self.bus = bus
         self.taps = taps
+        self.performers: Performers | None = None
+        """Several performers, of whom one has the voice; None: there is one, and a microphone."""
         self.microphone: Opener | None = None
         """Opener of what `listen` hears; None: the device that the settings name."""
         self._fan_out = fan_out
@@ -80,7 +83,7 @@ class Session:
         """What is told first of all."""
         self._cues = cues
         self._turns = cues.turns if cues is not None else Turns()
-        self._listening: Listening | None = None
+        self._listening: Listening | Performers | None = None
         self._life: asyncio.Task[None] | None = None
         self._joined = asyncio.Event()
         self._leaving = asyncio.Event()
@@ -288,15 +291,20 @@ class Session:
             UsageError: it is listened to already.
         """
         capture = self._sound.capture
-        if self.microphone is not None:
-            live = Reopening(self.microphone)
+        listening: Listening | Performers
+        if self.performers is not None:
+            listening, running = self.performers, self.performers.run(self._sound)
         else:
-            live = opening.live(capture.device, channel=capture.channel)
-        listening = Listening(self._fan_out, self.controls, self.bus, self._sound, self.taps)
+            listening = Listening(self._fan_out, self.controls, self.bus, self._sound, self.taps)
+            if self.microphone is not None:
+                live = Reopening(self.microphone)
+            else:
+                live = opening.live(capture.device, channel=capture.channel)
+            running = listening.run(live)
         async with self._turns.live(listening):
             self._listening = listening
             try:
-                await run_guarded(listening.run(live), self._tell_ready_once(listening.capturing))
+                await run_guarded(running, self._tell_ready_once(listening.capturing))
             finally:
                 self._listening = None
 

@@ -205,12 +205,19 @@ class SoundPath:
         self._holds += 1
         return [*self._dated(self._set_cutter())] if self._begun else []
 
-    def release(self) -> list[Timed]:
-        """Undo one `hold`; after the last the gate counts again."""
+    def release(self, *, afresh: bool = False) -> list[Timed]:
+        """Undo one `hold`; after the last the gate counts again.
+
+        `afresh`: who is in the middle of a word is heard from his next onset after a silence.
+        """
         if not self._holds:
             raise ValueError("it is not held")
         self._holds -= 1
-        return [*self._dated(self._set_cutter())] if self._begun else []
+        happened = [*self._dated(self._set_cutter())] if self._begun else []
+        cutter = self._cutter
+        if afresh and isinstance(cutter, Cutter) and cutter.is_voiced and not cutter.speaking:
+            happened += self.end(EndReason.INTERRUPT)
+        return happened
 
     def _set_cutter(self) -> list[SegmentEvent]:
         cutter = self._cutter

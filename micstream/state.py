@@ -21,7 +21,7 @@ from typing import Any, Final, Literal
 from micstream import events
 from micstream.cue_state import CueState, after
 from micstream.events import Bye, Event
-from micstream.state_parts import AvatarState, Mark, Trouble, cut
+from micstream.state_parts import AvatarState, Mark, PerformerState, Trouble, cut, performers_after
 
 Obstacle = Literal["microphone", "connection", "muted", "gate", "avatar"]
 """What stands between the next word and its being heard."""
@@ -31,6 +31,7 @@ _DELAYS_KEPT: Final = 10_000
 _ABSENT_KEPT: Final = 8
 """Avatars that have left and are still told of; some take a new identity each time they join."""
 _SHOWN_AVATARS: Final = 9
+_SHOWN_PERFORMERS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,10 @@ class State:
     """Place of the avatar that gets what is said, from 1; 0: all; None: there is but one."""
     routed: tuple[str, ...] = ()
     """Those that get it, as `--avatar` names them; empty where there is but one."""
+    performer: str | None = None
+    """Who has the voice; empty: whoever speaks first; None: there is but one performer."""
+    performers: tuple[PerformerState, ...] = ()
+    """In the order of their numbers; empty where there is but one."""
     connection: Literal["none", "connecting", "connected", "reconnecting", "lost"] = "none"
     attempt: int = 0
     ready: bool = False
@@ -151,6 +156,8 @@ class State:
             "mark": self.mark and self.mark.as_dict(),
             "route": self.route,
             "routed": [cut(name) for name in self.routed[:_SHOWN_AVATARS]],
+            "performer": self.performer and cut(self.performer),
+            "performers": [each.as_dict() for each in self.performers[:_SHOWN_PERFORMERS]],
             "connection": self.connection,
             "attempt": self.attempt,
             "ready": self.ready,
@@ -186,6 +193,12 @@ def fold(state: State, event: Event) -> State:
             return _with_cue(_of_avatar(state, event), event)
         case events.Connection():
             return _connection(state, event)
+        case (
+            events.Performer()
+            | events.Capturing(performer=str())
+            | events.Microphone(performer=str())
+        ):
+            return _of_performers(state, event)
         case events.Capturing():
             return replace(state, device=event.device, microphone="capturing")
         case events.Microphone():
@@ -327,6 +340,30 @@ def _microphone(state: State, event: events.Microphone) -> State:
             return replace(state, microphone="zeros", faults=state.faults + 1)
         case _:  # told once, and not when it is over
             return replace(state, faults=state.faults + 1)
+
+
+def _of_performers(
+    state: State, event: events.Performer | events.Capturing | events.Microphone
+) -> State:
+    """Performers, and as the session's microphone the one of who has the voice."""
+    performers = performers_after(state.performers, event)
+    holder = event.name if isinstance(event, events.Performer) else state.performer
+    # Where whoever speaks first has it, one that is there will do.
+    fitting = [each for each in performers if each.name == holder] or [
+        *(each for each in performers if each.microphone == "capturing"),
+        *performers,
+        PerformerState(""),
+    ]
+    shown = fitting[0]
+    bad = isinstance(event, events.Microphone) and event.state != "back"
+    return replace(
+        state,
+        performer=holder,
+        performers=performers,
+        microphone=shown.microphone,
+        device=shown.device,
+        faults=state.faults + bad,
+    )
 
 
 def _dropped(state: State, event: events.Dropped) -> State:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
+
+from micstream import events
 
 Link = Literal["absent", "joined", "listening", "silent", "bound"]
 _SHOWN_BYTES: Final = 40
@@ -46,6 +48,19 @@ class AvatarState:
 
 
 @dataclass(frozen=True, slots=True)
+class PerformerState:
+    """State of one of several performers: his microphone."""
+
+    name: str
+    microphone: Literal["none", "capturing", "lost", "zeros"] = "none"
+    device: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Snapshot in JSON's types."""
+        return {"name": cut(self.name), "microphone": self.microphone}
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """A marker that somebody has put."""
 
@@ -72,6 +87,26 @@ class Trouble:
         """Snapshot in JSON's types."""
         message, hint = cut(self.message, 3), cut(self.hint, 2)
         return {"t": self.t, "code": self.code, "message": message, "hint": hint}
+
+
+def performers_after(
+    known: tuple[PerformerState, ...],
+    event: events.Performer | events.Capturing | events.Microphone,
+) -> tuple[PerformerState, ...]:
+    """Performers after an event about one of them, or about who has the voice."""
+    if isinstance(event, events.Performer):
+        states = {each.name: each for each in known}
+        return tuple(states.get(name) or PerformerState(name) for name in event.performers)
+    name = event.performer or ""
+    if all(each.name != name for each in known):
+        known = (*known, PerformerState(name))
+    if isinstance(event, events.Capturing):
+        changes: dict[str, Any] = {"microphone": "capturing", "device": event.device}
+    elif event.state in ("lost", "zeros"):
+        changes = {"microphone": event.state}
+    else:
+        changes = {"microphone": "capturing"} if event.state == "back" else {}
+    return tuple(replace(each, **changes) if each.name == name else each for each in known)
 
 
 def cut(text: str, parts: int = 1) -> str:

@@ -32,6 +32,10 @@ class Captured:
     pcm: bytes
     speaking: bool
     """An utterance was open before it."""
+    performer: str = ""
+    """Whose it is; empty where there is but one."""
+    held: bool = False
+    """Another performer has the voice, or had it last: nothing of this is sent."""
 
     @property
     def end(self) -> int:

@@ -8,10 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from micstream.errors import UsageError
+
 STOP: Final = "stop"
 """What `cue` takes to stop the one that plays."""
+NEXT: Final = "next"
+"""What `performer` takes to give the voice to the one after him who has it."""
 
-Takes = Literal["switch", "hold", "number", "cue", "text", "nothing"]
+Takes = Literal["switch", "hold", "number", "cue", "text", "performer", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ VERBS: Final = {
         Verb("panic", "nothing", "muted, and everything stopped and dropped; stays muted"),
         Verb("cue", "cue", "that cue plays, by its name or number; again, or stop: it stops"),
         Verb("route", "number", "that avatar gets what is said; 0: all of them"),
+        Verb("performer", "performer", "that performer has the voice, by name or number; next"),
         Verb("mark", "text", "a marker in the record of events"),
     )
 }
@@ -51,6 +56,26 @@ def expected(verb: Verb, avatars: int) -> str:
             return f"expected {verb.name} 0 (all of them) to {avatars}"
         case "cue":
             return f"expected {verb.name} with a name, a number, or stop"
+        case "performer":
+            return f"expected {verb.name} with a name, a number, or next"
         case "text":
             return f"expected {verb.name} with a text"
     return f"{verb.name} takes nothing more"
+
+
+def named(said: str | int, names: tuple[str, ...], what: str, none: str) -> str:
+    """Name that is meant: itself, or its number from 1. `none`: what to do where there are none.
+
+    Raises:
+        UsageError: there is none such.
+    """
+    if said in names:
+        return str(said)
+    number = int(said) if str(said).isascii() and str(said).isdecimal() else 0
+    if 1 <= number <= len(names):
+        return names[number - 1]
+    raise UsageError(
+        f"there is no {what} {said!r}",
+        hint=f"one of {', '.join(names)}" if names else none,
+        code=f"no_such_{what}",
+    )

@@ -15,7 +15,7 @@ from micstream.speech.events import EndReason
 
 # A name once published stays; more may be added, here and there at once.
 PUBLISHED = {
-    "capturing": {"device", "rate", "channels", "preset"},
+    "capturing": {"device", "rate", "channels", "preset", "performer"},
     "connection": {"state", "attempt"},
     "avatar_starting": {"identity", "step", "seconds", "total_s"},
     "avatar_stopped": {"identity", "found"},
@@ -30,7 +30,7 @@ PUBLISHED = {
     "playback_started": {"avatar", "id", "delay_ms"},
     "playback_finished": {"avatar", "id", "position_s", "interrupted", "stutter_ms"},
     "dropped": {"avatar", "seconds", "code", "why"},
-    "microphone": {"state", "device", "level_db"},
+    "microphone": {"state", "device", "level_db", "performer"},
     "backlog": {"avatar", "seconds"},
     "gate": {"state", "muted", "held", "by"},
     "cue_started": {"cue", "number", "duration_s", "by"},
@@ -41,9 +41,11 @@ PUBLISHED = {
     "interrupted": {"by"},
     "route": {"avatars", "number", "by"},
     "voice": {"avatars"},
+    "performer": {"name", "performers", "by"},
     "stage_open": {"link", "room", "others"},
     "rehearsal_open": {"url", "room", "avatars", "file"},
     "stage_page": {"address"},
+    "performer_open": {"link", "name", "room", "others"},
     "warning": {"avatar", "code", "message", "hint", "count"},
     "error": {"code", "message", "hint"},
     "bye": {
@@ -86,7 +88,9 @@ ANNA = "avatar-anna"
 EXAMPLES: dict[str, Event] = {
     example.EVENT: example
     for example in (
-        events.Capturing(device="Kühn USB", rate=48_000, channels=2, preset="stage"),
+        events.Capturing(
+            device="Kühn USB", rate=48_000, channels=2, preset="stage", performer="anna"
+        ),
         events.Connection(state="connected", attempt=1),
         events.AvatarStarting(identity="avatar-a", step="joined", seconds=0.05, total_s=1.44),
         events.AvatarStopped(identity="avatar-a", found=True),
@@ -113,7 +117,7 @@ EXAMPLES: dict[str, Event] = {
             avatar=ANNA, id="u1", position_s=2.5, interrupted=False, stutter_ms=0
         ),
         events.Dropped(avatar=ANNA, seconds=0.4, code="no_avatar", why="no avatar listens"),
-        events.Microphone(state="quiet", device="Kühn USB", level_db=-51.5),
+        events.Microphone(state="quiet", device="Kühn USB", level_db=-51.5, performer="ben"),
         events.Backlog(avatar=ANNA, seconds=1.75),
         events.Gate(state="closed", muted=True, by="key"),
         events.CueStarted(cue="applause", number=1, duration_s=3.2, by="page"),
@@ -124,6 +128,8 @@ EXAMPLES: dict[str, Event] = {
         events.Interrupted(by="key"),
         events.Route(avatars=(ANNA, "avatar-ben"), number=0, by="key"),
         events.Voice(avatars=(ANNA, "avatar-ben")),
+        events.Performer(name="anna", performers=("anna", "ben"), by="key"),
+        events.PerformerOpen(link="https://h/k/", name="anna", room="show", others=("x",)),
         events.StageOpen(
             link="http://192.168.1.7:8420/", room="show", others=("http://10.8.0.2:8420/",)
         ),

@@ -30,6 +30,7 @@ ORDER = (
     "assembly",
     "session",
     "record",
+    "performers",
     "show",
     "listening",
     "web",
@@ -78,6 +79,7 @@ PURE = (
     "cue_state.py",
     "state_parts.py",
     "gating.py",
+    "performers/voice.py",
     "verbs.py",
     "messages.py",
     "show/cue.py",
@@ -118,6 +120,7 @@ PURE = (
     "plain_text.py",
     "settings/knob.py",
     "settings/table.py",
+    "settings/performers.py",
     "settings/cutting_table.py",
     "sources/names.py",
 )

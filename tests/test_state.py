@@ -84,6 +84,17 @@ anything = st.one_of(
     happening(
         events.Route, avatars=st.lists(names, max_size=12).map(tuple), number=st.integers(0, 9)
     ),
+    happening(
+        events.Performer,
+        name=st.just("") | names,
+        performers=st.lists(names, max_size=16, unique=True).map(tuple),
+    ),
+    happening(
+        events.Microphone,
+        state=st.sampled_from(["lost", "back", "zeros", "quiet"]),
+        device=names,
+        performer=names,
+    ),
     happening(events.Voice, avatars=st.lists(names, max_size=3).map(tuple)),
     happening(
         events.Warned,
@@ -123,9 +134,15 @@ def test_a_snapshot_is_json_and_below_4_kib(happened: list[Event]) -> None:
 
 
 def many_avatars() -> State:
+    performers = tuple(f"\u00fc\u4e2d{number}" * 20 for number in range(16))
     return replay(
-        events.AvatarReady(identity=f"\u00fc\u4e2d{number}" * 30, how="probe")
-        for number in range(30)
+        [
+            events.Performer(name=performers[0], performers=performers),
+            *(
+                events.AvatarReady(identity=f"\u00fc\u4e2d{number}" * 30, how="probe")
+                for number in range(30)
+            ),
+        ]
     )
 
 

@@ -1,4 +1,5 @@
-"""Builds the pages: page/ becomes micstream/stage/static, page/control micstream/show/static.
+"""Builds the pages: page/ becomes micstream/stage/static, page/control micstream/show/static,
+page/performer micstream/performers/static.
 
 What is built is kept in the repository.
 
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "page"
 STATIC = ROOT / "micstream/stage/static"
 CONTROL_STATIC = ROOT / "micstream/show/static"
+PERFORMER_STATIC = ROOT / "micstream/performers/static"
 # What shows a page: OBS 29 and newer, vMix, phones and tablets of the last years.
 BROWSERS = "chrome103,firefox102,safari15.4"
 # Under these names a package says what may be done with it.
@@ -47,7 +49,14 @@ CONTROL = Built(
     CONTROL_STATIC,
     False,
 )
-PAGES = (STAGE, CONTROL)
+PERFORMER = Built(
+    "performer/main.ts",
+    "performer.js",
+    ("performer/index.html", "performer/performer.css"),
+    PERFORMER_STATIC,
+    True,
+)
+PAGES = (STAGE, CONTROL, PERFORMER)
 
 
 def main() -> int:
@@ -99,7 +108,7 @@ def build(into: Path, page: Built = STAGE) -> None:
         shutil.copyfile(PAGE / name, into / Path(name).name)
     foreign = sorted(name for name in inputs if "node_modules" in name)
     if page.packages:
-        told = licences()
+        told = licences(page.output)
     elif foreign:
         raise SystemExit(f"build_page: {page.script} contains {foreign[0]}")
     else:
@@ -107,10 +116,10 @@ def build(into: Path, page: Built = STAGE) -> None:
     (into / "LICENCES.txt").write_text(told, "utf-8")
 
 
-def licences() -> str:
+def licences(output: str = "stage.js") -> str:
     """Name, version and licence of each package that goes into the page, or may."""
     lock = json.loads((PAGE / "package-lock.json").read_text("utf-8"))
-    parts = ["stage.js contains these packages, or parts of them."]
+    parts = [f"{output} contains these packages, or parts of them."]
     for place, entry in sorted(lock["packages"].items()):
         folder = PAGE / place
         if not place or entry.keys() & {"dev", "optional"} or not folder.is_dir():

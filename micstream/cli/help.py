@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "doctor": "Check everything from the microphone to the avatar; exit 0 when one can go on "
     "stage.",
     "stage": "Show the avatar on a page: for a projector, a tablet, OBS or vMix.",
+    "performer-page": "Give performers a page that sends their microphone into the room.",
     "ctl": "Control a show that runs on this machine with --control.",
     "inspect": "Show what goes over an avatar's topic, as it happens, and what breaks the "
     "protocol.",
@@ -180,7 +181,7 @@ def _defaulting(flag: Any) -> Any:
 
 def _load(name: str) -> Any:
     app = typer.Typer()
-    import_module(f"micstream.cli.{name}").register(app)
+    import_module(f"micstream.cli.{name.replace('-', '_')}").register(app)
     _tell_plainly(app)
     return typer.main.get_group(app).commands[name]
 

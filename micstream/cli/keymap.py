@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from micstream.errors import UsageError
-from micstream.verbs import STOP, VERBS
+from micstream.verbs import NEXT, STOP, VERBS
 
 Meaning = tuple[str, str | int | None]
 """A verb and its argument."""
@@ -24,6 +24,7 @@ KEYS: Final[dict[str, Meaning]] = {
     "p": ("panic", None),
     "s": ("cue", STOP),
     "k": ("mark", "key"),
+    "n": ("performer", NEXT),
 }
 """Key: its verb, and the verb's argument."""
 ROUTE: Final = "r"
@@ -39,6 +40,7 @@ _WORDS: Final = {
     "panic": "panic",
     "cue": "stop the cue",
     "mark": "mark",
+    "performer": "next performer",
 }
 
 
@@ -55,14 +57,19 @@ class Keymap:
         avatars: int = 1,
         cues: Sequence[tuple[str, str]] = (),
         own: Mapping[str, str] | None = None,
+        performers: int = 0,
     ) -> None:
         self._avatars = avatars
         self._cues = tuple(cues)
         own = dict(own or {})
         # First all that give their key up: two verbs may change places.
         self._keys = {key: m for key, m in KEYS.items() if m[0] not in own}
+        if not performers:
+            self._keys.pop("n", None)
         for verb, key in own.items():
             self._rebind(verb, key)
+        if not performers:
+            self._keys = {key: m for key, m in self._keys.items() if m[0] != "performer"}
         # As they are told: in the order of the usual ones.
         order = [verb for verb, _ in KEYS.values()]
         self._keys = dict(sorted(self._keys.items(), key=lambda each: order.index(each[1][0])))

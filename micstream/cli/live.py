@@ -10,6 +10,7 @@ from micstream.cli.options import (
     CAPTURE,
     CLEAN,
     JOINING,
+    PERFORMING,
     RECORDING,
     SEGMENTATION,
     SHOWING,
@@ -30,7 +31,7 @@ def register(app: typer.Typer) -> None:
     app.command("live")(live)
 
 
-@takes(JOINING, START, CAPTURE, CLEAN, TRANSPORT, SHOWING, RECORDING, SEGMENTATION)
+@takes(JOINING, START, CAPTURE, PERFORMING, CLEAN, TRANSPORT, SHOWING, RECORDING, SEGMENTATION)
 def live(flags: Flags, output: Output) -> None:
     """Speak through the avatar with your microphone.
 

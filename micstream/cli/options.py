@@ -14,6 +14,7 @@ from micstream.settings.knob import (
     CUTTING,
     KEEPING,
     MICROPHONE,
+    PERFORMERS,
     ROOM,
     SENDING,
     SHOW,
@@ -30,6 +31,7 @@ JOINING = tuple(knob for knob in KNOBS if knob.panel == ROOM)
 """What a command needs that joins as the sender."""
 START = tuple(knob for knob in KNOBS if knob.panel == STARTING)
 CAPTURE = tuple(knob for knob in KNOBS if knob.panel == MICROPHONE)
+PERFORMING = tuple(knob for knob in KNOBS if knob.panel == PERFORMERS)
 CLEAN = tuple(knob for knob in KNOBS if knob.panel == CLEANING)
 TRANSPORT = tuple(knob for knob in KNOBS if knob.panel == SENDING)
 SHOWING = tuple(knob for knob in KNOBS if knob.panel == SHOW)
@@ -139,7 +141,7 @@ def _parameter(knob: Knob) -> inspect.Parameter:
 def describe(knob: Knob) -> str:
     """Default, range and variable: `100 ms; 0 to 5000; MICSTREAM_LEAD_MS`."""
     parts = []
-    if knob.default not in (None, "") and knob.kind is not bool:
+    if knob.default not in (None, "", ()) and knob.kind is not bool:
         default = ",".join(knob.default) if knob.several else f"{knob.default}"
         parts.append(f"default {default} {knob.unit}".rstrip())
     if knob.low is not None:

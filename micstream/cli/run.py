@@ -83,6 +83,7 @@ async def _run_session(
                         avatars=len(session.room.avatars),
                         cues=[(cue.name, cue.key) for cue in show.cues],
                         own=show.keys,
+                        performers=len(session.controls.voice.names),
                     )
                     working = work(session, settings)
                     if has_status(view):
@@ -116,7 +117,11 @@ async def _open(settings: Settings, bus: Bus, *, live: bool) -> Session:
 
     async with task_group() as tasks:
         looking = None
-        if live:
+        if live and settings.performer:
+            from micstream.performers.sources import check
+
+            tasks.create_task(check(settings.performers().performers))
+        elif live:
             finding = opening.find(settings.device, channel=settings.channel)
             looking = tasks.create_task(finding)
         await asyncio.sleep(0)  # it is looked for in a thread, while the SDK is loaded here
@@ -264,11 +269,14 @@ async def draw_levels(taps: Taps, consumer: ThreadConsumer) -> None:
 
     Where the terminal takes nothing more, nothing is drawn: an event is worth more than a level.
     """
+    from micstream.taps import Captured
     from micstream.view.live.meter import LiveMeter
 
     meter, due = LiveMeter(), 0.0
     with taps.tap(sent=False, capacity_s=1.0) as tap:
         async for sound in tap:
+            if not isinstance(sound, Captured) or sound.held:
+                continue
             meter.push(sound.pcm, sound.at)
             if sound.at >= due:
                 due = sound.at + _LEVEL_EVERY_S

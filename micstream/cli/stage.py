@@ -177,7 +177,7 @@ async def _serve(
 
     quiet_libraries(verbose=output.verbose)
     bus, stop = Bus(), asyncio.Event()
-    view = _WithCode(output)
+    view = WithCode(output)
     with set_on_signals(stop):
         async with (
             showing(bus, view, stop),
@@ -265,7 +265,7 @@ async def page(
         yield Served(first, tuple(others), not is_loopback(place), to_open)
 
 
-class _WithCode:
+class WithCode:
     """View of the output, which shows the page's link as a code too, where others can scan it."""
 
     def __init__(self, output: Output) -> None:
@@ -277,10 +277,10 @@ class _WithCode:
 
     def __call__(self, event: Event) -> None:
         """Show it."""
-        from micstream.events import StageOpen
+        from micstream.events import PerformerOpen, StageOpen
 
         self._view(event)
-        if self.shows_code and isinstance(event, StageOpen):
+        if self.shows_code and isinstance(event, StageOpen | PerformerOpen):
             _show_code(event.link, plain=self._plain)
 
 

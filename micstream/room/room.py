@@ -26,6 +26,7 @@ from micstream.link.warnings import RoomWarnings
 from micstream.room import presence, subscription
 from micstream.room.avatar import Avatar
 from micstream.room.connector import GOODBYE_S, Connector
+from micstream.room.hearing import Hearing
 from micstream.room.network import Network
 from micstream.room.tasks import Changes, Failure, Tasks
 from micstream.room.utterance import Utterance
@@ -236,6 +237,10 @@ class Room:
     def watch(self, identity: str) -> AvatarWatch:
         """Watch over one participant: whether it is here, listens, or was proved silent."""
         return AvatarWatch(self, self._changes, identity)
+
+    def hear(self, identity: str) -> Hearing:
+        """The microphone of a participant: a performer who is elsewhere."""
+        return Hearing(self, self._changes, identity)
 
     def utterance(
         self, *, rate: int = SPEECH.rate, avatar: str | None = None

@@ -58,6 +58,7 @@ class Knob:
 ROOM: Final = "Room and avatar"
 STARTING: Final = "Bringing the avatar in"
 MICROPHONE: Final = "Microphone"
+PERFORMERS: Final = "Several performers"
 CLEANING: Final = "Cleaning"
 SENDING: Final = "Sending"
 SHOW: Final = "The show's control"

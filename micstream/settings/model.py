@@ -10,6 +10,7 @@ from micstream.dialects import DIALECTS
 from micstream.errors import UsageError
 from micstream.settings import pieces
 from micstream.settings import table as knobs
+from micstream.settings.performers import performers
 from micstream.settings.values import Values
 
 
@@ -86,6 +87,11 @@ class Settings(Values):
     def capture(self) -> pieces.CaptureSettings:
         """The microphone and its channel."""
         return pieces.CaptureSettings(device=self.device, channel=self.channel)
+
+    def performers(self) -> pieces.PerformersSettings:
+        """Several performers, where there are."""
+        hold_s = self.voice_hold if self.voice_by == "first" else None
+        return pieces.PerformersSettings(performers(self.performer), hold_s)
 
     def detection(self, calibrated: Preset | None = None) -> pieces.DetectionSettings:
         """Detector, thresholds and segmenter. `calibrated`: the device's preset, if none is set."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from micstream.delivery.options import DeliveryOptions
     from micstream.settings.cutting_table import FrameMs
+    from micstream.settings.performers import PerformerSetting
     from micstream.speech.presets import Tuning, Vad
 
 
@@ -104,6 +105,16 @@ class CaptureSettings:
     """Name, part of a name, or index; None: the system's default."""
     channel: int
     """Channel from 1; 0 mixes them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class PerformersSettings:
+    """Performers: several microphones, and how one of them gets the voice."""
+
+    performers: tuple[PerformerSetting, ...]
+    """In the order of their numbers; empty: there is one, and his is the device."""
+    hold_s: float | None
+    """Who speaks first has the voice, and so long after his last word; None: it is given."""
 
 
 @dataclass(frozen=True, slots=True)

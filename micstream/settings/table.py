@@ -15,6 +15,7 @@ from micstream.settings.knob import (
     CLEANING,
     KEEPING,
     MICROPHONE,
+    PERFORMERS,
     ROOM,
     SENDING,
     SHOW,
@@ -25,6 +26,7 @@ from micstream.settings.knob import (
 Talk = Literal["voice", "manual", "push"]
 """`push` is an older name for `manual`."""
 Mode = Literal["live", "utterance"]
+VoiceBy = Literal["hand", "first"]
 
 
 KNOBS: Final = (
@@ -163,6 +165,33 @@ KNOBS: Final = (
         0,
         2_000,
         unit="ms",
+    ),
+    Knob(
+        "performer",
+        "A performer and whose sound his is, NAME=WHAT: a microphone (anna=USB, with a channel "
+        "anna=USB:2), or a participant of the room (anna=room:anna). Once for each; in place of "
+        "--device and --channel. The first has the voice at first.",
+        PERFORMERS,
+        (),
+        several=True,
+    ),
+    Knob(
+        "voice_by",
+        "How one of several performers gets the voice. hand: it is given to him. first: who speaks "
+        "first has it.",
+        PERFORMERS,
+        "hand",
+        choices=get_args(VoiceBy),
+    ),
+    Knob(
+        "voice_hold",
+        "With --voice-by first: how long after his last word it stays his.",
+        PERFORMERS,
+        1.5,
+        float,
+        0,
+        60,
+        unit="s",
     ),
     Knob(
         "clean",

@@ -29,7 +29,8 @@ from micstream.errors import UsageError
 from micstream.settings import table as knobs
 from micstream.settings import variables
 from micstream.settings.cutting_table import FrameMs
-from micstream.settings.table import Mode, Talk
+from micstream.settings.performers import performers, split
+from micstream.settings.table import Mode, Talk, VoiceBy
 from micstream.speech.presets import TUNINGS, Tuning, Vad
 
 
@@ -79,6 +80,9 @@ class Values(BaseSettings):
     channel: int = _knob("channel")
     talk: Talk = _knob("talk")
     talk_tail_ms: int = _knob("talk_tail_ms")
+    performer: Annotated[tuple[str, ...], NoDecode] = _knob("performer")
+    voice_by: VoiceBy = _knob("voice_by")
+    voice_hold: float = _knob("voice_hold")
     clean: bool = _knob("clean")
     send_original: bool = _knob("send_original")
     mode: Mode = _knob("mode")
@@ -200,6 +204,17 @@ class Values(BaseSettings):
                 raise ValueError(f"{pattern!r}: a * may stand at the end only")
         return tuple(dict.fromkeys(value))
 
+    @field_validator("performer", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        return tuple(split(value)) if isinstance(value, str) else value
+
+    @field_validator("performer")
+    @classmethod
+    def _performers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        performers(value)
+        return value
+
     @field_validator("dialect")
     @classmethod
     def _known(cls, value: str) -> str:
@@ -257,6 +272,13 @@ class Values(BaseSettings):
             )
         if self.max_backlog * 1000 <= self.lead_ms:
             raise ValueError("--max-backlog must be longer than --lead-ms")
+        people = [each.identity for each in performers(self.performer) if each.identity]
+        if self.identity in people:
+            raise ValueError(f"--performer: {self.identity!r} is our own --identity")
+        for pattern in self.avatar:
+            for who in people:
+                if who == pattern or (pattern[-1] == "*" and who.startswith(pattern[:-1] or "*")):
+                    raise ValueError(f"--performer: {who!r} is an avatar's identity (--avatar)")
         return self
 
     @property

@@ -42,7 +42,7 @@ def argument_for(verb: str, said: Any) -> str | int | None:
             return _switch(value, "on")
         case "number":
             return _number(value)
-        case "cue" if isinstance(value, float) and value.is_integer():
+        case "cue" | "performer" if isinstance(value, float) and value.is_integer():
             return int(value)
         case "nothing" if value is True or value in ("on", "1", 1):
             return None  # a button that says that it was pressed

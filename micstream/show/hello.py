@@ -22,6 +22,7 @@ def hello(controls: Controls, show: Show) -> dict[str, Any]:
             {"name": verb.name, "takes": verb.takes, "help": verb.help} for verb in VERBS.values()
         ],
         "avatars": list(controls.avatar_names),
+        "performers": list(controls.voice.names),
         "cues": [
             {
                 "name": cue.name,

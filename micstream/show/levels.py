@@ -42,7 +42,8 @@ class Levels:
             await self._wanted.wait()
             await asyncio.sleep(_EVERY_S)
             sounds = [] if self._tap is None else self._tap.taken()
-            pcm = b"".join(sound.pcm for sound in sounds if isinstance(sound, Captured))
+            heard = (each for each in sounds if isinstance(each, Captured) and not each.held)
+            pcm = b"".join(sound.pcm for sound in heard)
             if pcm:
                 return measured(pcm)
 

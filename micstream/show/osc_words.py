@@ -75,14 +75,18 @@ def asked(address: str, arguments: Sequence[Any], cues: Sequence[str]) -> Asked 
         return Asked(verb, argument_for(verb, _cue(name, cues) if verb == "cue" else unquote(name)))
     if known.takes == "nothing":
         return None if _is_release(given) else Asked(verb, None)
-    if known.takes in ("cue", "text") and isinstance(given, float) and given.is_integer():
+    if (
+        known.takes in ("cue", "performer", "text")
+        and isinstance(given, float)
+        and given.is_integer()
+    ):
         given = int(given)
     return Asked(verb, argument_for(verb, given))
 
 
 def feedback(state: State, cues: Sequence[str]) -> dict[str, int | float]:
     """The state as addresses with a number each."""
-    cue = state.cue
+    cue, names = state.cue, [each.name for each in state.performers]
     told: dict[str, int | float] = {
         "muted": int(state.muted),
         "gate": _GATES[state.gate],
@@ -93,6 +97,7 @@ def feedback(state: State, cues: Sequence[str]) -> dict[str, int | float]:
         "speaking": int(state.speaking),
         "playing": int(any(avatar.playing for avatar in state.avatars)),
         "route": state.route or 0,
+        "performer": names.index(state.performer) + 1 if state.performer in names else 0,
         "avatars": sum(avatar.link == "listening" for avatar in state.avatars),
         "backlog": round(state.backlog_s, 2),
         "delay": state.delay_median_ms or 0,

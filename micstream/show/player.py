@@ -270,7 +270,9 @@ class _Under:
     def take(self, size: int) -> bytes:
         """Take as much of it as has come, up to `size` bytes, quieter."""
         for sound in self._tap.taken():
-            if isinstance(sound, Captured) and self._controls.gate is not Gate.CLOSED:
+            if not isinstance(sound, Captured) or sound.held:
+                continue
+            if self._controls.gate is not Gate.CLOSED:
                 self._rest += sound.pcm
         kept = SPEECH.samples(_MICROPHONE_S * 1000) * 2
         self._rest = self._rest[-kept:]

@@ -40,7 +40,7 @@ _TYPES: Final = {
     "control.js": "text/javascript",
     "control.css": "text/css",
 }
-_STATUS: Final = {"no_such_verb": 404, "no_such_cue": 404, "muted": 409}
+_STATUS: Final = {"no_such_verb": 404, "no_such_cue": 404, "no_such_performer": 404, "muted": 409}
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

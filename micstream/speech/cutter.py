@@ -22,6 +22,10 @@ _WRITE: Final = SPEECH.samples(100)
 """Stock avatars play frames of this length: what completes one is written at once."""
 
 
+_RECENT: Final = SPEECH.samples(200)
+"""Shorter pauses are within a word, or between two that are said in one breath."""
+
+
 class Gate(Enum):
     """Gate between sound and utterances: what is let through, and who decides that."""
 
@@ -63,6 +67,7 @@ class Cutter:
         self._frame_bytes = detector.frame_samples * SAMPLE_WIDTH
         self._gate = Gate.DETECTOR
         self._unheard = Unheard()
+        self._voiced_end = -_RECENT
         self._begin()
         reach = (self._segmenter.reach_frames + 1) * self._frame_bytes
         self._reach = reach + HISTORY * SAMPLE_WIDTH
@@ -105,6 +110,11 @@ class Cutter:
     def spoken_to_nobody(self) -> bool:
         """Somebody has spoken since the gate was closed, and nothing of it was sent."""
         return self._unheard.spoken
+
+    @property
+    def is_voiced(self) -> bool:
+        """Somebody speaks just now, whatever the gate: a voiced frame was a moment ago."""
+        return self._kept_end - self._voiced_end < _RECENT
 
     def push(self, block: bytes, judged: bytes | None = None) -> Iterator[SegmentEvent]:
         """Everything that `block` makes certain, in order.
@@ -156,12 +166,15 @@ class Cutter:
         self._detector.reset()
         self._gate = Gate.DETECTOR
         self._unheard = Unheard()
+        self._voiced_end = -_RECENT
         self._begin()
 
     def _judge(self, frame: bytes, heard: bytes) -> list[SegmentEvent]:
         self._keep(frame)
         segmenter = self._segmenter
         probability = self._detector.probability(heard)
+        if probability >= self._on:
+            self._voiced_end = self._kept_end
         if self._gate is Gate.CLOSED:
             self._unheard.push(self._detector.frame_samples, voiced=probability >= self._on)
             voiced = False

@@ -29,6 +29,7 @@ _STYLES = {
     "gate": "bold",
     "interrupted": "bold",
     "route": "bold",
+    "performer": "bold",
     "avatar_silent": "bold red",
     "dropped": "yellow",
     "warning": "yellow",
@@ -61,6 +62,7 @@ TOLD_ANYWAY = (
     "microphone",
     "dropped",
     "stage_open",
+    "performer_open",
     "control_open",
     "rehearsal_open",
     "bye",
@@ -75,6 +77,12 @@ _CUE_ENDS = {
     "panic": "cut off",
     "shutdown": "ended with the show",
 }
+_GATES = {
+    "closed": "gate closed: you are NOT heard",
+    "open": "gate open: all you say is sent",
+    "detector": "automatic: sent while you speak",
+}
+_FREE = "the voice is free: whoever speaks first has it"
 _BACKLOG_SHOWN_S = 1.0
 """Less is the avatar's own buffer."""
 
@@ -224,7 +232,8 @@ def words(event: Event) -> str:
         case events.Capturing():
             channels = "mono" if event.channels == 1 else f"{event.channels} channels"
             preset = f"; calibrated: preset {event.preset}" if event.preset else ""
-            return f"microphone: {event.device}, {event.rate / 1000:g} kHz, {channels}{preset}"
+            of = f"{_whose(event)}: {event.device}, {event.rate / 1000:g} kHz, {channels}"
+            return f"microphone{of}{preset}"
         case events.Connection(state="connecting" | "reconnecting"):
             return f"{event.state} to the room" + _attempt(event.attempt)
         case events.Connection(state="lost"):
@@ -265,19 +274,15 @@ def words(event: Event) -> str:
         case events.Dropped():
             return f"not heard, {event.seconds:.1f} s: {event.why}"
         case events.Microphone():
-            return f"microphone {event.device}: {_trouble(event)}"
+            return f"microphone{_whose(event)} {event.device}: {_trouble(event)}"
         case events.Backlog():
             return f"the avatar has {event.seconds:.1f} s still to play"
-        case events.Gate(muted=True):
-            return "muted: you are NOT heard"
-        case events.Gate(state="closed"):
-            return "gate closed: you are NOT heard"
-        case events.Gate(state="open"):
-            return "gate open: all you say is sent"
         case events.Gate():
-            return "automatic: sent while you speak"
+            return "muted: you are NOT heard" if event.muted else _GATES[event.state]
         case events.Interrupted():
             return "interrupted: the avatar is told to fall silent"
+        case events.Performer():
+            return f"{event.name} has the voice" if event.name else _FREE
         case events.CueStarted():
             return f"cue {event.cue!r}: {event.duration_s:.1f} s"
         case events.CueEnded():
@@ -295,11 +300,8 @@ def words(event: Event) -> str:
         case events.RehearsalOpen():
             who = " and ".join(event.avatars)
             return f"rehearsal room {event.room!r} with {who}: settings in {event.file}"
-        case events.StageOpen():
-            more = "".join(
-                f"\n           or, from another network: {each}" for each in event.others
-            )
-            return f"the stage of the room {event.room!r}: {event.link}{more}"
+        case events.StageOpen() | events.PerformerOpen():
+            return _page(event)
         case events.StagePage():
             return f"a page at {event.address} joins"
         case events.Warned() | events.Failed():
@@ -329,6 +331,18 @@ def _trouble(event: events.Microphone) -> str:
         "clipping": "it clips: turn its gain down, or step back",
         "quiet": f"too quiet{level}: turn its gain up, or come closer",
     }.get(event.state, event.state) + (_forbidding() if event.state == "zeros" else "")
+
+
+def _page(event: events.StageOpen | events.PerformerOpen) -> str:
+    """Where a page is, on each network."""
+    more = "".join(f"\n           or, from another network: {each}" for each in event.others)
+    if isinstance(event, events.StageOpen):
+        return f"the stage of the room {event.room!r}: {event.link}{more}"
+    return f"the microphone of {event.name}: {event.link}{more}"
+
+
+def _whose(event: events.Capturing | events.Microphone) -> str:
+    return f" of {event.performer}" if event.performer else ""
 
 
 def _attempt(attempt: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -18,9 +19,16 @@ _NO_PORT: Final = (errno.EADDRINUSE, errno.EACCES)
 
 @asynccontextmanager
 async def serving(
-    app: web.Application, *, host: str, port: int | None, usual: int
+    app: web.Application,
+    *,
+    host: str,
+    port: int | None,
+    usual: int,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[int]:
     """Serve an application at `host`: the port. None takes the usual one, or any that is free.
+
+    `tls`: on https.
 
     Raises:
         MicstreamError: the port cannot be had (code "port_in_use").
@@ -30,15 +38,17 @@ async def serving(
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:
-        yield await _listen(runner, host, [usual, 0] if port is None else [port])
+        yield await _listen(runner, host, [usual, 0] if port is None else [port], tls)
     finally:
         await runner.cleanup()
 
 
-async def _listen(runner: web.AppRunner, host: str, tried: list[int]) -> int:
+async def _listen(
+    runner: web.AppRunner, host: str, tried: list[int], tls: ssl.SSLContext | None
+) -> int:
     for number, each in enumerate(tried):
         try:
-            await web.TCPSite(runner, host, each).start()
+            await web.TCPSite(runner, host, each, ssl_context=tls).start()
             break
         except OSError as error:
             if error.errno in _NO_PORT and number + 1 < len(tried):

@@ -13,6 +13,7 @@ const USUAL: Record<string, string> = {
   cough: "c",
   cue: "s", // stops it, as in the terminal
   mark: "k",
+  performer: "n", // the next one, as in the terminal
   talk: "space",
 };
 const PEDAL = "micstream pedal";

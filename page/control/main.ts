@@ -66,7 +66,7 @@ function greeted(hello: Hello): void {
   }
   journal.again();
   keys = deeds(hello);
-  const known = JSON.stringify([hello.cues, hello.avatars, hello.keys]);
+  const known = JSON.stringify([hello.cues, hello.avatars, hello.performers, hello.keys]);
   if (known === shown) return;
   shown = known;
   panel.build(hello, (verb, argument) => {
@@ -141,8 +141,13 @@ function pressed(event: KeyboardEvent): void {
 function done(deed: Deed | undefined): void {
   if (deed === undefined) return;
   if (deed.verb === "mark") markNow();
+  else if (deed.verb === "performer") nextPerformer();
   else if (deed.verb !== "cue") act(deed.verb);
   else act("cue", plays(deed.argument) ? "stop" : (deed.argument ?? "stop"));
+}
+
+function nextPerformer(): void {
+  if (state?.performers.length) act("performer", "next");
 }
 
 function plays(cue: string | number | undefined): boolean {

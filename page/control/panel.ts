@@ -17,10 +17,18 @@ const LINKS: Record<string, string> = {
   bound: "listens to another",
 };
 
+const MICROPHONES: Record<string, string> = {
+  none: "not here yet",
+  capturing: "",
+  lost: "NO MICROPHONE",
+  zeros: "SILENT MICROPHONE",
+};
+
 export class Panel {
   private cue: PlayingCue | null = null;
   private cues: HTMLButtonElement[] = [];
   private routes: HTMLButtonElement[] = [];
+  private performers: HTMLButtonElement[] = [];
   /** Least difference seen between this clock and micstream's, in seconds. */
   private ahead = Infinity;
   private peak = FLOOR_DB;
@@ -107,6 +115,12 @@ export class Panel {
     for (const [number, button] of this.routes.entries()) {
       button.setAttribute("aria-pressed", String(state.route === number));
     }
+    for (const button of this.performers) {
+      const name = button.dataset.name;
+      const known = state.performers.find((each) => each.name === name);
+      button.setAttribute("aria-pressed", String(state.performer === name));
+      write(button.lastElementChild!, MICROPHONES[known?.microphone ?? "none"] ?? "");
+    }
   }
 
   private progress(): void {
@@ -181,6 +195,18 @@ export class Panel {
       return button;
     });
     element("routes").replaceChildren(...this.routes);
+    element("performer-area").hidden = hello.performers.length === 0;
+    this.performers = hello.performers.map((name) => {
+      const button = made("button", "", name);
+      button.type = "button";
+      button.dataset.name = name;
+      button.append(made("small", ""));
+      button.addEventListener("click", () => {
+        press("performer", name);
+      });
+      return button;
+    });
+    element("performers").replaceChildren(...this.performers);
   }
 
   // ---- the level -------------------------------------------------------------------------------

@@ -32,6 +32,8 @@ export interface State {
   marks: number;
   mark: { t: number; text: string } | null;
   route: number | null;
+  performer: string | null;
+  performers: { name: string; microphone: "none" | "capturing" | "lost" | "zeros" }[];
   connection: "none" | "connecting" | "connected" | "reconnecting" | "lost";
   ready: boolean;
   heard: boolean;
@@ -61,6 +63,7 @@ export interface Hello {
   version: string;
   verbs: { name: string; takes: string; help: string }[];
   avatars: string[];
+  performers: string[];
   cues: Cue[];
   keys: Record<string, string>;
 }

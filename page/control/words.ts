@@ -113,6 +113,10 @@ export function act(event: Happened): { text: string; verbs: string[] } | null {
     }
     case "route":
       return { text: `route ${event.number ? String(event.number) : "all"}`, verbs: ["route"] };
+    case "performer": {
+      const who = String(event.name);
+      return { text: who ? `${who} has the voice` : "the voice is free", verbs: ["performer"] };
+    }
     case "marked":
       return { text: `mark: ${String(event.text)}`, verbs: ["mark"] };
     default:

@@ -278,7 +278,7 @@ def lacks_a_word(accounts: Accounts) -> None:
         (without("warning"), "each nod is told to be unknown there: 1"),
         (without("ready", t=25.1), "server restarts: heard again"),
         (page_behind, "the page shows the last state"),
-        (osc_behind, "OSC shows it: 17 addresses"),
+        (osc_behind, "OSC shows it: 18 addresses"),
         (lambda a: setattr(a, "levels_a_second", 0), "the page gets levels, ten a second at most"),
         (lambda a: setattr(a, "levels_a_second", 20), "the page gets levels, ten a second at most"),
         (lambda a: setattr(a, "kept", None), "the record can be read, and is whole"),

@@ -108,6 +108,7 @@ def _two_values(knob: Knob) -> tuple[Any, Any]:
         "max_length_ms": (20_000, 40_000),
         "pre_roll_ms": (100, 200),
         "avatar": ("one", ("two",)),
+        "performer": ("one=USB", ("two=room:two",)),
         "avatar_server": ("http://one:1", "https://two.example"),
     }
     if knob.name in special:

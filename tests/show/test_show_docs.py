@@ -19,6 +19,7 @@ import soundfile
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from micstream.cli.keymap import KEYS, QUIT, ROUTE, Keymap
+from micstream.cue_desk import OnePerformer
 from micstream.show import key_file, osc_words, show_file
 from micstream.show.cue import Cue, Show
 from micstream.show.key_file import RunningShow, announced
@@ -144,6 +145,12 @@ def ctl_lines() -> Iterator[str]:
             yield line.strip()
 
 
+class Performing(OnePerformer):
+    """Several, in a documentation that names them."""
+
+    names = ("anna", "ben")
+
+
 @pytest.mark.slow
 def test_each_command_of_the_documentation_does_what_it_says(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -155,6 +162,7 @@ def test_each_command_of_the_documentation_does_what_it_says(
 
     async def scenario() -> None:
         async with served(Show(CUES)) as (ours, _):
+            ours.controls.voice = Performing()
             env = environment() | {"XDG_STATE_HOME": str(tmp_path / "state")}
             show = RunningShow(url=ours.url, key=KEY, room="show", pid=1, since=0.0)
             with ExitStack() as stack:

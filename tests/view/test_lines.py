@@ -65,6 +65,15 @@ SHOWN: list[tuple[Event, str]] = [
     (events.ControlOpen(link="http://x/k/"), "control the show at http://x/k/"),
     (events.Route(avatars=("avatar-a",), number=1), "what is said goes to avatar-a"),
     (events.Route(avatars=("avatar-a", "b*")), "what is said goes to all: avatar-a, b*"),
+    (events.Performer(name="anna", performers=("anna", "ben")), "anna has the voice"),
+    (
+        events.Performer(name="", performers=("anna",)),
+        "the voice is free: whoever speaks first has it",
+    ),
+    (
+        events.PerformerOpen(link="https://h:8422/k/", name="anna", room="show"),
+        "the microphone of anna: https://h:8422/k/",
+    ),
     (events.Voice(avatars=("avatar-a",)), "what is said goes to avatar-a"),
     (events.AvatarJoined(identity="avatar-a"), "avatar avatar-a is here, not ready yet"),
     (events.AvatarReady(identity="avatar-a", how="probe"), "avatar avatar-a ready"),
@@ -269,7 +278,7 @@ def test_what_looks_like_markup_is_shown_as_it_is() -> None:
 def test_quiet_shows_trouble_and_the_link_alone() -> None:
     loud = {type(event) for event, _ in SHOWN if shown(event, quiet=True)}
     told = {events.Warned, events.Microphone, events.Dropped, events.StageOpen}
-    told |= {events.ControlOpen, events.RehearsalOpen, events.Bye}
+    told |= {events.ControlOpen, events.PerformerOpen, events.RehearsalOpen, events.Bye}
     assert loud == told
 
 

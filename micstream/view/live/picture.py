@@ -208,6 +208,9 @@ def _avatars(scene: Scene, width: int) -> list[Text]:
     lines = [_avatar(scene, each, width) for each in state.avatars[:_SHOWN_AVATARS]]
     if (more := len(state.avatars) - _SHOWN_AVATARS) > 0:
         lines.append(_styled(f"and {more} more", "dim"))
+    if state.performer is not None:
+        who = printable(state.performer) or "whoever speaks first"
+        lines.append(_styled(f"{who} has the voice", "bold"))
     if state.route is not None:
         who = "all of them" if state.route == 0 else f"avatar {state.route}"
         routed = ", ".join(printable(each) for each in state.routed)

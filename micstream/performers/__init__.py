@@ -1,0 +1,1 @@
+"""Performers: several microphones in one session, one of which has the voice."""

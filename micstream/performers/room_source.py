@@ -1,0 +1,144 @@
+"""A participant of the room as a live source: a second machine, a phone, a browser.
+
+Its sound comes when it comes: a block's time is its arrival here, the way through the network
+before it is not known. A participant who has muted himself sends silence; that is not handed on,
+so that nobody takes it for a dead microphone, and told as lost with the next sound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final
+
+import numpy as np
+
+from micstream.audio.clock import CaptureClock
+from micstream.audio.format import SPEECH, AudioFormat
+from micstream.errors import AudioDeviceError
+from micstream.room.hearing import Frame, Hearing
+from micstream.sources.source import Block, LossCode
+
+_BACK_S: Final = 3.0
+"""How long one who was lost is waited for before that is told."""
+_SILENT_LSB: Final = 4
+"""What a codec makes of digital silence is no louder."""
+_SILENT_S: Final = 1.5
+"""So much of it is handed on: longer than any hangover, so that an utterance ends by it."""
+_GAP_S: Final = 0.15
+"""Lateness of all frames of a second from which sound was lost, and nobody said so."""
+
+
+class RoomOpener:
+    """Opens a participant's microphone as often as it is lost; at first it waits for ever."""
+
+    def __init__(self, hearing: Hearing) -> None:
+        self._hearing = hearing
+
+    async def open(self, *, again: bool = False) -> RoomSource:
+        """Wait for its first sound; `again`: for some seconds.
+
+        Raises:
+            AudioDeviceError: it has not come back by then.
+        """
+        try:
+            async with asyncio.timeout(_BACK_S if again else None):
+                while True:
+                    frames = self._hearing.frames()
+                    try:
+                        first = await anext(frames, None)
+                    except BaseException:
+                        await frames.aclose()
+                        raise
+                    if first is not None:
+                        return RoomSource(self._hearing.identity, first, frames)
+                    await frames.aclose()
+        except TimeoutError:
+            raise self._absent() from None
+
+    def _absent(self) -> AudioDeviceError:
+        who = self._hearing.identity
+        if self._hearing.is_present:
+            return AudioDeviceError(
+                f"{who!r} is in the room and publishes no microphone",
+                hint="allow it there, and look whether the page or program says why",
+                code="no_microphone_track",
+            )
+        return AudioDeviceError(
+            f"{who!r} is not in the room",
+            hint="open the performer's page again, or see who has which identity there",
+            code="performer_away",
+        )
+
+
+class RoomSource:
+    """An open microphone of a participant: 16 kHz mono."""
+
+    format: Final[AudioFormat] = SPEECH
+    pick: Final = 0
+
+    def __init__(self, identity: str, first: Frame, frames: AsyncGenerator[Frame, None]) -> None:
+        self.name = f"room:{identity}"
+        self._identity = identity
+        self._first = first
+        self._frames = frames
+
+    async def blocks(self) -> AsyncGenerator[Block, None]:
+        """Block after block.
+
+        Raises:
+            AudioDeviceError: he has left, or publishes his microphone no more.
+        """
+        telling = Telling()
+        async with aclosing(self._frames):
+            if (block := telling.told(self._first)) is not None:
+                yield block
+            async for frame in self._frames:
+                if (block := telling.told(frame)) is not None:
+                    yield block
+        raise AudioDeviceError(
+            f"the microphone of {self._identity!r} is gone",
+            hint="it is heard again as soon as it is published",
+            code="device_lost",
+        )
+
+
+class Telling:
+    """Makes blocks of frames: what is lost before each, and nothing of a long silence."""
+
+    def __init__(self) -> None:
+        self._clock = CaptureClock()
+        self._position_s = 0.0
+        self._late_s: list[float] = []
+        self._silent_s = 0.0
+        self._kept_s = 0.0
+
+    def told(self, frame: Frame) -> Block | None:
+        """The block, or None in a silence that goes on."""
+        seconds = SPEECH.seconds(len(frame.pcm))
+        lost_s = self._missing(seconds, frame.arrived)
+        self._silent_s = self._silent_s + seconds if _is_silent(frame.pcm) else 0.0
+        if self._silent_s > _SILENT_S:
+            self._kept_s += seconds + lost_s
+            return None
+        kept_s, self._kept_s = self._kept_s, 0.0
+        code: LossCode = "device" if kept_s else "gap" if lost_s else ""
+        return Block(frame.pcm, frame.arrived, lost_s + kept_s, code)
+
+    def _missing(self, seconds: float, arrived: float) -> float:
+        """Seconds lost before it: as much as all frames of a second came later than due."""
+        due_s = self._position_s + seconds
+        late_s = self._clock.behind_s(due_s, arrived)
+        self._late_s = [*self._late_s, late_s] if late_s >= _GAP_S else []
+        missing_s = 0.0
+        if len(self._late_s) * seconds >= 1.0:
+            missing_s, self._late_s = min(self._late_s), []
+        self._position_s = due_s + missing_s
+        self._clock.observe(self._position_s, arrived)
+        return missing_s
+
+
+def _is_silent(pcm: bytes) -> bool:
+    samples = np.frombuffer(pcm, dtype=np.int16)
+    return not len(samples) or int(np.abs(samples.astype(np.int32)).max()) <= _SILENT_LSB
