@@ -11,6 +11,7 @@ from micstream.errors import MicstreamError
 from micstream.events import Event
 from micstream.record.store import Published
 from micstream.settings.pieces import ConnectionSettings
+from micstream.tasks import task_group
 from micstream.viewer.sound import SoundBlock
 from micstream.viewer.viewer import viewing
 
@@ -76,7 +77,7 @@ class AvatarSound:
                     heard.add(avatar)
                 return False
 
-            async with asyncio.TaskGroup() as tasks:
+            async with task_group() as tasks:
                 waiting = tasks.create_task(viewer.until(lambda: False))
                 while not waiting.done():
                     self._more.clear()
