@@ -29,7 +29,7 @@ async def test_what_cannot_be_used_is_told_with_what_to_do(
     (tmp_path / "silent").mkdir()
     (tmp_path / "silent" / "manifest.json").write_text('{"record": 1, "ended_s": 1.0}')
     keys = {"LIVEKIT_URL": "ws://127.0.0.1:1", "LIVEKIT_API_KEY": "k", "LIVEKIT_API_SECRET": "s"}
-    ended, ours = await run(tmp_path, *command, env=environment(**keys))
+    ended, ours = await run(tmp_path, *command, env=environment() | keys)
     assert ended == code, ours
     for each in words:
         assert each in ours.stderr, ours
