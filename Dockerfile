@@ -53,7 +53,8 @@ RUN apt-get update \
     && printf 'autospawn = no\nenable-shm = no\n' >> /etc/pulse/client.conf \
     && useradd --uid 1000 --groups audio --create-home micstream
 COPY --from=build /opt/micstream /opt/micstream
-ENV PATH=/opt/micstream/bin:$PATH PYTHONUNBUFFERED=1
+# A container is sealed but for /tmp: the log of events is kept there, as long as it lives.
+ENV PATH=/opt/micstream/bin:$PATH PYTHONUNBUFFERED=1 XDG_STATE_HOME=/tmp/state
 USER 1000
 WORKDIR /home/micstream
 COPY assets/hello_world_16kHz.wav assets/

@@ -130,7 +130,7 @@ async def spoken(server: LocalServer, avatar: WireAvatar, room: str, folder: Pat
     record = {"record": str(folder)} if folder else {}
     async with Sender(room=room, log=False, **ours, **record) as sender:
         await sender.wait_ready(20)
-        known, begun = len(avatar.streams), time.monotonic()
+        known, begun = len(avatar.streams), time.time()
         await sender.speak(FileSource(HELLO))
     stream = avatar.streams[known]
     return 1000 * (stream.chunk_times[0] - begun)

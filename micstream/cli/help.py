@@ -40,7 +40,7 @@ COMMANDS: Final = {
 USUAL: Final = frozenset(
     (
         *("room", "avatar", "avatar_id", "start_avatar", "keep_avatar", "device", "talk"),
-        *("mode", "lead_ms", "preset", "show", "control", "record"),
+        *("mode", "lead_ms", "preset", "show", "control"),
     )
 )
 """Settings that people give on the command line; `--help` tells no others."""

@@ -10,7 +10,9 @@ from micstream import notices
 from micstream.errors import MicstreamError
 from micstream.events import Event
 from micstream.record.store import Published
+from micstream.room.redact import redact
 from micstream.settings.pieces import ConnectionSettings
+from micstream.tasks import task_group
 from micstream.viewer.sound import SoundBlock
 from micstream.viewer.viewer import viewing
 
@@ -60,9 +62,11 @@ class AvatarSound:
         while True:
             try:
                 await self._view()
-            except MicstreamError as error:
+            except Exception as error:  # of whatever kind: the show goes on
                 if not told:
-                    self._tell(notices.record_avatar_failed(error.message, error.hint))
+                    why = error.message if isinstance(error, MicstreamError) else repr(error)
+                    hint = getattr(error, "hint", "")
+                    self._tell(notices.record_avatar_failed(redact(why), hint))
                 told = True
             await asyncio.sleep(_AGAIN_S)
 
@@ -76,7 +80,7 @@ class AvatarSound:
                     heard.add(avatar)
                 return False
 
-            async with asyncio.TaskGroup() as tasks:
+            async with task_group() as tasks:
                 waiting = tasks.create_task(viewer.until(lambda: False))
                 while not waiting.done():
                     self._more.clear()

@@ -33,7 +33,7 @@ RECORD_BYTES: Final = 16 << 20
 """Sound and events that may wait for the record's: some minutes."""
 _EVENT_BYTES: Final = 300
 """What an event counts for in these."""
-_CLOSE_S: Final = 1.0
+_CLOSE_S: Final = 0.5
 _LEAVE_S: Final = 0.5
 
 

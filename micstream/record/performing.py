@@ -14,6 +14,7 @@ from micstream.record.format import Piece
 from micstream.record.plan import Part, Plan, Planned
 from micstream.room.room import Room
 from micstream.room.utterance import AvatarGone, UtteranceClosed
+from micstream.tasks import task_group
 
 LATE_S: Final = 0.02
 """A write that comes so much too late is told of, at the end."""
@@ -39,7 +40,7 @@ class Performing:
     async def run(self, bus: Emitter, controls: Controls) -> None:
         """Perform all of it; what cannot be heard is told, and passed over."""
         self._began = asyncio.get_running_loop().time()
-        async with asyncio.TaskGroup() as tasks:
+        async with task_group() as tasks:
             for part, avatar in zip(self._plan.parts, self._avatars, strict=False):
                 tasks.create_task(self._part(part, avatar, bus))
             for at in self._plan.interrupts:

@@ -68,7 +68,7 @@ def plan(pieces: Iterable[Piece], events: Sequence[Mapping[str, Any]]) -> Plan:
     for piece in sorted(sent, key=lambda each: each.first):
         by_file.setdefault(piece.file, []).append(piece)
     parts: dict[str, list[Planned]] = {}
-    for own in sorted(by_file.values(), key=lambda each: each[0].at):
+    for own in sorted(by_file.values(), key=lambda each: (each[0].at, each[0].file)):
         # A clock that was off cannot make sound come before what it follows.
         at, writes = own[0].at, []
         for piece in own:

@@ -27,6 +27,8 @@ from micstream.record.format import Piece, Run
 from micstream.record.space import STOP_BYTES, Space, SpaceLeft, minutes_left
 from micstream.taps import Captured, Sent
 
+_TELL_S: Final = 10.0
+"""What a disk was too slow for is told no more often."""
 _LOOK_S: Final = 5.0
 """Free space is looked at so often."""
 
@@ -106,7 +108,8 @@ class Store:
         self._space, self._free = space or Space(), free
         self._looked = -_LOOK_S
         self._stopped = ""
-        self._lost = 0
+        self._lost = self._untold = 0
+        self._told_at = -_TELL_S
         self._written = 0
         self._last = 0.0
         self._waves: dict[str, WavFile] = {}
@@ -126,8 +129,7 @@ class Store:
         if self._stopped:
             return
         try:
-            if lost:
-                self._tell(notices.record_lost(lost))
+            self._tell_lost(lost)
             for at, item in items:
                 self._last = max(self._last, at - self._began)
                 if isinstance(item, Event):
@@ -215,6 +217,13 @@ class Store:
     def _put(self, pieces: Iterable[Piece]) -> None:
         for piece in pieces:
             self._index.write(piece.as_json().encode() + b"\n")
+
+    def _tell_lost(self, lost: int) -> None:
+        self._untold += lost
+        now = time.monotonic()
+        if self._untold and now - self._told_at >= _TELL_S:
+            self._tell(notices.record_lost(self._untold))
+            self._untold, self._told_at = 0, now
 
     # ---- space, and the end --------------------------------------------------------------------
 

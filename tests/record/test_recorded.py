@@ -112,8 +112,8 @@ async def test_a_kill_takes_less_than_two_seconds(
         assert not record.has_ended
         assert any("not completed" in note for note in record.notes)
 
-        play = ("play", HELLO, "--record", records, "--record-avatar", "-r", f"{room_name}-2")
-        code, ours = await run(tmp_path / "two", *play, env=environment(server))
+        heard_too = ("play", HELLO, "--record", records, "--record-avatar", "-r", f"{room_name}-2")
+        code, ours = await run(tmp_path / "two", *heard_too, env=environment(server))
     assert code == 0, ours
     record = read_record(records)
     assert record.has_ended
