@@ -51,6 +51,7 @@ from micstream.web.serving import LOOPBACK, serving
 from testbed.browser import browser, shown
 from testbed.waiting import until
 from tests.support.outputs import NotedOutput
+from tests.support.ports import own_port
 from tests.support.sources import Silent
 
 RATE: Final = 16_000
@@ -223,7 +224,7 @@ async def by_page(count: int) -> Figures:
     sender = Sender(
         "hall",
         "micstream live, two performers",
-        (*OURS.command, *who, "--control", "--control-port", "0"),
+        (*OURS.command, *who, "--control", "--control-port", str(own_port())),
         "hybrid",
     )
     async with stage(sender) as on:
