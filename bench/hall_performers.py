@@ -49,6 +49,7 @@ from micstream.speech.events import Onset, Speech
 from micstream.taps import Taps
 from micstream.web.serving import LOOPBACK, serving
 from testbed.browser import browser, shown
+from testbed.sound import SINK
 from testbed.waiting import until
 from tests.support.outputs import NotedOutput
 from tests.support.ports import own_port
@@ -235,6 +236,11 @@ async def by_page(count: int) -> Figures:
             room=ROOM,
             _env_file=None,
         )
+        # The same microphone under another name: a browser takes no sink's monitor for one.
+        on.microphone.control(
+            "load-module", "module-remap-source", f"master={SINK}.monitor", "source_name=hall"
+        )
+        on.microphone.control("set-default-source", "hall")
         pages = PerformerServer(settings.connection(), ["ben"], tls=False, bus=Bus())
         async with (
             serving(pages.app(), host=LOOPBACK, port=0, usual=0) as port,
