@@ -51,7 +51,7 @@ chaos: ## Provoke every fault for real: server, network, avatar, microphone, loa
 rehearsal: setup ## Play a scripted show of ten minutes, and lay all accounts of it beside each other
 	@$(bin)/python -m rehearsal $(ARGS)
 
-page: setup ## Build the pages anew, from page/ into micstream/stage/static and micstream/show/static
+page: setup ## Build the pages anew, from page/ into their folders static
 	@$(bin)/python -m tools.build_page
 
 setup: # what the tests and checks need

@@ -49,8 +49,10 @@ from micstream.speech.events import Onset, Speech
 from micstream.taps import Taps
 from micstream.web.serving import LOOPBACK, serving
 from testbed.browser import browser, shown
+from testbed.sound import SINK
 from testbed.waiting import until
 from tests.support.outputs import NotedOutput
+from tests.support.ports import own_port
 from tests.support.sources import Silent
 
 RATE: Final = 16_000
@@ -223,7 +225,7 @@ async def by_page(count: int) -> Figures:
     sender = Sender(
         "hall",
         "micstream live, two performers",
-        (*OURS.command, *who, "--control", "--control-port", "0"),
+        (*OURS.command, *who, "--control", "--control-port", str(own_port())),
         "hybrid",
     )
     async with stage(sender) as on:
@@ -234,6 +236,11 @@ async def by_page(count: int) -> Figures:
             room=ROOM,
             _env_file=None,
         )
+        # The same microphone under another name: a browser takes no sink's monitor for one.
+        on.microphone.control(
+            "load-module", "module-remap-source", f"master={SINK}.monitor", "source_name=hall"
+        )
+        on.microphone.control("set-default-source", "hall")
         pages = PerformerServer(settings.connection(), ["ben"], tls=False, bus=Bus())
         async with (
             serving(pages.app(), host=LOOPBACK, port=0, usual=0) as port,

@@ -40,7 +40,6 @@ LEFT_BEHIND = (
     "keeper",
     "patience",
     "by voice",
-    "(?:has|gives|gets) the voice",
     "the voice is with",
     "holds? the line",
     "line (?:open|closed)",

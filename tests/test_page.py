@@ -25,7 +25,7 @@ def lock() -> dict[str, Any]:
     return held
 
 
-@pytest.mark.parametrize("page", build_page.PAGES, ids=lambda page: page.output)
+@pytest.mark.parametrize("page", build_page.ALL, ids=lambda page: page.output)
 def test_what_is_kept_is_what_its_sources_make(page: build_page.Built, tmp_path: Path) -> None:
     build_page.install()
     build_page.build(tmp_path, page)
@@ -73,7 +73,7 @@ def test_the_operators_page_contains_no_package_of_others() -> None:
 
 
 def test_the_licences_of_what_it_contains_go_with_it(lock: dict[str, Any]) -> None:
-    told = (build_page.STATIC / "LICENCES.txt").read_text("utf-8")
+    told = (build_page.CLIENT_STATIC / "LICENCES.txt").read_text("utf-8")
     for name, entry in lock["packages"].items():
         if name and not entry.keys() & {"dev", "optional"}:
             package = name.removeprefix("node_modules/")
@@ -87,7 +87,7 @@ def test_a_wheel_brings_it_and_stays_small(tmp_path: Path) -> None:
     assert wheel.stat().st_size < WHEEL_MB * 1_000_000
     with zipfile.ZipFile(wheel) as box:
         names = box.namelist()
-    for page in build_page.PAGES:
+    for page in build_page.ALL:
         kept = {str(file.relative_to(ROOT)) for file in page.static.iterdir()}
         assert kept
         assert kept <= set(names)

@@ -27,6 +27,7 @@ from micstream.room.token import mint_performer
 from micstream.settings.pieces import ConnectionSettings
 from micstream.tasks import task_group
 from micstream.web.admission import is_key, is_own_page, key_for
+from micstream.web.serving import CLIENT
 
 PORT: Final = 8422
 """Port where it is free and none was asked for: so that a link stays good."""
@@ -36,6 +37,7 @@ _TYPES: Final = {
     "index.html": "text/html",
     "performer.js": "text/javascript",
     "performer.css": "text/css",
+    CLIENT.name: "text/javascript",
 }
 _TOKEN_LIFE: Final = datetime.timedelta(minutes=2)
 _MOST_BYTES: Final = 1_024
@@ -85,7 +87,7 @@ class PerformerServer:
         app.on_response_prepare.append(self._protect)
         app.router.add_get("/healthz", _health)
         app.router.add_get("/{key}/", self._file)
-        app.router.add_get("/{key}/{name:performer\\.(?:js|css)}", self._file)
+        app.router.add_get("/{key}/{name:performer\\.(?:js|css)|client\\.js}", self._file)
         app.router.add_post("/{key}/session", self._session)
         app.router.add_get("/{key}", self._to_the_page)
         if self._relays:
@@ -187,7 +189,8 @@ async def _health(_: web.Request) -> web.Response:
 
 def _built() -> dict[str, bytes]:
     try:
-        return {name: (_STATIC / name).read_bytes() for name in _TYPES}
+        built = {name: (_STATIC / name).read_bytes() for name in _TYPES if name != CLIENT.name}
+        return {**built, CLIENT.name: CLIENT.read_bytes()}
     except OSError:
         raise MicstreamError(
             f"the performer's page is not there: expected it in {_STATIC}",

@@ -17,6 +17,7 @@ from micstream.stage.admission import Tickets, passes
 from micstream.stage.complaints import Complaints
 from micstream.stage.look import Look
 from micstream.web.admission import has_key, is_loopback, is_own_page, key_for, named_as_here
+from micstream.web.serving import CLIENT
 
 PORT: Final = 8420
 """Port where it is free and none was asked for: so that a link stays good."""
@@ -26,6 +27,7 @@ _TYPES: Final = {
     "index.html": "text/html",
     "stage.js": "text/javascript",
     "stage.css": "text/css",
+    CLIENT.name: "text/javascript",
 }
 # Dark, as it may come up on a projector; the browser's own dark look needs no style of ours.
 _WORDS: Final = """<!doctype html>
@@ -88,7 +90,7 @@ class StageServer:
         app.router.add_get("/open/{ticket}", self._open)
         base = "/" if self._loopback else "/{key}/"
         app.router.add_get(base, self._file)
-        app.router.add_get(f"{base}{{name:stage\\.(?:js|css)}}", self._file)
+        app.router.add_get(f"{base}{{name:stage\\.(?:js|css)|client\\.js}}", self._file)
         app.router.add_get(f"{base}poster", self._poster)
         app.router.add_post(f"{base}session", self._session)
         if not self._loopback:
@@ -175,7 +177,8 @@ _AGAIN: Final = {"Cache-Control": "no-cache"}
 
 def _built() -> dict[str, bytes]:
     try:
-        return {name: (_STATIC / name).read_bytes() for name in _TYPES}
+        built = {name: (_STATIC / name).read_bytes() for name in _TYPES if name != CLIENT.name}
+        return {**built, CLIENT.name: CLIENT.read_bytes()}
     except OSError:
         raise MicstreamError(
             f"the stage's page is not there: expected it in {_STATIC}",

@@ -16,6 +16,7 @@ from testbed.sound import VirtualMicrophone
 from testbed.speech import SENTENCES, labels, samples
 from testbed.waiting import wait_until
 from tests.cli.test_cli_calibrate import on_this
+from tests.support.ports import own_port
 from tests.support.signals import made, speech
 
 pytestmark = [pytest.mark.room, pytest.mark.sound, pytest.mark.slow]
@@ -41,7 +42,7 @@ async def test_a_hand_over_from_a_microphone_to_a_participant(
         stack.push_async_callback(avatar.leave)
         ben = await stack.enter_async_context(performing(server, room_name, "ben"))
         ours = await stack.enter_async_context(
-            program(tmp_path / "1", "live", *options, "--control-port", "0", env=env)
+            program(tmp_path / "1", "live", *options, "--control-port", str(own_port()), env=env)
         )
         await ours.until("ready", count=1)
         await stack.enter_async_context(microphone.speaking(talk))
