@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -171,7 +172,8 @@ def heads(tell: Tell, *, quick: bool) -> dict[str, Figures]:
         fps, kbit = (25, 30)[number % 2], (100, 200, 400)[number % 3]
         tell(f"lipsync: head {number + 1}, {voice.name}")
         pcm = said(SECONDS, voice.file)
-        errors = Errors(fps=fps, seed=f"head {number}", **_PLACES[number % len(_PLACES)])
+        place = _PLACES[number % len(_PLACES)]
+        errors = replace(Errors(fps=fps, seed=f"head {number}"), **place)  # type: ignore[arg-type] # numbers
         seen = seen_of(squeezed(drawn(kind, pcm, errors), fps=fps, kbit=kbit), fps=fps)
         found = [_offset(later(seen, each), pcm) for each in _FILMED_STEPS_MS]
         rows[f"{number + 1} {kind}, {voice.name}, {fps} fps, {kbit} kbit/s"] = {

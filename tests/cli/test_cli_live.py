@@ -147,4 +147,7 @@ def assert_heard(viewer: Bystander, ours: Program, made_up_s: float) -> None:
     assert len(heard) == len(spoken), (heard, spoken)
     longer = [said - each for said, each in zip(heard, spoken, strict=True)]
     assert min(longer) > -0.3, (heard, spoken)
-    assert max(longer) < 0.3 + made_up_s, (heard, spoken, made_up_s)
+    # What an avatar on a slow machine has itself stood still is told, and is as much longer.
+    stood_s = [(event["stutter_ms"] or 0) / 1000 for event in ours.named("playback_finished")]
+    rest = [each - stood for each, stood in zip(longer, stood_s, strict=True)]
+    assert max(rest) < 0.3 + made_up_s, (heard, spoken, stood_s, made_up_s)
