@@ -8,6 +8,8 @@ from micstream import notices
 from micstream.audio.advice import Preset
 from micstream.bus import Bus
 from micstream.controls import Controls
+from micstream.echo.making import MakeGuard, maker
+from micstream.echo.room_sound import RoomSound
 from micstream.fan_out import FanOut
 from micstream.listening import SoundSettings
 from micstream.room import address
@@ -42,6 +44,7 @@ def open_session(settings: Settings, bus: Bus) -> Session:
             else {}
         ),
         path=settings.sound_path(),
+        make_guard=_make_guard(settings.sound_path().echo_guard, room),
     )
     warnings = [
         *address.warnings(settings.connection()),
@@ -52,6 +55,17 @@ def open_session(settings: Settings, bus: Bus) -> Session:
     session = Session(room, fan_out, controls, bus, sound, taps, cues=cues)
     session.warnings = warnings
     return session
+
+
+def _make_guard(channel: int | None, room: Room) -> MakeGuard | None:
+    """Maker of echo guards, with what the room's avatars say as their reference at channel 0."""
+    if channel:
+        return maker(channel, None)
+    if channel is None:
+        return None
+    sound = RoomSound()
+    room.ears = sound
+    return maker(0, sound)
 
 
 def _show(where: str | None) -> Show:

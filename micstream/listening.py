@@ -12,6 +12,7 @@ from micstream.audio.advice import Preset
 from micstream.audio.device_name import is_same
 from micstream.bus import Bus
 from micstream.controls import Controls
+from micstream.echo.making import MakeGuard
 from micstream.errors import MicstreamError
 from micstream.fan_out import FanOut
 from micstream.settings import calibration
@@ -37,6 +38,8 @@ class SoundSettings:
     calibrated: dict[Preset, DetectionSettings]
     """The same by the preset that was calibrated for a device; empty where one was given."""
     path: SoundPathSettings
+    make_guard: MakeGuard | None = None
+    """Makes an echo guard for each sound path; None: there is none."""
 
     def tuned(self, calibrated: Preset | None) -> DetectionSettings:
         """Detection with a device's calibrated preset; None: as the settings say."""
@@ -138,7 +141,11 @@ class Listening:
         )
         # Not before: a detector that is loaded meanwhile would hold up the opening.
         cutter = make_cutter(self._settings.tuned(preset), spare=SpareModel())
-        path = make_path(cutter, self._settings.path, (self._health, self._tap))
+        listeners, guard = [self._health, self._tap], None
+        if self._settings.make_guard is not None:
+            guard, watch = self._settings.make_guard(self._bus.emit)
+            listeners.append(watch)
+        path = make_path(cutter, self._settings.path, listeners, guard)
         if self._held:
             path.hold()
         self._path = path

@@ -284,3 +284,39 @@ def cue_message_failed(name: str, error: MicstreamError) -> Warned:
         message=f"the cue {name!r}: {error.message}",
         hint=error.hint,
     )
+
+
+_MIX_MINUS = (
+    "a mix-minus for the microphone, a closer or directional one, or in-ear monitors in place of "
+    "loudspeakers"
+)
+
+
+def echo_no_reference() -> Warned:
+    """The echo guard hears nothing of what it should guard against."""
+    return Warned(
+        code="echo_no_reference",
+        message="the echo guard has no reference: nothing is heard of the avatar while you speak",
+        hint="does the avatar publish a sound? With --echo-guard channel:N: is the loudspeakers' "
+        "sound on that channel?",
+    )
+
+
+def echo_reference_late() -> Warned:
+    """What the loudspeakers play comes to us later than to the microphone."""
+    return Warned(
+        code="echo_reference_late",
+        message="the echo guard's reference comes too late now and then: echo gets through",
+        hint="use a cable to the network, or the mixer's aux as the reference: "
+        "--echo-guard channel:N",
+    )
+
+
+def echo_too_loud(level_db: float) -> Warned:
+    """The echo is more than the guard can tell from speech."""
+    return Warned(
+        code="echo_too_loud",
+        message=f"the echo is {level_db:+.0f} dB beside the avatar's sound: more than the echo "
+        "guard tells from speech without losing words",
+        hint=f"turn the loudspeakers down, or {_MIX_MINUS}",
+    )

@@ -289,7 +289,7 @@ class Session:
         if self.microphone is not None:
             live = Reopening(self.microphone)
         else:
-            live = opening.live(capture.device, channel=capture.channel)
+            live = opening.live(capture.device, channel=capture.channel, channels=capture.channels)
         listening = Listening(self._fan_out, self.controls, self.bus, self._sound, self.taps)
         async with self._turns.live(listening):
             self._listening = listening

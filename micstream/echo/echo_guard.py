@@ -47,6 +47,25 @@ class EchoGuard:
         self._given = -DELAY  # samples; below zero: still to be dropped
         self._silent = 0  # samples handed out by then are zeros
 
+    @property
+    def heard_s(self) -> float:
+        """Seconds of sound in whose time the reference was loud, or had just been."""
+        return self.heard / SPEECH.rate
+
+    @property
+    def missed_s(self) -> float:
+        """Seconds for which the reference was not there in time."""
+        return self.reference.missed / SPEECH.rate
+
+    @property
+    def level_db(self) -> float | None:
+        """Level of the echo beside the reference, in dB; None: none was found."""
+        return None if self.guard.delay is None else self.guard.level_db
+
+    def masked(self, sound: bytes, mask: bytes) -> bytes:
+        """Sound with silence where its mask is 0."""
+        return mask_of(sound, mask)
+
     def open(self, source: Source) -> None:
         """Learn which source the sound comes from now."""
         self.reference.open(source)

@@ -17,19 +17,20 @@ Until it is known, a frame is explained where the canceller takes off most of it
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from micstream.audio.format import SPEECH
-from micstream.echo.delay import BEFORE, LONGEST, STEP, DelayFinder, Levels, Likeness
+from micstream.echo.delay import BEFORE, LONGEST, STEP, DelayFinder, Levels
 
 FRAME: Final = SPEECH.samples(10)
 
-_EDGES: Final = (150, 250, 350, 450, 600, 800, 1_000, 1_250, 1_500, 1_800, 2_200, 2_700, 3_300)
-_HIGH: Final = (4_000, 5_000, 6_500)
-_BORDERS: Final = (*_EDGES, *_HIGH)
+_LOW: Final = (150, 250, 350, 450, 600, 800, 1_000, 1_250, 1_500, 1_800)
+_BORDERS: Final = (*_LOW, 2_200, 2_700, 3_300, 4_000, 5_000, 6_500)
+"""Of the bands, in Hz."""
 BANDS: Final = len(_BORDERS) - 1
 _FLOOR_DB: Final = 12.0
 """Level of a band, in dB over a 16-bit step, below which it is nothing: -78 dBFS."""
@@ -73,10 +74,7 @@ class Guard:
     def __init__(self) -> None:
         window = 2 * FRAME
         bins = np.fft.rfftfreq(window, 1 / SPEECH.rate)
-        within = [
-            (bins >= low) & (bins < high)
-            for low, high in zip(_BORDERS[:-1], _BORDERS[1:], strict=True)
-        ]
+        within = [(bins >= low) & (bins < high) for low, high in pairwise(_BORDERS)]
         self._hann = np.hanning(window + 1)[:-1].astype(np.float32)
         scale = 8 / window / float((self._hann**2).sum())
         self._pool = np.array([each / each.sum() * scale for each in within], np.float32).T
@@ -155,7 +153,9 @@ class Guard:
             expected[frame] = now
         self._decayed = now
         over = levels[:2] - expected
-        stands = np.minimum(over - self._learned, levels[:2] - self._noise + _SPARED_DB) - _MARGIN_DB
+        stands = (
+            np.minimum(over - self._learned, levels[:2] - self._noise + _SPARED_DB) - _MARGIN_DB
+        )
         stands = stands.clip(0, _MOST_DB).mean(axis=2)
         self._learn(over, played[_SMEAR - 1 :] > _LOUD_DB, levels[1])
         both = np.minimum(stands[0], stands[1] * _LEFT_SHARE).tolist()

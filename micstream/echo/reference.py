@@ -46,9 +46,16 @@ class Reference(Protocol):
     def finish(self) -> None:
         """Learn that the source has ended."""
 
+    @property
+    def missed(self) -> int:
+        """Samples that were not there when they were wanted."""
+        ...
+
 
 class Beside:
     """Reference on channel `channel` (from 1) of the microphone's own device."""
+
+    missed = 0
 
     def __init__(self, channel: int) -> None:
         self._channel = channel

@@ -10,6 +10,7 @@ from micstream.dialects import DIALECTS
 from micstream.errors import UsageError
 from micstream.settings import pieces
 from micstream.settings import table as knobs
+from micstream.settings.echo_guard import reference_channel
 from micstream.settings.values import Values
 
 
@@ -85,7 +86,11 @@ class Settings(Values):
 
     def capture(self) -> pieces.CaptureSettings:
         """The microphone and its channel."""
-        return pieces.CaptureSettings(device=self.device, channel=self.channel)
+        return pieces.CaptureSettings(
+            device=self.device,
+            channel=self.channel,
+            channels=reference_channel(self.echo_guard) or 0,
+        )
 
     def detection(self, calibrated: Preset | None = None) -> pieces.DetectionSettings:
         """Detector, thresholds and segmenter. `calibrated`: the device's preset, if none is set."""
@@ -98,7 +103,11 @@ class Settings(Values):
 
     def sound_path(self) -> pieces.SoundPathSettings:
         """Cleaning."""
-        return pieces.SoundPathSettings(clean=self.clean, send_original=self.send_original)
+        return pieces.SoundPathSettings(
+            clean=self.clean,
+            send_original=self.send_original,
+            echo_guard=reference_channel(self.echo_guard),
+        )
 
     def stage(self) -> pieces.StageSettings:
         """The avatars that a page shows."""

@@ -178,6 +178,14 @@ KNOBS: Final = (
         bool,
     ),
     Knob(
+        "echo_guard",
+        "Loudspeakers in the hall: what they play back into the microphone begins no utterance and "
+        "holds none open. auto: the avatar's own sound is the reference. channel:N: channel N of "
+        "the device is, the mixer's aux. off: there are none.",
+        CLEANING,
+        "off",
+    ),
+    Knob(
         "mode",
         "live: heard while you speak. utterance: each one whole, after its end.",
         SENDING,

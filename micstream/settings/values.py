@@ -29,6 +29,7 @@ from micstream.errors import UsageError
 from micstream.settings import table as knobs
 from micstream.settings import variables
 from micstream.settings.cutting_table import FrameMs
+from micstream.settings.echo_guard import reference_channel
 from micstream.settings.table import Mode, Talk
 from micstream.speech.presets import TUNINGS, Tuning, Vad
 
@@ -81,6 +82,7 @@ class Values(BaseSettings):
     talk_tail_ms: int = _knob("talk_tail_ms")
     clean: bool = _knob("clean")
     send_original: bool = _knob("send_original")
+    echo_guard: str = _knob("echo_guard")
     mode: Mode = _knob("mode")
     lead_ms: int = _knob("lead_ms")
     chunk_ms: int = _knob("chunk_ms")
@@ -204,6 +206,12 @@ class Values(BaseSettings):
             raise ValueError(f"expected {' or '.join(DIALECTS)}")
         return value
 
+    @field_validator("echo_guard")
+    @classmethod
+    def _guarded(cls, value: str) -> str:
+        reference_channel(value)
+        return value
+
     @field_validator("room", "identity")
     @classmethod
     def _named(cls, value: str) -> str:
@@ -251,6 +259,11 @@ class Values(BaseSettings):
         if segmenter.max_length_ms <= segmenter.onset_window_ms + segmenter.pre_roll_ms:
             raise ValueError(
                 "--max-length-ms must be longer than --onset-window-ms and --pre-roll-ms together"
+            )
+        reference = reference_channel(self.echo_guard)
+        if reference and self.channel in (0, reference):
+            raise ValueError(
+                f"--echo-guard {self.echo_guard} needs --channel with the microphone's own, another"
             )
         if self.max_backlog * 1000 <= self.lead_ms:
             raise ValueError("--max-backlog must be longer than --lead-ms")
