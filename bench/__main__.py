@@ -7,7 +7,8 @@ avatar_start: until an avatar is seen; face: what the demo's avatar takes; stage
 Not among all: sets, how well utterances are found in each kind of speech; presence, which fits the
 weights of the second opinion; runs_dry, when a receiver does; paths, over a way that is late and
 loses; cleaning, long_speech; show, the control from press to effect; lipsync, what the lab finds of
-errors put in; compare, two commits in one run; soak, which takes a quarter of an hour.
+errors put in; hall_echo, the echo guard in a closed loop; compare, two commits in one
+run; soak, which takes a quarter of an hour.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ OTHERS = (
     "long_speech",
     "show",
     "lipsync",
+    "hall_echo",
     "compare",
     "soak",
 )

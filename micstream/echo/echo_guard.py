@@ -53,6 +53,16 @@ class EchoGuard:
         return self.heard / SPEECH.rate
 
     @property
+    def taken_s(self) -> float:
+        """Seconds of sound taken in this opening."""
+        return self._taken / SPEECH.rate
+
+    @property
+    def is_loud(self) -> bool:
+        """The reference is loud, or was within 1.5 s."""
+        return self._lingers > 0
+
+    @property
     def missed_s(self) -> float:
         """Seconds for which the reference was not there in time."""
         return self.reference.missed / SPEECH.rate

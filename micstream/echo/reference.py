@@ -105,6 +105,11 @@ class Arriving:
         """Monotonic seconds at which something other than silence arrived last; -inf: never."""
         return self._loud_at
 
+    @property
+    def late_ms(self) -> int:
+        """How much later than it comes at the earliest it is laid."""
+        return round(1000 * max(0, self._late - self._hasten) / SPEECH.rate)
+
     def break_off(self) -> None:
         """Nothing more comes of this sound; another may, with another clock."""
         self._held.clear()

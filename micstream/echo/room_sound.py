@@ -132,6 +132,11 @@ class Branch:
         """Samples that were not there when they were wanted."""
         return sum(each.reference.missed for each in self._sinks.values())
 
+    @property
+    def late_ms(self) -> int:
+        """How much later than it comes at the earliest the sound is laid."""
+        return max((each.reference.late_ms for each in self._sinks.values()), default=0)
+
     def open(self, source: Source) -> None:
         """Another opening of the microphone."""
         for each in self._sinks.values():
