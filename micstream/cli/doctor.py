@@ -36,8 +36,8 @@ def doctor(
         bool,
         typer.Option(
             "--echo",
-            help="Also play a sound of six seconds through the avatar, as the sender, and hear what "
-            "of it comes back into the microphone: whether the echo guard will do.",
+            help="Also play a sound of six seconds through the avatar, as the sender, and hear "
+            "what comes back into the microphone: whether the echo guard will do.",
         ),
     ] = False,
 ) -> None:

@@ -165,9 +165,10 @@ async def _measure(settings: Settings, room: Room, avatar: str) -> Echo:
                 before = guard.taken_s
                 for _ in path.push(item):
                     pass
-                done = playing is not None and playing.done()
-                waited_s += guard.taken_s - before if done else 0.0
-                if done and guard.heard and not guard.is_loud or waited_s > _PATIENCE_S + _SOUND_S:
+                if playing is None or not playing.done():
+                    continue
+                waited_s += guard.taken_s - before
+                if (guard.heard and not guard.is_loud) or waited_s > _PATIENCE_S + _SOUND_S:
                     break
     return guard.found(0 if channel else branch.late_ms)
 

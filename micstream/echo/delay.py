@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 LONGEST: Final = 64
 """Frames of 10 ms: the longest delay that is looked for."""
-STEP: Final = 50
+STEP: Final = 20
 """Frames of each look."""
 BEFORE: Final = 3
 """Frames before a look that it needs: a rise is over so many."""
-_FORGOTTEN: Final = 0.85
+_FORGOTTEN: Final = 0.94
 """Kept of what was found, at each look with something to find: some three seconds of sound."""
 _RISE_DB: Final = 15.0
 _NEAR: Final = 3

@@ -142,8 +142,11 @@ class EchoGuard:
             if explained:
                 mask[number * FRAME : (number + 1) * FRAME] = 0
         self._runs += 1
-        if self._runs == 1:
-            return late, mask  # the canceller's begins with what was before its pause
+        if self._runs == 1 or self.guard.delay is None:
+            # The canceller's begins with what was before its pause; and at its very first it takes
+            # off all, the performer's voice too.
+            self._runs = 1
+            return late, mask
         if self._runs == 2 or not self._lingers:
             return _blend(late, left, into_left=self._lingers > 0), mask
         return left, mask

@@ -12,7 +12,7 @@ levels in bands, which all of that hardly changes:
 Once for the microphone's own sound, once for what the canceller leaves of it. Where levels stand
 out of what is expected in both, somebody speaks; where hardly any does, the frame is explained by
 the reference, whatever a detector would say. The delay is found by where levels rise (`delay.py`).
-Until it is known, a frame is explained where the canceller takes off most of it.
+Until it is known nothing is explained.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _FLOOR_DB: Final = 12.0
 _KEPT: Final = 1_024
 _LOUD_DB: Final = 20.0
 """Of a band of the reference, over that floor: then an echo of it is learned from."""
-_FRAMES_TO_LOOK: Final = 20
+_FRAMES_TO_LOOK: Final = 8
 """Frames with a band as loud as that, before a delay is looked for in a stretch."""
 _DECAY_DB: Final = 0.7
 """A hall's, by frame: 60 dB in 0.86 s."""
@@ -58,9 +58,9 @@ _STANDS_OUT_DB: Final = 0.8
 """Mean over the bands, from which on somebody speaks ..."""
 _HOLD: Final = 12
 """... and for so many frames more."""
-_TAKEN_OFF_DB: Final = 5.0
-"""What the canceller takes off a frame of echo at least, before its delay is known."""
-_LIKE, _APART = 0.25, 0.06
+_LIKE, _APART, _FAR_APART = 0.25, 0.03, 0.15
+"""Of a delay: its share at least, and how much more than any other; where it was not the one found
+just before as well."""
 
 Samples = npt.NDArray[np.int16]
 
@@ -141,9 +141,7 @@ class Guard:
 
     def _judge(self, levels: Levels, at: int, frames: int) -> list[bool]:
         if self.delay is None:
-            loud = float(self._levels[2, at - LONGEST : at + frames].max()) > _LOUD_DB
-            mean = levels[:2].mean(axis=2)
-            return [bool(each) and loud for each in (mean[0] - mean[1] > _TAKEN_OFF_DB)]
+            return [False] * frames
         first = at - self.delay
         played = self._levels[2, first - _SMEAR + 1 : first + frames]
         expected = np.empty((frames, BANDS), np.float32)
@@ -185,7 +183,8 @@ class Guard:
         found = self._finder.look(mic, reference)
         again = abs(found.frames - self._seen) <= 1
         self._seen = found.frames
-        if found.share < _LIKE or found.share - found.beside < _APART / (2 if again else 1):
+        apart = found.share - found.beside
+        if found.share < _LIKE or apart < (_APART if again else _FAR_APART):
             return
         if self.delay is None or (again and abs(found.frames - self.delay) > 1):
             self.delay = found.frames
