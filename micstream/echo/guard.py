@@ -45,7 +45,10 @@ _SMEAR: Final = 3
 """Frames: the reference is as loud as in the loudest of them."""
 _QUANTILE: Final = 0.35
 """The performer speaks over most of an echo, but not in every band of it."""
-_LEARN_DB: Final = 0.6
+FORGET_S = 6.0
+CAP = 1.0
+_LEARN_DB = 0.15
+_WHILE_SPOKEN = 0.3
 _MARGIN_DB: Final = 6.0
 _MOST_DB: Final = 12.0
 _NOISE_UP_DB, _NOISE_DOWN_DB = 0.02, 0.2
@@ -58,9 +61,9 @@ _STANDS_OUT_DB: Final = 0.8
 """Mean over the bands, from which on somebody speaks ..."""
 _HOLD: Final = 12
 """... and for so many frames more."""
-_LIKE, _APART, _FAR_APART = 0.25, 0.03, 0.15
-"""Of a delay: its share at least, and how much more than any other; where it was not the one found
-just before as well."""
+_LIKE, _APART, _AGAIN = 0.25, 0.05, 2
+"""Of a delay: its share at least, how much more that is than any other's, and how often it has to
+be found again, one time after the other."""
 
 Samples = npt.NDArray[np.int16]
 
@@ -81,7 +84,7 @@ class Guard:
         self._finder = DelayFinder()
         self.delay: int | None = None
         """Frames by which the echo comes later than the reference; None: not known."""
-        self._seen = -1
+        self._seen, self._again = -1, 0
         self._due = STEP + LONGEST + BEFORE
         self._last = np.zeros((3, FRAME), np.float32)
         self._levels: Levels = np.zeros((3, _KEPT, BANDS), np.float32)
@@ -90,6 +93,9 @@ class Guard:
         self._learned = np.zeros((2, 1, BANDS), np.float32)  # microphone's, what is left of it
         self._noise = np.full(BANDS, 3.0, np.float32)
         self._run = 0.0
+        self._sums = np.zeros((5, BANDS))
+        self.slope = 0.0
+        self._known = 0.0  # seconds
         self._hold = 0
 
     @property
@@ -155,7 +161,7 @@ class Guard:
             np.minimum(over - self._learned, levels[:2] - self._noise + _SPARED_DB) - _MARGIN_DB
         )
         stands = stands.clip(0, _MOST_DB).mean(axis=2)
-        self._learn(over, played[_SMEAR - 1 :] > _LOUD_DB, levels[1])
+        self._learn(over, played[_SMEAR - 1 :] > _LOUD_DB, levels[1], levels[0], expected)
         both = np.minimum(stands[0], stands[1] * _LEFT_SHARE).tolist()
         return [
             self._is_explained(each, loud > _LOUD_DB)
@@ -167,11 +173,28 @@ class Guard:
         self._hold = _HOLD if self._run > _STANDS_OUT_DB else max(0, self._hold - 1)
         return loud and not self._hold
 
-    def _learn(self, over: Levels, loud: npt.NDArray[np.bool_], left: Levels) -> None:
-        steps = np.where(over > self._learned, _QUANTILE, _QUANTILE - 1.0) * loud
-        self._learned += np.float32(_LEARN_DB) * steps.sum(axis=1, keepdims=True)
+    def _learn(self, over: Levels, loud: npt.NDArray[np.bool_], left: Levels, mic, expected) -> None:
+        up = _QUANTILE * (_WHILE_SPOKEN if self._hold else 1.0)
+        steps = np.where(over > self._learned, up, _QUANTILE - 1.0) * loud
+        self._known += 0.01 * len(left) * float(loud.mean())
+        self._regress(mic, expected, loud)
+        step = np.float32(max(_LEARN_DB, 0.6 - self._known))
+        self._learned += step * steps.sum(axis=1, keepdims=True)
+        if self._known > 0.5:
+            np.minimum(self._learned, np.float32(max(self.slope, -15.0) + CAP), out=self._learned)
         up = np.where(left > self._noise, _NOISE_UP_DB, -_NOISE_DOWN_DB)
         self._noise += up.sum(axis=0).astype(np.float32)
+
+    def _regress(self, mic: Levels, expected: Levels, loud) -> None:
+        played, heard = 10 ** (expected * 0.1) * loud, 10 ** (mic * 0.1) * loud
+        keep = 1 - 0.01 * float(loud.mean()) * len(mic) / FORGET_S
+        new = np.stack((loud, played, heard, played * played, played * heard)).sum(axis=1, dtype=np.float64)
+        self._sums = self._sums * keep + new
+        n, r, m, rr, rm = self._sums + 1e-9
+        scale = n / r
+        cov = (rm - r * m / n) * scale * scale / n
+        var = (rr - r * r / n) * scale * scale / n
+        self.slope = 10 * np.log10(max(1e-4, float(cov.sum()) / max(1e-6, float(var.sum()))))
 
     def _look(self) -> None:
         """Look for the delay in the last `STEP` frames, where the reference is loud in them."""
@@ -181,10 +204,9 @@ class Guard:
         if int((reference.max(axis=1) > _LOUD_DB).sum()) < _FRAMES_TO_LOOK:
             return
         found = self._finder.look(mic, reference)
-        again = abs(found.frames - self._seen) <= 1
+        self._again = self._again + 1 if abs(found.frames - self._seen) <= 1 else 0
         self._seen = found.frames
-        apart = found.share - found.beside
-        if found.share < _LIKE or apart < (_APART if again else _FAR_APART):
+        if found.share < _LIKE or found.share - found.beside < _APART or self._again < _AGAIN:
             return
-        if self.delay is None or (again and abs(found.frames - self.delay) > 1):
+        if self.delay is None or abs(found.frames - self.delay) > 1:
             self.delay = found.frames
