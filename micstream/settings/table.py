@@ -164,6 +164,14 @@ KNOBS: Final = (
         unit="ms",
     ),
     Knob(
+        "echo_guard",
+        "Loudspeakers in the hall: what they play back into the microphone begins no utterance and "
+        "holds none open. auto: the avatar's own sound is the reference. channel:N: channel N of "
+        "the device is, the mixer's aux. off: there are none.",
+        MICROPHONE,
+        "off",
+    ),
+    Knob(
         "clean",
         "High pass, noise suppression and automatic gain before detection and sending.",
         CLEANING,
@@ -176,14 +184,6 @@ KNOBS: Final = (
         CLEANING,
         False,
         bool,
-    ),
-    Knob(
-        "echo_guard",
-        "Loudspeakers in the hall: what they play back into the microphone begins no utterance and "
-        "holds none open. auto: the avatar's own sound is the reference. channel:N: channel N of "
-        "the device is, the mixer's aux. off: there are none.",
-        CLEANING,
-        "off",
     ),
     Knob(
         "mode",
