@@ -12,6 +12,8 @@ from micstream.echo.guard import Guard, Samples
 from micstream.echo.reference import Reference
 from micstream.sources.source import Source
 
+_LONGEST: Final = 20 * FRAME * SAMPLE_WIDTH
+"""Bytes that are taken at a time: the guard looks for the delay in so many frames."""
 _LOUD: Final = 50
 """Samples of the reference above it, -56 dBFS, may come back as an echo ..."""
 _LINGERS: Final = 150
@@ -98,7 +100,13 @@ class EchoGuard:
             return b"", b""
         mic, self._mic = self._mic[:size], self._mic[size:]
         beside, self._beside = self._beside[:size], self._beside[size:]
-        return self._trim(*self._process(mic, beside))
+        if size <= _LONGEST:
+            return self._trim(*self._process(mic, beside))
+        parts = [
+            self._trim(*self._process(mic[at : at + _LONGEST], beside[at : at + _LONGEST]))
+            for at in range(0, size, _LONGEST)
+        ]
+        return b"".join(sound for sound, _ in parts), b"".join(mask for _, mask in parts)
 
     def finish(self) -> tuple[bytes, bytes]:
         """All that is still held back; the opening is over."""

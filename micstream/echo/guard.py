@@ -45,10 +45,18 @@ _SMEAR: Final = 3
 """Frames: the reference is as loud as in the loudest of them."""
 _QUANTILE: Final = 0.35
 """The performer speaks over most of an echo, but not in every band of it."""
-FORGET_S = 6.0
-CAP = 1.0
-_LEARN_DB = 0.15
-_WHILE_SPOKEN = 0.3
+_WHILE_SPOKEN: Final = 0.3
+"""Less is learned upwards where levels stand out: that may be the performer."""
+_LEARN_DB, _AT_FIRST_DB = 0.15, 0.6
+"""By frame; and before anything is known."""
+_ENOUGH: Final = 50
+"""Loud frames, before it counts how the microphone's power follows the reference's ..."""
+_FORGOTTEN: Final = 600
+"""... over about so many of them."""
+_SPARE_DB: Final = 1.0
+_LEAST_DB: Final = -15.0
+_SMEARED_DB: Final = 2.0
+"""So much more than the reference is expected, as its loudest of some frames is."""
 _MARGIN_DB: Final = 6.0
 _MOST_DB: Final = 12.0
 _NOISE_UP_DB, _NOISE_DOWN_DB = 0.02, 0.2
@@ -66,6 +74,7 @@ _LIKE, _APART, _AGAIN = 0.25, 0.05, 2
 be found again, one time after the other."""
 
 Samples = npt.NDArray[np.int16]
+Loud = npt.NDArray[np.bool_]
 
 
 class Guard:
@@ -94,14 +103,14 @@ class Guard:
         self._noise = np.full(BANDS, 3.0, np.float32)
         self._run = 0.0
         self._sums = np.zeros((5, BANDS))
-        self.slope = 0.0
-        self._known = 0.0  # seconds
+        self._follows_db = 0.0
+        self._known = 0.0  # loud frames that were learned from
         self._hold = 0
 
     @property
     def level_db(self) -> float:
-        """Level of the echo beside the reference, in dB, over the bands that carry a voice."""
-        return float(self._learned[0, 0, 1:12].mean())
+        """Level of the echo beside the reference, in dB."""
+        return self._follows_db - _SPARE_DB + _SMEARED_DB
 
     @property
     def taken_off_db(self) -> float:
@@ -161,7 +170,7 @@ class Guard:
             np.minimum(over - self._learned, levels[:2] - self._noise + _SPARED_DB) - _MARGIN_DB
         )
         stands = stands.clip(0, _MOST_DB).mean(axis=2)
-        self._learn(over, played[_SMEAR - 1 :] > _LOUD_DB, levels[1], levels[0], expected)
+        self._learn(levels, expected, played[_SMEAR - 1 :] > _LOUD_DB)
         both = np.minimum(stands[0], stands[1] * _LEFT_SHARE).tolist()
         return [
             self._is_explained(each, loud > _LOUD_DB)
@@ -173,28 +182,38 @@ class Guard:
         self._hold = _HOLD if self._run > _STANDS_OUT_DB else max(0, self._hold - 1)
         return loud and not self._hold
 
-    def _learn(self, over: Levels, loud: npt.NDArray[np.bool_], left: Levels, mic, expected) -> None:
+    def _learn(self, levels: Levels, expected: Levels, loud: Loud) -> None:
+        """What an echo comes to, by band: of loud frames of the reference."""
         up = _QUANTILE * (_WHILE_SPOKEN if self._hold else 1.0)
-        steps = np.where(over > self._learned, up, _QUANTILE - 1.0) * loud
-        self._known += 0.01 * len(left) * float(loud.mean())
-        self._regress(mic, expected, loud)
-        step = np.float32(max(_LEARN_DB, 0.6 - self._known))
-        self._learned += step * steps.sum(axis=1, keepdims=True)
-        if self._known > 0.5:
-            np.minimum(self._learned, np.float32(max(self.slope, -15.0) + CAP), out=self._learned)
-        up = np.where(left > self._noise, _NOISE_UP_DB, -_NOISE_DOWN_DB)
-        self._noise += up.sum(axis=0).astype(np.float32)
+        noise = np.where(levels[1] > self._noise, _NOISE_UP_DB, -_NOISE_DOWN_DB)
+        self._noise += noise.sum(axis=0).astype(np.float32)
+        frames = float(loud.mean()) * len(loud)
+        if not frames:
+            return
+        steps = np.where(levels[:2] - expected > self._learned, up, _QUANTILE - 1.0) * loud
+        self._known += frames
+        self._learned += np.float32(max(_LEARN_DB, _AT_FIRST_DB - self._known / 100)) * steps.sum(
+            axis=1, keepdims=True
+        )
+        self._regress(levels[0], expected, loud, frames)
+        if self._known > _ENOUGH:
+            np.minimum(self._learned, np.float32(self._follows_db), out=self._learned)
 
-    def _regress(self, mic: Levels, expected: Levels, loud) -> None:
+    def _regress(self, mic: Levels, expected: Levels, loud: Loud, frames: float) -> None:
+        """How the microphone's power follows the reference's, the bands taken together.
+
+        The performer's voice follows nothing of it, however much of the time he speaks.
+        """
         played, heard = 10 ** (expected * 0.1) * loud, 10 ** (mic * 0.1) * loud
-        keep = 1 - 0.01 * float(loud.mean()) * len(mic) / FORGET_S
-        new = np.stack((loud, played, heard, played * played, played * heard)).sum(axis=1, dtype=np.float64)
-        self._sums = self._sums * keep + new
-        n, r, m, rr, rm = self._sums + 1e-9
-        scale = n / r
-        cov = (rm - r * m / n) * scale * scale / n
-        var = (rr - r * r / n) * scale * scale / n
-        self.slope = 10 * np.log10(max(1e-4, float(cov.sum()) / max(1e-6, float(var.sum()))))
+        new = np.stack((loud, played, heard, played * played, played * heard))
+        self._sums *= 1 - frames / _FORGOTTEN
+        self._sums += new.sum(axis=1, dtype=np.float64)
+        count, mean_of, heard_of, squares, products = self._sums + 1e-9
+        scale = count / (mean_of * mean_of)
+        both = float(((products - mean_of * heard_of / count) * scale).sum())
+        one = float(((squares - mean_of * mean_of / count) * scale).sum())
+        slope = 10 * float(np.log10(max(1e-4, both / max(1e-6, one))))
+        self._follows_db = max(slope, _LEAST_DB) + _SPARE_DB
 
     def _look(self) -> None:
         """Look for the delay in the last `STEP` frames, where the reference is loud in them."""
