@@ -97,6 +97,7 @@ class Guard:
         self._due = STEP + LONGEST + BEFORE
         self._last = np.zeros((3, FRAME), np.float32)
         self._levels: Levels = np.zeros((3, _KEPT, BANDS), np.float32)
+        self._expected: Levels = np.zeros((_KEPT, BANDS), np.float32)
         self._count = LONGEST + _SMEAR
         self._decayed = np.zeros(BANDS, np.float32)
         self._learned = np.zeros((2, 1, BANDS), np.float32)  # microphone's, what is left of it
@@ -128,6 +129,8 @@ class Guard:
         explained = self._judge(levels, at, frames)
         if self._count >= self._due:
             self._due = self._count + STEP
+            if self.delay is not None:
+                self._regress(self._count - STEP, self._count)
             self._look()
         return explained
 
@@ -147,6 +150,7 @@ class Guard:
         if self._count + frames > _KEPT:
             kept = _KEPT // 2
             self._levels[:, :kept] = self._levels[:, self._count - kept : self._count]
+            self._expected[:kept] = self._expected[self._count - kept : self._count]
             self._due -= self._count - kept
             self._count = kept
         at = self._count
@@ -165,6 +169,7 @@ class Guard:
             now = np.maximum(played[frame : frame + _SMEAR].max(axis=0), now - _DECAY_DB)
             expected[frame] = now
         self._decayed = now
+        self._expected[at : at + frames] = expected
         over = levels[:2] - expected
         stands = (
             np.minimum(over - self._learned, levels[:2] - self._noise + _SPARED_DB) - _MARGIN_DB
@@ -195,18 +200,20 @@ class Guard:
         self._learned += np.float32(max(_LEARN_DB, _AT_FIRST_DB - self._known / 100)) * steps.sum(
             axis=1, keepdims=True
         )
-        self._regress(levels[0], expected, loud, frames)
         if self._known > _ENOUGH:
             np.minimum(self._learned, np.float32(self._follows_db), out=self._learned)
 
-    def _regress(self, mic: Levels, expected: Levels, loud: Loud, frames: float) -> None:
+    def _regress(self, low: int, high: int) -> None:
         """How the microphone's power follows the reference's, the bands taken together.
 
         The performer's voice follows nothing of it, however much of the time he speaks.
         """
-        played, heard = 10 ** (expected * 0.1) * loud, 10 ** (mic * 0.1) * loud
+        expected = self._expected[low:high]
+        loud = expected > _LOUD_DB
+        played = 10 ** (expected * 0.1) * loud
+        heard = 10 ** (self._levels[0, low:high] * 0.1) * loud
         new = np.stack((loud, played, heard, played * played, played * heard))
-        self._sums *= 1 - frames / _FORGOTTEN
+        self._sums *= 1 - float(loud.mean()) * len(loud) / _FORGOTTEN
         self._sums += new.sum(axis=1, dtype=np.float64)
         count, mean_of, heard_of, squares, products = self._sums + 1e-9
         scale = count / (mean_of * mean_of)
