@@ -49,6 +49,8 @@ _WHILE_SPOKEN: Final = 0.3
 """Less is learned upwards where levels stand out: that may be the performer."""
 _LEARN_DB, _AT_FIRST_DB = 0.15, 0.6
 """By frame; and before anything is known."""
+_LEARNT: Final = 30
+"""Loud frames that are learned from, before anything is explained."""
 _ENOUGH: Final = 50
 """Loud frames, before it counts how the microphone's power follows the reference's ..."""
 _FORGOTTEN: Final = 600
@@ -62,10 +64,10 @@ _MOST_DB: Final = 12.0
 _NOISE_UP_DB, _NOISE_DOWN_DB = 0.02, 0.2
 _SPARED_DB: Final = 2.0
 """What stands out of the noise needs so much less."""
-_LEFT_SHARE: Final = 0.5
+_LEFT_SHARE: Final = 0.8
 """What the canceller leaves stands out more easily than the sound as it was."""
 _SMOOTH: Final = 0.25
-_STANDS_OUT_DB: Final = 0.8
+_STANDS_OUT_DB: Final = 0.5
 """Mean over the bands, from which on somebody speaks ..."""
 _HOLD: Final = 12
 """... and for so many frames more."""
@@ -185,7 +187,7 @@ class Guard:
     def _is_explained(self, stands: float, loud: bool) -> bool:
         self._run += _SMOOTH * (stands - self._run)
         self._hold = _HOLD if self._run > _STANDS_OUT_DB else max(0, self._hold - 1)
-        return loud and not self._hold
+        return loud and not self._hold and self._known > _LEARNT
 
     def _learn(self, levels: Levels, expected: Levels, loud: Loud) -> None:
         """What an echo comes to, by band: of loud frames of the reference."""
