@@ -67,10 +67,12 @@ _SPARED_DB: Final = 2.0
 _LEFT_SHARE: Final = 0.8
 """What the canceller leaves stands out more easily than the sound as it was."""
 _SMOOTH: Final = 0.25
-_STANDS_OUT_DB: Final = 0.5
+_STANDS_OUT_DB: Final = 0.8
 """Mean over the bands, from which on somebody speaks ..."""
 _HOLD: Final = 12
 """... and for so many frames more."""
+_ANEW_DB, _RECENT = 1.2, 20
+"""It takes more after so many frames in which nobody did: who begins anew does so aloud."""
 _LIKE, _APART, _AGAIN = 0.25, 0.05, 2
 """Of a delay: its share at least, how much more that is than any other's, and how often it has to
 be found again, one time after the other."""
@@ -108,7 +110,7 @@ class Guard:
         self._sums = np.zeros((5, BANDS))
         self._follows_db = 0.0
         self._known = 0.0  # loud frames that were learned from
-        self._hold = 0
+        self._hold = self._quiet = 0  # frames
 
     @property
     def level_db(self) -> float:
@@ -186,7 +188,9 @@ class Guard:
 
     def _is_explained(self, stands: float, loud: bool) -> bool:
         self._run += _SMOOTH * (stands - self._run)
-        self._hold = _HOLD if self._run > _STANDS_OUT_DB else max(0, self._hold - 1)
+        needed = _STANDS_OUT_DB if self._quiet < _RECENT else _ANEW_DB
+        self._hold = _HOLD if self._run > needed else max(0, self._hold - 1)
+        self._quiet = 0 if self._hold else self._quiet + 1
         return loud and not self._hold and self._known > _LEARNT
 
     def _learn(self, levels: Levels, expected: Levels, loud: Loud) -> None:
