@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from bench.labelled import Labelled
 from micstream.audio.format import SPEECH, AudioFormat
-from micstream.echo.echo_guard import EchoGuard
+from micstream.echo.echo_guard import HELD_S, EchoGuard
 from micstream.echo.reference import Arriving
 from micstream.settings.pieces import DetectionSettings, SoundPathSettings
 from micstream.sound_path import make_path
@@ -225,7 +225,7 @@ def perform(hall: Hall, said: Sound, spans: Sequence[tuple[int, int]], *, guarde
     outcome = judge(loop.utterances, spans, hangover_ms=420)
     if loop.guard is not None:
         outcome.cpu_ms = 1000 * loop.guard.cpu_s / (len(said) / RATE)
-        outcome.held_ms = 1000 * (loop.guard.input_for(RATE) - RATE + _FRAME) / RATE
+        outcome.held_ms = 1000 * HELD_S
     return outcome
 
 

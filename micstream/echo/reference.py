@@ -95,7 +95,6 @@ class Arriving:
     def __init__(self) -> None:
         self.missed = 0
         """Samples that were not there when they were wanted."""
-        self._hasten = 0  # samples: the echo comes sooner than that
         self._held = bytearray()
         self._loud_at = float("-inf")
         self.break_off()
@@ -108,7 +107,7 @@ class Arriving:
     @property
     def late_ms(self) -> int:
         """How much later than it comes at the earliest it is laid."""
-        return round(1000 * max(0, self._late - self._hasten) / SPEECH.rate)
+        return round(1000 * self._late / SPEECH.rate)
 
     def break_off(self) -> None:
         """Nothing more comes of this sound; another may, with another clock."""
@@ -142,10 +141,6 @@ class Arriving:
         if not self._late - _APART < late <= self._late:
             self._late = late
 
-    def hasten(self, samples: int) -> None:
-        """Lay it so much sooner: the echo is there before it. What comes too late is missed."""
-        self._hasten = max(0, self._hasten + samples)
-
     def open(self, source: Source) -> None:
         """Another opening of the microphone: laid anew."""
         del source
@@ -165,8 +160,7 @@ class Arriving:
         size = samples * SAMPLE_WIDTH
         if not self._offsets:
             return bytes(size)
-        late = max(0, self._late - self._hasten)
-        ideal = round(at * SPEECH.rate - self._earliest) - late
+        ideal = round(at * SPEECH.rate - self._earliest) - self._late
         if self._next is None or abs(ideal - self._next) > _APART:
             self._next = ideal
         low = self._next

@@ -90,10 +90,12 @@ class RoomSound:
         if who.identity not in self._feeds:
             if len(self._feeds) == _AVATARS:
                 self._close(next(iter(self._feeds)))
-            feed = self._feeds[who.identity] = SoundFeed(lambda _: None)
+            self._feeds[who.identity] = SoundFeed(lambda _: None)
+        feed = self._feeds[who.identity]
+        if not feed.is_wanted:  # reading its last track has failed
             for branch in self._branches:
                 feed.attach(branch.sink(who.identity))
-        self._feeds[who.identity].begin(track)
+        feed.begin(track)
 
     def _on_gone(
         self,

@@ -34,7 +34,6 @@ def test_its_place_stands_still_while_blocks_come_late(late: list[float], ppm: f
     moved = np.flatnonzero(np.diff(whole))
     assert reference.missed == 0
     assert len(moved) <= 2  # 100 ppm are 1.4 ms in 14 s
-    assert 5.0 > 0 and abs(np.diff(whole)[moved]).max(initial=0) < 20_000
 
 
 def test_what_has_not_come_is_silence_and_counted() -> None:
@@ -53,17 +52,6 @@ def test_another_track_has_another_clock() -> None:
     for number in range(20):
         reference.push(ramp(FRAME), 9.0 + number * 0.01)
     assert any(reference.take(FRAME, 9.05))
-
-
-def test_the_earlier_it_has_to_be_the_sooner_it_is_laid() -> None:
-    taken = []
-    for hasten in (0, 160):
-        reference = Arriving()
-        for number in range(40):
-            reference.push(ramp(40 * FRAME)[number * 320 : number * 320 + 320], number * 0.01)
-        reference.hasten(hasten)
-        taken.append(np.frombuffer(reference.take(FRAME, 0.2), np.int16)[0])
-    assert taken[1] - taken[0] == 160
 
 
 def test_a_channel_of_the_same_device_stands_beside_the_other() -> None:
