@@ -8,7 +8,8 @@ Not among all: sets, how well utterances are found in each kind of speech; prese
 weights of the second opinion; runs_dry, when a receiver does; paths, over a way that is late and
 loses; cleaning, long_speech; hall_performers, hand-overs and a performer by page; hall_record, what
 a record costs; show, the control from press to effect; lipsync, what the lab finds of errors put
-in; compare, two commits in one run; soak, which takes a quarter of an hour.
+in; hall_echo, the echo guard in a closed loop; compare, two commits in one run; soak, which takes
+a quarter of an hour.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ OTHERS = (
     "hall_performers",
     "lipsync",
     "hall_record",
+    "hall_echo",
     "compare",
     "soak",
 )

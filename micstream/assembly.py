@@ -8,6 +8,8 @@ from micstream import notices
 from micstream.audio.advice import Preset
 from micstream.bus import Bus
 from micstream.controls import Controls
+from micstream.echo.making import MakeGuard, maker
+from micstream.echo.room_sound import RoomSound
 from micstream.events import Event
 from micstream.fan_out import FanOut
 from micstream.listening import SoundSettings
@@ -46,6 +48,7 @@ def open_session(settings: Settings, bus: Bus) -> Session:
             else {}
         ),
         path=settings.sound_path(),
+        make_guard=_make_guard(settings.sound_path().echo_guard, room),
     )
     keeping = Keeping(settings.keeping(), bus, taps)
     warnings: list[Event] = [
@@ -61,6 +64,17 @@ def open_session(settings: Settings, bus: Bus) -> Session:
         session.performers = Performers(several, fan_out, controls, bus, taps)
         session.performers.sources = sources(several.performers, room.hear)
     return session
+
+
+def _make_guard(channel: int | None, room: Room) -> MakeGuard | None:
+    """Maker of echo guards, with what the room's avatars say as their reference at channel 0."""
+    if channel:
+        return maker(channel, None)
+    if channel is None:
+        return None
+    sound = RoomSound()
+    room.ears = sound
+    return maker(0, sound)
 
 
 def _show(where: str | None) -> Show:

@@ -11,6 +11,7 @@ from typing import Protocol
 from micstream import events, notices
 from micstream.audio.advice import Preset
 from micstream.audio.device_name import is_same
+from micstream.echo.making import MakeGuard
 from micstream.errors import MicstreamError
 from micstream.settings import calibration
 from micstream.settings.pieces import CaptureSettings, DetectionSettings, SoundPathSettings
@@ -35,6 +36,8 @@ class SoundSettings:
     calibrated: dict[Preset, DetectionSettings]
     """The same by the preset that was calibrated for a device; empty where one was given."""
     path: SoundPathSettings
+    make_guard: MakeGuard | None = None
+    """Makes an echo guard for each sound path; None: there is none."""
 
     def tuned(self, calibrated: Preset | None) -> DetectionSettings:
         """Detection with a device's calibrated preset; None: as the settings say."""
@@ -166,7 +169,11 @@ class Listening:
         )
         # Not before: a detector that is loaded meanwhile would hold up the opening.
         cutter = make_cutter(self._settings.tuned(preset), spare=SpareModel())
-        path = make_path(cutter, self._settings.path, (self._health, self._tap))
+        listeners, guard = [self._health, self._tap], None
+        if self._settings.make_guard is not None:
+            guard, watch = self._settings.make_guard(self._bus.emit)
+            listeners.append(watch)
+        path = make_path(cutter, self._settings.path, listeners, guard)
         for _ in range(self._holds):
             path.hold()
         self._path = path

@@ -286,86 +286,37 @@ def cue_message_failed(name: str, error: MicstreamError) -> Warned:
     )
 
 
-def log_failed(place: str, why: str) -> Warned:
-    """Events that cannot be kept."""
+_MIX_MINUS = (
+    "a mix-minus for the microphone, a closer or directional one, or in-ear monitors in place of "
+    "loudspeakers"
+)
+
+
+def echo_no_reference() -> Warned:
+    """The echo guard hears nothing of what it should guard against."""
     return Warned(
-        code="log_failed",
-        message=f"the log {place} cannot be written: {why}; nothing else is harmed",
-        hint="make room there, or do without it (--no-log)",
+        code="echo_no_reference",
+        message="the echo guard has no reference: nothing is heard of the avatar while you speak",
+        hint="does the avatar publish a sound? With --echo-guard channel:N: is the loudspeakers' "
+        "sound on that channel?",
     )
 
 
-def record_short(folder: str, minutes: int) -> Warned:
-    """The record's disk is filling up."""
+def echo_reference_late() -> Warned:
+    """What the loudspeakers play comes to us later than to the microphone."""
     return Warned(
-        code="record_short",
-        message=f"the disk of the record {folder} is filling up: at this pace it lasts "
-        f"{minutes} min more",
-        hint="make room there; recording ends before the disk is full, the show goes on",
+        code="echo_reference_late",
+        message="the echo guard's reference comes too late now and then: echo gets through",
+        hint="use a cable to the network, or the mixer's aux as the reference: "
+        "--echo-guard channel:N",
     )
 
 
-def record_stopped(folder: str, why: str) -> Warned:
-    """Nothing more is recorded."""
+def echo_too_loud(level_db: float) -> Warned:
+    """The echo is more than the guard can tell from speech."""
     return Warned(
-        code="record_stopped",
-        message=f"nothing more is recorded into {folder}: {why}; the show goes on",
-        hint="what was recorded so far is kept; to record on, make room and start again",
-    )
-
-
-def record_lost(count: int) -> Warned:
-    """The record's disk was too slow."""
-    return Warned(
-        code="record_lost",
-        message=f"{count} piece{'' if count == 1 else 's'} of sound or events did not get into the "
-        "record: its disk stood still",
-        hint="record to a quicker disk; the sound that is heard was not held up",
-        count=count,
-    )
-
-
-def record_avatar_failed(message: str, hint: str) -> Warned:
-    """The avatar's sound cannot be recorded just now."""
-    return Warned(
-        code="record_avatar_failed",
-        message=f"the avatars' sound is not recorded just now: {message}",
-        hint=hint,
-    )
-
-
-def record_mended(note: str) -> Warned:
-    """A record that is read is torn."""
-    return Warned(
-        code="record_mended",
-        message=f"the record: {note}",
-        hint="what is there is used, and left as it is",
-    )
-
-
-def replay_unheard(utterance: str, seconds: float, error: Exception) -> Warned:
-    """An utterance of a record that nobody hears."""
-    return Warned(
-        code="replay_unheard",
-        message=f"the record's utterance {utterance} ({seconds:.1f} s) was not heard: {error}",
-        hint="the others are performed at their times",
-    )
-
-
-def replay_left_out(avatars: Sequence[str], performed: int) -> Warned:
-    """A record of more avatars than are spoken through."""
-    return Warned(
-        code="replay_left_out",
-        message=f"what was sent to {', '.join(avatars)} is left out: the record has more avatars "
-        f"than the {performed} spoken through",
-        hint="give --avatar as often as the record has avatars, in its order",
-    )
-
-
-def replay_late(seconds: float) -> Warned:
-    """A replay that did not keep the record's times."""
-    return Warned(
-        code="replay_late",
-        message=f"the replay came up to {seconds * 1000:.0f} ms after the record's times",
-        hint="the avatar or this machine was slower than then; all was sent",
+        code="echo_too_loud",
+        message=f"the echo is {level_db:+.0f} dB beside the avatar's sound: more than the echo "
+        "guard tells from speech without losing words",
+        hint=f"turn the loudspeakers down, or {_MIX_MINUS}",
     )

@@ -299,7 +299,9 @@ class Session:
             if self.microphone is not None:
                 live = Reopening(self.microphone)
             else:
-                live = opening.live(capture.device, channel=capture.channel)
+                live = opening.live(
+                    capture.device, channel=capture.channel, channels=capture.channels
+                )
             running = listening.run(live)
         async with self._turns.live(listening):
             self._listening = listening

@@ -14,6 +14,7 @@ from micstream.audio.format import SAMPLE_WIDTH, SPEECH
 from micstream.audio.resample import Resampler
 from micstream.audio.timeline import Timeline
 from micstream.cleaning import Cleaner
+from micstream.echo.echo_guard import EchoGuard
 from micstream.sources.source import Block, Source
 from micstream.speech.cutter import Cutter, Gate
 from micstream.speech.events import EndReason, Onset, SegmentEvent, Speech, Timed
@@ -36,9 +37,14 @@ class PathOptions(Protocol):
 
 
 def make_path(
-    cutter: Cutter | Whole, options: PathOptions, listeners: Sequence[Listener] = ()
+    cutter: Cutter | Whole,
+    options: PathOptions,
+    listeners: Sequence[Listener] = (),
+    guard: EchoGuard | None = None,
 ) -> SoundPath:
     """Sound path as the options say: cleaned or not, and which of both is sent.
+
+    `guard`: takes the echo out first, and says where there was nothing else; its own for each path.
 
     Raises:
         MicstreamError: the cleaner cannot be made.
@@ -46,7 +52,9 @@ def make_path(
     # Where nobody judges and the original is sent, there is nothing to clean for.
     clean = options.clean and not (options.send_original and isinstance(cutter, Whole))
     cleaner = Cleaner() if clean else None
-    return SoundPath(cutter, cleaner, send_original=options.send_original, listeners=listeners)
+    path = SoundPath(cutter, cleaner, send_original=options.send_original, listeners=listeners)
+    path.guard = guard
+    return path
 
 
 class SoundPath:
@@ -72,6 +80,8 @@ class SoundPath:
         self._cutter = cutter
         self._cleaner = cleaner
         self._send_original = send_original
+        self.guard: EchoGuard | None = None
+        """Of this path alone; set before it is opened."""
         self._listeners = tuple(listeners)
         self._gate = Gate.DETECTOR
         self._holds = 0
@@ -87,6 +97,7 @@ class SoundPath:
         self._captured = 0  # samples at 16 kHz
         self._shift = 0  # of the open utterance: places lie so much behind the cutter's samples
         self._original = b""  # what the cleaner holds back, as it was
+        self._mask = b""  # the same, where it is explained by an echo
         self._begun = False
 
     # ---- what is ---------------------------------------------------------------------------
@@ -137,10 +148,14 @@ class SoundPath:
             self._cutter.reset()
             if self._cleaner is not None:
                 self._cleaner.reset()
+            if self.guard is not None:
+                self.guard.reset()
             self._rest()
         self._used = True
         self._source, self._name = source, source.name
         self._resampler = Resampler(source.format, SPEECH.rate, pick=source.pick)
+        if self.guard is not None:
+            self.guard.open(source)
         return ended
 
     def push(self, block: Block) -> Iterator[Timed]:
@@ -156,6 +171,8 @@ class SoundPath:
         captured_s = self._bytes // source.format.frame_bytes / source.format.rate
         self._timeline.observe(captured_s, block.ends_at, block.lost_s)
         pcm = resampler.push(block.pcm)
+        if self.guard is not None:
+            self.guard.hear(block.pcm)
         self._tell(source, pcm)
         if not self._begun:
             # Not before the first block: an utterance that begins by hand here has a date then.
@@ -224,9 +241,12 @@ class SoundPath:
         if not isinstance(cutter, Cutter):
             return []
         gate = Gate.CLOSED if self._holds else self._gate
-        if cutter.gate is Gate.CLOSED and gate is not Gate.CLOSED and self._cleaner is not None:
-            self._cleaner.silence_rest()
-            self._original = bytes(len(self._original))
+        if cutter.gate is Gate.CLOSED and gate is not Gate.CLOSED:
+            if self._cleaner is not None:
+                self._cleaner.silence_rest()
+                self._original = bytes(len(self._original))
+            if self.guard is not None:
+                self.guard.silence_rest()
         return [] if gate is cutter.gate and gate is not Gate.OPEN else cutter.set_gate(gate)
 
     # ---- within ----------------------------------------------------------------------------
@@ -272,6 +292,8 @@ class SoundPath:
             event = replace(event, source=self._name)
         if cleaner is not None:
             event = replace(event, decided=cleaner.input_for(event.decided))
+        if self.guard is not None:
+            event = replace(event, decided=self.guard.input_for(event.decided))
         if not shift:
             return event
         decided = event.decided + shift
@@ -282,6 +304,8 @@ class SoundPath:
         return replace(event, end=end, speech_end=speech_end, decided=decided)
 
     def _cut(self, pcm: bytes, *, last: bool = False) -> Iterator[SegmentEvent]:
+        if self.guard is not None:
+            return self._guarded(self.guard, pcm, last=last)
         if self._cleaner is None:
             return self._cutter.push(pcm)
         cleaned = self._cleaner.push(pcm)
@@ -292,3 +316,20 @@ class SoundPath:
         known = self._original + pcm
         self._original = known[len(cleaned) :]
         return self._cutter.push(known[: len(cleaned)], cleaned)
+
+    def _guarded(self, guard: EchoGuard, pcm: bytes, *, last: bool) -> Iterator[SegmentEvent]:
+        """Without its echo; where there was nothing else, silence is judged in its place."""
+        start = self._captured - len(pcm) // SAMPLE_WIDTH
+        sound, mask = guard.push(pcm, self._timeline.at(self._timeline.place(start)))
+        if last:
+            rest = guard.finish()
+            sound, mask = sound + rest[0], mask + rest[1]
+        cleaned = sound
+        if self._cleaner is not None:
+            cleaned = self._cleaner.push(sound) + (self._cleaner.finish() if last else b"")
+        known, masks = self._original + sound, self._mask + mask
+        self._original, self._mask = known[len(cleaned) :], masks[len(cleaned) :]
+        if isinstance(self._cutter, Whole):
+            return self._cutter.push(cleaned)
+        judged = guard.masked(cleaned, masks[: len(cleaned)])
+        return self._cutter.push(known[: len(cleaned)] if self._send_original else cleaned, judged)

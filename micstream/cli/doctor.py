@@ -32,6 +32,14 @@ def doctor(
             "moment. Not beside a running sender of the same identity, unless --take-over.",
         ),
     ] = False,
+    echo: Annotated[
+        bool,
+        typer.Option(
+            "--echo",
+            help="Also play a sound of six seconds through the avatar, as the sender, and hear "
+            "what comes back into the microphone: whether the echo guard will do.",
+        ),
+    ] = False,
 ) -> None:
     """Check everything from the microphone to the avatar; exit 0 when one can go on stage.
 
@@ -59,7 +67,7 @@ def doctor(
         console = Terminal(plain=output.plain)
         marks = _MARKS if console.encoding.startswith("utf") else _PLAIN_MARKS
         code = 0
-        async for check in diagnose(settings, through=through):
+        async for check in diagnose(settings, through=through, echo=echo):
             if check.state == "failed":
                 code = code or check.exit_code
             if output.json:

@@ -79,7 +79,7 @@ def _as_then(record: Record, planned: Plan) -> Flags:
 
 
 async def _perform(session: Session, settings: Settings, record: Record, planned: Plan) -> None:
-    from micstream import notices
+    from micstream import record_notices as notices
     from micstream.cli.run import wait_avatar
     from micstream.record.performing import Performing
 

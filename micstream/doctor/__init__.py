@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from micstream.doctor.check import Check, State, failed
+from micstream.doctor.echo import check_echo
 from micstream.doctor.microphone import check_microphone
 from micstream.doctor.room import check_room
 from micstream.doctor.server import check_server, judge_proxy, judge_way
@@ -20,7 +21,9 @@ from micstream.settings import Settings
 __all__ = ["Check", "State", "diagnose"]
 
 
-async def diagnose(settings: Settings, *, through: bool) -> AsyncIterator[Check]:
+async def diagnose(
+    settings: Settings, *, through: bool, echo: bool = False
+) -> AsyncIterator[Check]:
     """Every check as it is done. `through`: also ask the avatar, under the sender's own identity.
 
     That ends what the avatar plays, and has it hum for a moment. Beside a sender of the same
@@ -60,4 +63,7 @@ async def diagnose(settings: Settings, *, through: bool) -> AsyncIterator[Check]
         )
     if through:
         for check in await check_through(settings):
+            yield check
+    if echo:
+        async for check in check_echo(settings):
             yield check

@@ -50,7 +50,7 @@ class _Record:
 
 
 @asynccontextmanager
-async def _as_sender(settings: Settings, told: list[Event]) -> AsyncIterator[Room]:
+async def as_sender(settings: Settings, told: list[Event]) -> AsyncIterator[Room]:
     """In the room under the sender's identity; leaves nothing for an avatar to report."""
     quiet = settings.model_copy(update={"avatar_state": "off"})  # nobody performs
     async with Room.of(quiet, _Record(told)) as room:
@@ -66,7 +66,7 @@ async def check_through(settings: Settings) -> list[Check]:
     try:
         present = await _present(settings)
         asked = settings.model_copy(update={"avatar": _named(settings.avatar, present)})
-        async with _as_sender(asked, told) as room:
+        async with as_sender(asked, told) as room:
             await room.wait_ready(_patience_s(settings), at_least=0)
             absent = {each.pattern: each for each in room.avatars if not each.is_listening}
             errors = {name: each.absence(_patience_s(settings)) for name, each in absent.items()}

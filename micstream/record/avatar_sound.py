@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from micstream import notices
+from micstream import record_notices as notices
 from micstream.errors import MicstreamError
 from micstream.events import Event
 from micstream.record.store import Published

@@ -15,7 +15,7 @@ from typing import Final
 
 import platformdirs
 
-from micstream import notices
+from micstream import notices, record_notices
 from micstream.errors import reason_of
 from micstream.events import Event
 from micstream.plain_text import as_json
@@ -74,7 +74,7 @@ class EventLog:
             self._drop_file()
             if not self._said:
                 self._said = True
-                self._tell(notices.log_failed(str(self.place), reason_of(error)))
+                self._tell(record_notices.log_failed(str(self.place), reason_of(error)))
 
     def sync(self) -> None:
         """Leave it to the system: what was written outlives the program."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from micstream import notices
+from micstream import record_notices as notices
 from micstream.controls import Controls
 from micstream.errors import AvatarUnavailable
 from micstream.events import Emitter

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from micstream import events, notices
+from micstream import events, record_notices
 from micstream.audio.format import SPEECH
 from micstream.errors import UsageError, reason_of
 from micstream.events import Event
@@ -222,7 +222,7 @@ class Store:
         self._untold += lost
         now = time.monotonic()
         if self._untold and now - self._told_at >= _TELL_S:
-            self._tell(notices.record_lost(self._untold))
+            self._tell(record_notices.record_lost(self._untold))
             self._untold, self._told_at = 0, now
 
     # ---- space, and the end --------------------------------------------------------------------
@@ -238,13 +238,13 @@ class Store:
                 self._stop(f"only {free / 1e6:.0f} MB are free there")
             case SpaceLeft.SHORT:
                 pace = self._written / max(1.0, now - self._began)
-                self._tell(notices.record_short(f"{self.folder}", minutes_left(free, pace)))
+                self._tell(record_notices.record_short(f"{self.folder}", minutes_left(free, pace)))
             case _:
                 pass
 
     def _stop(self, why: str) -> None:
         self._stopped = why
-        self._tell(notices.record_stopped(f"{self.folder}", why))
+        self._tell(record_notices.record_stopped(f"{self.folder}", why))
         self._close_files()
 
     def _close_files(self) -> None:

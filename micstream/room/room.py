@@ -47,6 +47,16 @@ class Emitter(Protocol):
         """Tell everyone."""
 
 
+class Ears(Protocol):
+    """Whoever listens to the avatars all the time."""
+
+    def watch(self, room: rtc.Room) -> None:
+        """Take note that this room is ours."""
+
+    async def aclose(self) -> None:
+        """Close what was opened: the room is left."""
+
+
 class Room:
     """Our place in the room, as an async context manager: join at its start, leave at its end.
 
@@ -68,6 +78,8 @@ class Room:
     ) -> None:
         self.taps = taps or Taps()
         """Where the sound that is sent can be tapped."""
+        self.ears: Ears | None = None
+        """With them we stay subscribed to the avatars' sound, also once they play."""
         self._patterns = links.patterns
         self._identity = connection.identity
         self._bus = bus
@@ -150,6 +162,8 @@ class Room:
 
     async def _close(self) -> None:
         await self._connector.aclose()
+        if self.ears is not None:
+            await self.ears.aclose()
         for avatar in self.avatars:
             avatar.close()
         await self._tasks.aclose()
@@ -278,7 +292,7 @@ class Room:
 
     def playing(self, identity: str) -> None:
         """Unsubscribe: it plays, and needs us no more for that."""
-        if self._up is not None:
+        if self._up is not None and self.ears is None:
             subscription.end(self._up.remote_participants.get(identity))
 
     def network_gone(self, gone: bool) -> None:
@@ -293,6 +307,8 @@ class Room:
         """Take this room, with those who are in it, for ours; or have it back."""
         self._up = room
         self._network.watch(room)
+        if self.ears is not None:
+            self.ears.watch(room)
         for avatar in self.avatars:
             avatar.connection(True)
         if self._known is not room:

@@ -10,6 +10,7 @@ from micstream.dialects import DIALECTS
 from micstream.errors import UsageError
 from micstream.settings import pieces
 from micstream.settings import table as knobs
+from micstream.settings.echo_guard import reference_channel
 from micstream.settings.performers import performers
 from micstream.settings.values import Values
 
@@ -86,7 +87,11 @@ class Settings(Values):
 
     def capture(self) -> pieces.CaptureSettings:
         """The microphone and its channel."""
-        return pieces.CaptureSettings(device=self.device, channel=self.channel)
+        return pieces.CaptureSettings(
+            device=self.device,
+            channel=self.channel,
+            channels=reference_channel(self.echo_guard) or 0,
+        )
 
     def performers(self) -> pieces.PerformersSettings:
         """Several performers, where there are."""
@@ -104,7 +109,11 @@ class Settings(Values):
 
     def sound_path(self) -> pieces.SoundPathSettings:
         """Cleaning."""
-        return pieces.SoundPathSettings(clean=self.clean, send_original=self.send_original)
+        return pieces.SoundPathSettings(
+            clean=self.clean,
+            send_original=self.send_original,
+            echo_guard=reference_channel(self.echo_guard),
+        )
 
     def keeping(self) -> pieces.KeepingSettings:
         """What is written down of the session."""

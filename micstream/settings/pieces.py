@@ -105,6 +105,8 @@ class CaptureSettings:
     """Name, part of a name, or index; None: the system's default."""
     channel: int
     """Channel from 1; 0 mixes them all."""
+    channels: int = 0
+    """Open at least so many, for an echo guard's reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,8 @@ class SoundPathSettings:
     """High pass, noise suppression and automatic gain."""
     send_original: bool
     """The detector judges the cleaned sound, the avatar gets the original."""
+    echo_guard: int | None = None
+    """Channel with the echo guard's reference, from 1; 0: the avatars' sound; None: no guard."""
 
 
 @dataclass(frozen=True, slots=True)

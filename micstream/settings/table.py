@@ -194,6 +194,14 @@ KNOBS: Final = (
         unit="s",
     ),
     Knob(
+        "echo_guard",
+        "Loudspeakers in the hall: what they play back into the microphone begins no utterance and "
+        "holds none open. auto: the avatar's own sound is the reference. channel:N: channel N of "
+        "the device is, the mixer's aux. off: there are none.",
+        MICROPHONE,
+        "off",
+    ),
+    Knob(
         "clean",
         "High pass, noise suppression and automatic gain before detection and sending.",
         CLEANING,

@@ -29,6 +29,7 @@ from micstream.errors import UsageError
 from micstream.settings import table as knobs
 from micstream.settings import variables
 from micstream.settings.cutting_table import FrameMs
+from micstream.settings.echo_guard import reference_channel
 from micstream.settings.performers import performers, split
 from micstream.settings.table import Mode, Talk, VoiceBy
 from micstream.speech.presets import TUNINGS, Tuning, Vad
@@ -83,6 +84,7 @@ class Values(BaseSettings):
     performer: Annotated[tuple[str, ...], NoDecode] = _knob("performer")
     voice_by: VoiceBy = _knob("voice_by")
     voice_hold: float = _knob("voice_hold")
+    echo_guard: str = _knob("echo_guard")
     clean: bool = _knob("clean")
     send_original: bool = _knob("send_original")
     mode: Mode = _knob("mode")
@@ -222,6 +224,12 @@ class Values(BaseSettings):
             raise ValueError(f"expected {' or '.join(DIALECTS)}")
         return value
 
+    @field_validator("echo_guard")
+    @classmethod
+    def _guarded(cls, value: str) -> str:
+        reference_channel(value)
+        return value
+
     @field_validator("room", "identity")
     @classmethod
     def _named(cls, value: str) -> str:
@@ -269,6 +277,15 @@ class Values(BaseSettings):
         if segmenter.max_length_ms <= segmenter.onset_window_ms + segmenter.pre_roll_ms:
             raise ValueError(
                 "--max-length-ms must be longer than --onset-window-ms and --pre-roll-ms together"
+            )
+        reference = reference_channel(self.echo_guard)
+        if reference and self.performer:
+            raise ValueError(
+                f"--echo-guard {self.echo_guard} is for one device: with --performer auto"
+            )
+        if reference and self.channel in (0, reference):
+            raise ValueError(
+                f"--echo-guard {self.echo_guard} needs --channel with the microphone's own, another"
             )
         if self.max_backlog * 1000 <= self.lead_ms:
             raise ValueError("--max-backlog must be longer than --lead-ms")

@@ -19,8 +19,10 @@ _KINDS: Final = {
 """Scheme: module in `micstream.sources`, and its opener, which takes `device` and `channel`."""
 
 
-def opener(device: str | None, *, channel: int = 0) -> Opener:
+def opener(device: str | None, *, channel: int = 0, channels: int = 0) -> Opener:
     """Opener of the device, by name, part of a name, index or address; None: the default one.
+
+    `channels`: open at least so many, whichever is used.
 
     Raises:
         UsageError: there is no such kind of source.
@@ -36,7 +38,7 @@ def opener(device: str | None, *, channel: int = 0) -> Opener:
         )
     module, name = kind
     made: Opener = getattr(import_module(f"micstream.sources.{module}"), name)(
-        device, channel=channel
+        device, channel=channel, **({"channels": channels} if channels else {})
     )
     return made
 
@@ -65,10 +67,10 @@ async def find(device: str | None, *, channel: int = 0) -> Found:
     return Found(by, await by.open())
 
 
-def live(device: str | None, *, channel: int = 0) -> Reopening:
+def live(device: str | None, *, channel: int = 0, channels: int = 0) -> Reopening:
     """The device as a source without an end: opened again whenever it was lost.
 
     Raises:
         UsageError: there is no such kind of source.
     """
-    return Reopening(opener(device, channel=channel))
+    return Reopening(opener(device, channel=channel, channels=channels))

@@ -110,6 +110,7 @@ def _two_values(knob: Knob) -> tuple[Any, Any]:
         "avatar": ("one", ("two",)),
         "performer": ("one=USB", ("two=room:two",)),
         "avatar_server": ("http://one:1", "https://two.example"),
+        "echo_guard": ("auto", "off"),  # a channel needs the microphone's own beside it
     }
     if knob.name in special:
         return special[knob.name]

@@ -1,0 +1,97 @@
+"""Echo guard in a closed loop: the avatar's voice comes back from the hall's loudspeakers.
+
+A performer speaks the labelled pieces of the bundled speech (or of FOLDER) in any order, parted by
+pauses of 0.3 to 9 s. What the product's own detector and cutter make of it is played by an avatar,
+comes out of a loudspeaker that clips, goes through a room's response, and back into the microphone
+with the delay and level of each row. The guard's reference arrives with jitter, and the clocks of
+loudspeaker and microphone run apart by 100 ppm.
+
+begun: utterances in which nobody speaks. prolonged: those that end more than 200 ms later than
+their hangover after the performer fell silent. lost: of his speech, what is in no utterance.
+CPU: of the guard, a second of sound. Delay: what it holds back at most.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from bench.hall_loop import Hall, Outcome, perform, script
+from bench.labelled import Labelled, read_folder
+from bench.report import Figures, dump, parser, refuse, show
+from micstream.demo.assets import bundled
+from micstream.errors import MicstreamError
+
+LEVELS: Final = (-12, -6, 0, 6)
+DELAYS: Final = (60, 150, 220, 300, 400)
+BUNDLED: Final = ("sentences", "pauses")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parser("bench.hall_echo", __doc__)
+    options.add_argument("--speech", type=Path, metavar="FOLDER", help="labelled speech")
+    options.add_argument("--minutes", type=float, default=5.0, help="of each row (default 5)")
+    options.add_argument("--level", type=int, nargs="*", default=LEVELS, help="in dB")
+    options.add_argument("--delay", type=int, nargs="*", default=DELAYS, help="in ms")
+    options.add_argument("--seed", type=int, default=1, help="of the performance (default 1)")
+    options.add_argument("--reverb", type=float, default=0.6, help="of the hall, in s (0.6)")
+    options.add_argument("--tail", type=float, default=-3.0, help="reverberation, in dB (-3)")
+    options.add_argument("--guarded", action="store_true", help="leave out the run without guard")
+    given = options.parse_args(arguments)
+    if given.quick:
+        given.minutes, given.level, given.delay = 0.5, (0,), (220,)
+    try:
+        files = _speech(given.speech)
+    except MicstreamError as error:
+        refuse("bench.hall_echo", error)
+    rows = [_row(files, given, level, delay) for level in given.level for delay in given.delay]
+    if given.json:
+        dump("hall_echo", {"minutes": given.minutes, "rows": rows})
+        return 0
+    show(
+        f"Echo guard, {given.minutes:g} min a row, reverberation {given.reverb:g} s",
+        ("echo", "ms", *("begun", "prolonged", "lost %") * 2, "CPU ms/s", "delay ms"),
+        [_cells(row) for row in rows],
+        "first three: without the guard; the other three: with it",
+    )
+    return 0
+
+
+def _speech(folder: Path | None) -> list[Labelled]:
+    if folder is not None:
+        return [each for each in read_folder(folder) if each.labels]
+    where = bundled("sentences.flac").parent
+    return [each for each in read_folder(where) if each.name in BUNDLED]
+
+
+def _row(files: Sequence[Labelled], given: argparse.Namespace, level: int, delay: int) -> Figures:
+    seed = 1_000 * given.seed + 10 * delay + level
+    said, spans = script(files, 60 * given.minutes, seed)
+    hall = Hall(level, delay, reverb_s=given.reverb, tail_db=given.tail, seed=seed)
+    outcomes = {
+        name: perform(hall, said, spans, guarded=guarded)
+        for name, guarded in (("without", False), ("with", True))
+        if guarded or not given.guarded
+    }
+    row: dict[str, Any] = {name: asdict(outcome) for name, outcome in outcomes.items()}
+    print(f"{level:+d} dB, {delay} ms: {outcomes['with']}", file=sys.stderr)
+    return {"level_db": level, "delay_ms": delay, **row}
+
+
+def _cells(row: Figures) -> list[Any]:
+    names = [each for each in Outcome.__dataclass_fields__ if each != "where"]
+    without, with_ = row.get("without", {}), row["with"]
+    return [
+        f"{row['level_db']:+d} dB",
+        row["delay_ms"],
+        *(without.get(name) for name in names[:3]),
+        *(with_[name] for name in names),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

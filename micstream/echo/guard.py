@@ -1,0 +1,244 @@
+"""Which frames of a microphone are explained by the reference. Pure.
+
+Theory of operation
+-------------------
+A canceller leaves something of every echo: it has to learn, the loudspeaker distorts, the hall goes
+on for longer than the canceller reaches, the clocks run apart. So an echo is told from speech by
+levels in bands, which all of that hardly changes:
+
+    what is expected = the reference, as long ago as the echo takes, with a hall's decay
+                     + what it comes to as a rule, by band (learned: a quantile of the difference)
+
+Once for the microphone's own sound, once for what the canceller leaves of it. Where levels stand
+out of what is expected in both, somebody speaks; where hardly any does, the frame is explained by
+the reference, whatever a detector would say. The delay is found by where levels rise (`delay.py`).
+Until it is known nothing is explained.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from micstream.audio.format import SPEECH
+from micstream.echo.delay import BEFORE, LONGEST, STEP, DelayFinder, Levels
+
+FRAME: Final = SPEECH.samples(10)
+
+_LOW: Final = (150, 250, 350, 450, 600, 800, 1_000, 1_250, 1_500, 1_800)
+_BORDERS: Final = (*_LOW, 2_200, 2_700, 3_300, 4_000, 5_000, 6_500)
+"""Of the bands, in Hz."""
+BANDS: Final = len(_BORDERS) - 1
+_FLOOR_DB: Final = 12.0
+"""Level of a band, in dB over a 16-bit step, below which it is nothing: -78 dBFS."""
+_KEPT: Final = 1_024
+_LOUD_DB: Final = 20.0
+"""Of a band of the reference, over that floor: then an echo of it is learned from."""
+_FRAMES_TO_LOOK: Final = 8
+"""Frames with a band as loud as that, before a delay is looked for in a stretch."""
+_DECAY_DB: Final = 0.7
+"""A hall's, by frame: 60 dB in 0.86 s."""
+_SMEAR: Final = 3
+"""Frames: the reference is as loud as in the loudest of them."""
+_QUANTILE: Final = 0.35
+"""The performer speaks over most of an echo, but not in every band of it."""
+_WHILE_SPOKEN: Final = 0.3
+"""Less is learned upwards where levels stand out: that may be the performer."""
+_LEARN_DB, _AT_FIRST_DB = 0.15, 0.6
+"""By frame; and before anything is known."""
+_LEARNT: Final = 30
+"""Loud frames that are learned from, before anything is explained."""
+_ENOUGH: Final = 50
+"""Loud frames, before it counts how the microphone's power follows the reference's ..."""
+_FORGOTTEN: Final = 600
+"""... over about so many of them."""
+_SPARE_DB: Final = 1.0
+_LEAST_DB: Final = -15.0
+_SMEARED_DB: Final = 2.0
+"""So much more than the reference is expected, as its loudest of some frames is."""
+_MARGIN_DB: Final = 6.0
+_MOST_DB: Final = 12.0
+_NOISE_UP_DB, _NOISE_DOWN_DB = 0.02, 0.2
+_SPARED_DB: Final = 2.0
+"""What stands out of the noise needs so much less."""
+_LEFT_SHARE: Final = 0.8
+"""What the canceller leaves stands out more easily than the sound as it was."""
+_SMOOTH: Final = 0.25
+_STANDS_OUT_DB: Final = 0.8
+"""Mean over the bands, from which on somebody speaks ..."""
+_HOLD: Final = 12
+"""... and for so many frames more."""
+_ANEW_DB, _RECENT = 1.2, 20
+"""It takes more after so many frames in which nobody did: who begins anew does so aloud."""
+_LIKE, _APART, _AGAIN = 0.25, 0.05, 2
+"""Of a delay: its share at least, how much more that is than any other's, and how often it has to
+be found again, one time after the other."""
+
+Samples = npt.NDArray[np.int16]
+Loud = npt.NDArray[np.bool_]
+
+
+class Guard:
+    """Judges frames of 10 ms of microphone, canceller and reference; 16 kHz mono.
+
+    Frames without a reference need not be pushed, if it was silent for `LONGEST` frames before.
+    """
+
+    def __init__(self) -> None:
+        window = 2 * FRAME
+        bins = np.fft.rfftfreq(window, 1 / SPEECH.rate)
+        within = [(bins >= low) & (bins < high) for low, high in pairwise(_BORDERS)]
+        self._hann = np.hanning(window + 1)[:-1].astype(np.float32)
+        scale = 8 / window / float((self._hann**2).sum())
+        self._pool = np.array([each / each.sum() * scale for each in within], np.float32).T
+        self._finder = DelayFinder()
+        self.delay: int | None = None
+        """Frames by which the echo comes later than the reference; None: not known."""
+        self._seen, self._again = -1, 0
+        self._due = STEP + LONGEST + BEFORE
+        self._last = np.zeros((3, FRAME), np.float32)
+        self._levels: Levels = np.zeros((3, _KEPT, BANDS), np.float32)
+        self._expected: Levels = np.zeros((_KEPT, BANDS), np.float32)
+        self._count = LONGEST + _SMEAR
+        self._decayed = np.zeros(BANDS, np.float32)
+        self._learned = np.zeros((2, 1, BANDS), np.float32)  # microphone's, what is left of it
+        self._noise = np.full(BANDS, 3.0, np.float32)
+        self._run = 0.0
+        self._sums = np.zeros((5, BANDS))
+        self._follows_db = 0.0
+        self._known = 0.0  # loud frames that were learned from
+        self._hold = self._quiet = 0  # frames
+
+    @property
+    def level_db(self) -> float:
+        """Level of the echo beside the reference, in dB."""
+        return self._follows_db - _SPARE_DB + _SMEARED_DB
+
+    @property
+    def taken_off_db(self) -> float:
+        """What the canceller takes off the echo as a rule, in dB."""
+        return float((self._learned[0] - self._learned[1])[0, 1:12].mean())
+
+    def push(self, mic: Samples, left: Samples, reference: Samples) -> list[bool]:
+        """Whether each of the next frames is explained by the reference.
+
+        All three of the same length, whole frames; `left`: of the microphone's by the canceller.
+        """
+        frames = len(mic) // FRAME
+        levels = self._measure(np.stack((mic, left, reference)), frames)
+        at = self._store(levels, frames)
+        explained = self._judge(levels, at, frames)
+        if self._count >= self._due:
+            self._due = self._count + STEP
+            if self.delay is not None:
+                self._regress(self._count - STEP, self._count)
+            self._look()
+        return explained
+
+    def _measure(self, sound: npt.NDArray[np.int16], frames: int) -> Levels:
+        """Levels by signal, frame and band."""
+        whole = np.concatenate((self._last, sound), axis=1, dtype=np.float32)
+        self._last = whole[:, -FRAME:]
+        one, next_ = whole.strides
+        windows = np.lib.stride_tricks.as_strided(
+            whole, (3, frames, 2 * FRAME), (one, next_ * FRAME, next_)
+        )
+        spectra = np.fft.rfft(windows * self._hann)
+        power = (spectra.real**2 + spectra.imag**2).astype(np.float32) @ self._pool
+        return np.asarray(np.maximum(10 * np.log10(power + 1e-3) - _FLOOR_DB, np.float32(0)))
+
+    def _store(self, levels: Levels, frames: int) -> int:
+        if self._count + frames > _KEPT:
+            kept = _KEPT // 2
+            self._levels[:, :kept] = self._levels[:, self._count - kept : self._count]
+            self._expected[:kept] = self._expected[self._count - kept : self._count]
+            self._due -= self._count - kept
+            self._count = kept
+        at = self._count
+        self._count = at + frames
+        self._levels[:, at : at + frames] = levels
+        return at
+
+    def _judge(self, levels: Levels, at: int, frames: int) -> list[bool]:
+        if self.delay is None:
+            return [False] * frames
+        first = at - self.delay
+        played = self._levels[2, first - _SMEAR + 1 : first + frames]
+        expected = np.empty((frames, BANDS), np.float32)
+        now = self._decayed
+        for frame in range(frames):
+            now = np.maximum(played[frame : frame + _SMEAR].max(axis=0), now - _DECAY_DB)
+            expected[frame] = now
+        self._decayed = now
+        self._expected[at : at + frames] = expected
+        over = levels[:2] - expected
+        stands = (
+            np.minimum(over - self._learned, levels[:2] - self._noise + _SPARED_DB) - _MARGIN_DB
+        )
+        stands = stands.clip(0, _MOST_DB).mean(axis=2)
+        self._learn(levels, expected, played[_SMEAR - 1 :] > _LOUD_DB)
+        both = np.minimum(stands[0], stands[1] * _LEFT_SHARE).tolist()
+        return [
+            self._is_explained(each, loud > _LOUD_DB)
+            for each, loud in zip(both, expected.max(axis=1).tolist(), strict=True)
+        ]
+
+    def _is_explained(self, stands: float, loud: bool) -> bool:
+        self._run += _SMOOTH * (stands - self._run)
+        needed = _STANDS_OUT_DB if self._quiet < _RECENT else _ANEW_DB
+        self._hold = _HOLD if self._run > needed else max(0, self._hold - 1)
+        self._quiet = 0 if self._hold else self._quiet + 1
+        return loud and not self._hold and self._known > _LEARNT
+
+    def _learn(self, levels: Levels, expected: Levels, loud: Loud) -> None:
+        """What an echo comes to, by band: of loud frames of the reference."""
+        up = _QUANTILE * (_WHILE_SPOKEN if self._hold else 1.0)
+        noise = np.where(levels[1] > self._noise, _NOISE_UP_DB, -_NOISE_DOWN_DB)
+        self._noise += noise.sum(axis=0).astype(np.float32)
+        frames = float(loud.mean()) * len(loud)
+        if not frames:
+            return
+        steps = np.where(levels[:2] - expected > self._learned, up, _QUANTILE - 1.0) * loud
+        self._known += frames
+        self._learned += np.float32(max(_LEARN_DB, _AT_FIRST_DB - self._known / 100)) * steps.sum(
+            axis=1, keepdims=True
+        )
+        if self._known > _ENOUGH:
+            np.minimum(self._learned, np.float32(self._follows_db), out=self._learned)
+
+    def _regress(self, low: int, high: int) -> None:
+        """How the microphone's power follows the reference's, the bands taken together.
+
+        The performer's voice follows nothing of it, however much of the time he speaks.
+        """
+        expected = self._expected[low:high]
+        loud = expected > _LOUD_DB
+        played = 10 ** (expected * 0.1) * loud
+        heard = 10 ** (self._levels[0, low:high] * 0.1) * loud
+        new = np.stack((loud, played, heard, played * played, played * heard))
+        self._sums *= 1 - float(loud.mean()) * len(loud) / _FORGOTTEN
+        self._sums += new.sum(axis=1, dtype=np.float64)
+        count, mean_of, heard_of, squares, products = self._sums + 1e-9
+        scale = count / (mean_of * mean_of)
+        both = float(((products - mean_of * heard_of / count) * scale).sum())
+        one = float(((squares - mean_of * mean_of / count) * scale).sum())
+        slope = 10 * float(np.log10(max(1e-4, both / max(1e-6, one))))
+        self._follows_db = max(slope, _LEAST_DB) + _SPARE_DB
+
+    def _look(self) -> None:
+        """Look for the delay in the last `STEP` frames, where the reference is loud in them."""
+        end = self._count
+        mic = self._levels[0, end - STEP - BEFORE : end]
+        reference = self._levels[2, end - STEP - LONGEST - BEFORE : end]
+        if int((reference.max(axis=1) > _LOUD_DB).sum()) < _FRAMES_TO_LOOK:
+            return
+        found = self._finder.look(mic, reference)
+        self._again = self._again + 1 if abs(found.frames - self._seen) <= 1 else 0
+        self._seen = found.frames
+        if found.share < _LIKE or found.share - found.beside < _APART or self._again < _AGAIN:
+            return
+        if self.delay is None or abs(found.frames - self.delay) > 1:
+            self.delay = found.frames

@@ -1,0 +1,31 @@
+"""Echo guards as the settings say, and what tells of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from micstream.echo.echo_guard import EchoGuard
+from micstream.echo.reference import Beside, Reference
+from micstream.echo.room_sound import RoomSound
+from micstream.echo.watch import EchoWatch
+from micstream.events import Warned
+from micstream.taps import Listener
+
+Emit = Callable[[Warned], None]
+MakeGuard = Callable[[Emit], tuple[EchoGuard, Listener]]
+"""Makes the guard of one more sound path, and the listener that tells what is in its way."""
+
+
+def maker(channel: int, room_sound: RoomSound | None) -> MakeGuard:
+    """Maker of guards whose reference is `channel`, from 1; 0: the avatars' sound in the room."""
+
+    def make(emit: Emit) -> tuple[EchoGuard, Listener]:
+        reference: Reference
+        if channel or room_sound is None:
+            reference = Beside(channel)
+        else:
+            reference = room_sound.branch()
+        guard = EchoGuard(reference)
+        return guard, EchoWatch(guard, emit)
+
+    return make

@@ -1,0 +1,35 @@
+"""The hall in a loop: without the guard the avatar goes on by itself, with it it does not."""
+
+from __future__ import annotations
+
+from bench.hall_echo import main
+from bench.hall_loop import RATE, Hall, judge, perform, script
+from bench.labelled import read_folder
+from micstream.demo.assets import bundled
+
+
+def test_the_guard_ends_what_would_go_on() -> None:
+    files = [each for each in read_folder(bundled("sentences.flac").parent) if each.labels]
+    said, spans = script(files, 25.0, 3)
+    hall = Hall(0, 220, seed=3)
+    without = perform(hall, said, spans, guarded=False)
+    guarded = perform(hall, said, spans, guarded=True)
+    assert without.begun + without.prolonged > 0
+    assert guarded.begun == 0
+    assert guarded.prolonged < without.prolonged
+    assert guarded.held_ms <= 20
+
+
+def test_what_is_begun_prolonged_and_lost_is_counted() -> None:
+    spans = [(RATE, 2 * RATE), (5 * RATE, 6 * RATE)]
+    outcome = judge(
+        [(RATE, round(2.4 * RATE)), (3 * RATE, 4 * RATE), (round(5.5 * RATE), 8 * RATE)],
+        spans,
+        hangover_ms=420,
+    )
+    assert (outcome.begun, outcome.prolonged) == (1, 1)
+    assert outcome.lost_percent == 25.0
+
+
+def test_it_runs_shortly(capsys: object) -> None:
+    assert main(["--quick", "--json", "--minutes", "0.1"]) == 0

@@ -1,0 +1,116 @@
+"""The avatar's sound comes back into a real microphone: with and without the echo guard."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from micstream.demo.server import LocalServer
+from testbed.program import program, run
+from testbed.rooms import viewing
+from testbed.sound import SINK, VirtualMicrophone
+from testbed.speech import HELLO, RATE, samples
+from tests.cli.test_cli_keys import credentials
+from tests.conftest import AvatarFactory
+
+pytestmark = [pytest.mark.room, pytest.mark.sound, pytest.mark.slow]
+
+SILENCE_S = 2.5
+LATER_S = 0.15
+WORD_S = samples(HELLO).size / RATE
+
+
+@asynccontextmanager
+async def loudspeakers(
+    server: LocalServer, room: str, microphone: VirtualMicrophone
+) -> AsyncIterator[None]:
+    """What the avatar publishes is said into the microphone, as loud as it is, and later."""
+    form = ("--raw", f"--rate={RATE}", "--channels=1", "--format=s16le", "--latency-msec=40")
+    async with viewing(server, room, "hall") as viewer:
+        tap = viewer.listen("avatar-test")
+        player = await asyncio.create_subprocess_exec(
+            *("paplay", f"--device={SINK}", *form),
+            stdin=asyncio.subprocess.PIPE,
+            env=microphone.env,
+        )
+        pipe = player.stdin
+        assert pipe is not None
+
+        async def play() -> None:
+            pipe.write(bytes(2 * round(LATER_S * RATE)))
+            async for block in tap:
+                pipe.write(block.pcm)
+                await pipe.drain()
+
+        playing = asyncio.create_task(play())
+        try:
+            yield
+        finally:
+            playing.cancel()
+            await asyncio.wait([playing])
+            player.kill()
+            await player.wait()
+            pipe.close()
+
+
+async def test_the_avatar_does_not_go_on_by_itself(
+    server: LocalServer,
+    room_name: str,
+    microphone: VirtualMicrophone,
+    avatar: AvatarFactory,
+    tmp_path: Path,
+) -> None:
+    env = credentials(server, microphone)
+    silence = np.zeros(round(SILENCE_S * RATE), np.int16)
+    word = tmp_path / "word.wav"
+    soundfile.write(word, np.concatenate([samples(HELLO), silence]), RATE)
+    options = ("--device", microphone.DEVICE, "--room", room_name, "--json")
+    durations: dict[str, list[float]] = {}
+    async with avatar(room_name), loudspeakers(server, room_name, microphone):
+        for guard, words in (("off", 1), ("auto", 3)):
+            async with program(
+                tmp_path / guard, "live", *options, "--echo-guard", guard, env=env
+            ) as ours:
+                await ours.until("ready")
+                for _ in range(words):
+                    await microphone.speak(word)
+                if guard == "off":
+                    began = len(ours.named("utterance_started"))
+                    ended = ours.named("utterance_ended")
+                    goes_on = began > 1 or not ended or ended[0]["duration_s"] > WORD_S + 1.0
+                    assert goes_on, f"nothing comes back of it: {ended}"
+                else:
+                    assert len(ours.named("utterance_started")) == words
+                    durations[guard] = [
+                        each["duration_s"] for each in ours.named("utterance_ended")
+                    ]
+    # Before the first word the guard knows nothing of the hall.
+    assert len(durations["auto"]) == 3
+    assert max(durations["auto"][1:]) < WORD_S + 0.42 + 0.2 + 0.1, durations
+
+
+async def test_the_doctor_says_what_comes_back(
+    server: LocalServer,
+    room_name: str,
+    microphone: VirtualMicrophone,
+    avatar: AvatarFactory,
+    tmp_path: Path,
+) -> None:
+    env = credentials(server, microphone)
+    options = ("--device", microphone.DEVICE, "--room", room_name, "--json")
+    async with avatar(room_name), loudspeakers(server, room_name, microphone):
+        code, done = await run(
+            tmp_path, "doctor", "--echo", "--echo-guard", "auto", *options, env=env
+        )
+    checks = [json.loads(line) for line in done.stdout.splitlines()]
+    (found,) = [each for each in checks if each["name"] == "echo"]
+    assert found["state"] == "ok", found
+    assert "that will do" in found["found"]
+    assert code == 0

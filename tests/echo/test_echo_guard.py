@@ -1,0 +1,131 @@
+"""The real canceller and guard: the echo goes, speech stays, and all stays where it was."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from micstream.echo.echo_guard import HELD_S, EchoGuard
+from micstream.settings import load
+from micstream.sound_path import make_path
+from micstream.sources.source import Block, Source
+from micstream.speech.cutter import Cutter, Gate
+from micstream.speech.events import EndReason, Onset
+from micstream.speech.segmenter import SegmenterOptions
+from testbed.speech import MONOLOGUE, RATE, SENTENCES, Samples, samples
+from tests.support.chunks import chunked, cuts
+from tests.support.scripted import ScriptedDetector, utterances
+from tests.support.sources import Silent
+
+OPTIONS = SegmenterOptions(
+    onset_ms=30, onset_window_ms=50, pre_roll_ms=20, hangover_ms=50, min_speech_ms=0
+)
+
+
+class Known:
+    """A reference that is known beforehand."""
+
+    missed = 0
+
+    def __init__(self, sound: Samples) -> None:
+        self._sound, self._at = sound.astype("<i2").tobytes(), 0
+
+    def open(self, source: Source) -> None:
+        del source
+
+    def hear(self, block: bytes) -> None:
+        del block
+
+    def finish(self) -> None: ...
+
+    def take(self, samples: int, at: float) -> bytes:
+        del at
+        start, self._at = self._at, self._at + 2 * samples
+        return self._sound[start : self._at].ljust(2 * samples, b"\0")
+
+
+def through(guard: EchoGuard, pcm: bytes, where: list[int]) -> tuple[bytes, bytes]:
+    parts = [guard.push(block, 0.0) for block in chunked(pcm, where)] + [guard.finish()]
+    return b"".join(sound for sound, _ in parts), b"".join(mask for _, mask in parts)
+
+
+@settings(max_examples=20)
+@given(where=cuts(6_000))
+def test_without_a_reference_nothing_is_done_and_nothing_moves(where: list[int]) -> None:
+    pcm = np.random.default_rng(2).integers(-900, 900, 3_000).astype("<i2").tobytes()
+    where = [each - each % 2 for each in where]
+    sound, mask = through(EchoGuard(Known(np.zeros(1, np.int16))), pcm, where)
+    assert sound == pcm
+    assert mask == b"\xff" * len(pcm)
+
+
+@pytest.fixture(scope="module")
+def guarded() -> tuple[Samples, Samples, Samples]:
+    """Echo of twelve seconds, three seconds of nothing, then a voice over the echo."""
+    played = samples(SENTENCES)[: 24 * RATE].astype(np.float32)
+    echo = np.concatenate([np.zeros(RATE // 5, np.float32), played])[: len(played)]
+    voice = np.zeros(len(played), np.float32)
+    voice[14 * RATE : 23 * RATE] = samples(MONOLOGUE)[2 * RATE : 11 * RATE]
+    mic = (echo + voice).clip(-32_767, 32_767).astype(np.int16)
+    guard = EchoGuard(Known(played.astype(np.int16)))
+    sound, mask = through(guard, mic.tobytes(), list(range(1_024, len(mic) * 2, 1_024)))
+    assert guard.guard.delay is not None and abs(guard.guard.delay - 20) <= 1
+    assert len(sound) == len(mic) * 2 == len(mask)
+    return mic, np.frombuffer(sound, np.int16), np.frombuffer(mask, np.int16)
+
+
+def test_an_echo_is_taken_off_and_known(guarded: tuple[Samples, Samples, Samples]) -> None:
+    mic, sound, mask = guarded
+    part = slice(6 * RATE, 12 * RATE)
+    before, after = (float((each[part].astype(float) ** 2).mean()) for each in (mic, sound))
+    assert 10 * np.log10(before / after) > 15
+    loud = np.abs(mic[part]) > 500
+    assert (mask[part][loud] == 0).mean() > 0.9
+
+
+def test_a_voice_over_the_echo_is_let_through(guarded: tuple[Samples, Samples, Samples]) -> None:
+    _, _, mask = guarded
+    assert (mask[15 * RATE : 22 * RATE] != 0).mean() > 0.8
+
+
+def test_what_is_held_back_counts_in_when_it_was_decided() -> None:
+    guard = EchoGuard(Known(np.zeros(1, np.int16)))
+    assert HELD_S <= 0.020
+    guard.push(bytes(2 * RATE), 0.0)
+    assert all(0 <= guard.input_for(at) - at <= 2 * 160 for at in range(0, 15_000, 7))
+
+
+def test_a_sound_path_with_a_guard_hands_out_what_it_heard() -> None:
+    decisions = [False] * 30 + [True] * 40 + [False] * 30
+    pcm = np.random.default_rng(2).integers(-900, 900, RATE).astype("<i2").tobytes()
+    guard = EchoGuard(Known(np.zeros(1, np.int16)))
+    cutter = Cutter(ScriptedDetector(decisions), OPTIONS)
+    path = make_path(cutter, load().sound_path(), guard=guard)
+    path.open(Silent(RATE, 1))
+    timed = [
+        one for at in range(0, 2 * RATE, 512) for one in path.push(Block(pcm[at : at + 512], 1.0))
+    ]
+    timed += path.finish(EndReason.SOURCE_ENDED)
+    utterances([event for event, _ in timed], pcm)
+    onset = next(event for event, _ in timed if isinstance(event, Onset))
+    assert onset.decided - (onset.onset + 480) <= 320
+
+
+def test_what_was_held_back_behind_a_closed_gate_is_silence() -> None:
+    guard = EchoGuard(Known(np.zeros(1, np.int16)))
+    cutter = Cutter(ScriptedDetector([True] * 200), OPTIONS)
+    path = make_path(cutter, load().sound_path(), guard=guard)
+    path.open(Silent(RATE, 1))
+    path.set_gate(Gate.CLOSED)
+    list(path.push(Block(b"\x01\x10" * 1_500, 1.0)))
+    path.set_gate(Gate.OPEN)
+    said = [*path.push(Block(bytes(2_000), 1.1)), *path.finish(EndReason.SHUTDOWN)]
+    assert not any(any(getattr(event, "pcm", b"")) for event, _ in said)
+
+
+def test_settings() -> None:
+    assert load().sound_path().echo_guard is None
+    assert load(echo_guard="auto").sound_path().echo_guard == 0
+    two = load(echo_guard="channel:2", channel=1)
+    assert (two.sound_path().echo_guard, two.capture().channels) == (2, 2)
