@@ -20,7 +20,7 @@ LATE_S: Final = 0.02
 """A write that comes so much too late is told of, at the end."""
 _LOAD_S: Final = 5.0
 """An utterance's sound is read so long before its time."""
-_OPEN_S: Final = 0.015
+_OPEN_S: Final = 0.05
 """Its segment is opened so long before its first write: that takes some milliseconds."""
 
 
@@ -39,7 +39,7 @@ class Performing:
 
     async def run(self, bus: Emitter, controls: Controls) -> None:
         """Perform all of it; what cannot be heard is told, and passed over."""
-        self._began = asyncio.get_running_loop().time()
+        self._began = asyncio.get_running_loop().time() + _OPEN_S
         async with task_group() as tasks:
             for part, avatar in zip(self._plan.parts, self._avatars, strict=False):
                 tasks.create_task(self._part(part, avatar, bus))
