@@ -131,7 +131,7 @@ class _Microphone:
 
     name, format, pick = "hall", AudioFormat(RATE, 1), 0
 
-    def blocks(self) -> Iterator[Block]:  # type: ignore[override]
+    def blocks(self) -> Iterator[Block]:
         raise NotImplementedError
 
 
