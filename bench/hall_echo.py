@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--minutes", type=float, default=5.0, help="of each row (default 5)")
     options.add_argument("--level", type=int, nargs="*", default=LEVELS, help="in dB")
     options.add_argument("--delay", type=int, nargs="*", default=DELAYS, help="in ms")
-    options.add_argument("--seed", type=int, default=1, help="of the performance (default 1)")
+    options.add_argument("--seed", type=int, default=1, help="of speech and hall (default 1)")
     options.add_argument("--reverb", type=float, default=0.6, help="of the hall, in s (0.6)")
     options.add_argument("--tail", type=float, default=-3.0, help="reverberation, in dB (-3)")
     options.add_argument("--guarded", action="store_true", help="leave out the run without guard")

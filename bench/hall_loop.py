@@ -148,7 +148,7 @@ class _TimedGuard(EchoGuard):
 
 
 class Loop:
-    """One performance in one hall, with or without the guard."""
+    """One evening in one hall, with or without the guard."""
 
     def __init__(self, hall: Hall, said: Sound, *, guarded: bool, place: str = "room") -> None:
         self._hall, self._said = hall, said

@@ -39,8 +39,8 @@ _LEARN_S: Final = 3.0
 _SOUND_DB: Final = -20
 _PATIENCE_S: Final = 6.0
 """How long the avatar's sound may take after what was sent."""
-_ENOUGH: Final = 0.9
-"""Of the echo has to be told from speech."""
+_ENOUGH: Final = 0.8
+"""Of the echo's energy has to be told from speech; the rest begins nothing that lasts."""
 _LATE: Final = 0.1
 
 
@@ -56,7 +56,7 @@ class Echo:
     """Beside the reference."""
     taken_off_db: float = 0.0
     told_apart: float = 1.0
-    """Share of the time in which the guard took it for an echo, and for nothing else."""
+    """Share of its energy that the guard took for an echo, and for nothing else."""
     missed: float = 0.0
     """Share of the reference that came too late."""
 
@@ -93,32 +93,33 @@ class _Measuring(EchoGuard):
     def __init__(self, reference: Reference) -> None:
         super().__init__(reference)
         self._before = self._after = 0.0
-        self._samples = self._explained = 0
+        self._known = 0.0
+        self._raw = b""  # as it was, until its mask comes
 
     def push(self, pcm: bytes, at: float) -> tuple[bytes, bytes]:
         """As the guard does."""
         heard = self.heard_s
         sound, mask = super().push(pcm, at)
+        self._raw += pcm
+        raw, self._raw = self._raw[: len(mask)], self._raw[len(mask) :]
         if self.heard_s > max(heard, _LEARN_S) and self.is_loud:
-            self._before += _energy(pcm)
+            self._before += _energy(raw)
             self._after += _energy(sound)
-            marks = np.frombuffer(mask, np.int16)
-            self._samples += len(marks)
-            self._explained += int((marks == 0).sum())
+            self._known += _energy(raw) - _energy(self.masked(raw, mask))
         return sound, mask
 
     def found(self, late_ms: int) -> Echo:
         """What was found; `late_ms`: how much later the reference was laid."""
         if not self.heard:
             return Echo(heard=False)
-        if self.guard.delay is None or not self._samples:
+        if self.guard.delay is None or not self._before:
             return Echo(heard=True)
         return Echo(
             heard=True,
             delay_ms=self.guard.delay * 10 + late_ms,
             level_db=self.guard.level_db,
             taken_off_db=10 * float(np.log10((self._before + 1) / (self._after + 1))),
-            told_apart=self._explained / self._samples,
+            told_apart=self._known / self._before,
             missed=self.missed_s / self.heard_s,
         )
 

@@ -148,7 +148,8 @@ class Guard:
         )
         spectra = np.fft.rfft(windows * self._hann)
         power = (spectra.real**2 + spectra.imag**2).astype(np.float32) @ self._pool
-        return np.asarray(np.maximum(10 * np.log10(power + 1e-3) - _FLOOR_DB, np.float32(0)))
+        levels: Levels = np.maximum(10 * np.log10(power + 1e-3) - _FLOOR_DB, np.float32(0))
+        return levels
 
     def _store(self, levels: Levels, frames: int) -> int:
         if self._count + frames > _KEPT:

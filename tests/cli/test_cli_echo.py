@@ -24,6 +24,8 @@ pytestmark = [pytest.mark.room, pytest.mark.sound, pytest.mark.slow]
 
 SILENCE_S = 2.5
 LATER_S = 0.15
+LONGER_S = 0.42 + 0.2 + 0.15
+"""Hangover, what an echo may add, and what is sent from before the onset."""
 WORD_S = samples(HELLO).size / RATE
 
 
@@ -72,28 +74,27 @@ async def test_the_avatar_does_not_go_on_by_itself(
     word = tmp_path / "word.wav"
     soundfile.write(word, np.concatenate([samples(HELLO), silence]), RATE)
     options = ("--device", microphone.DEVICE, "--room", room_name, "--json")
-    durations: dict[str, list[float]] = {}
     async with avatar(room_name), loudspeakers(server, room_name, microphone):
-        for guard, words in (("off", 1), ("auto", 3)):
-            async with program(
-                tmp_path / guard, "live", *options, "--echo-guard", guard, env=env
-            ) as ours:
-                await ours.until("ready")
-                for _ in range(words):
-                    await microphone.speak(word)
-                if guard == "off":
-                    began = len(ours.named("utterance_started"))
-                    ended = ours.named("utterance_ended")
-                    goes_on = began > 1 or not ended or ended[0]["duration_s"] > WORD_S + 1.0
-                    assert goes_on, f"nothing comes back of it: {ended}"
-                else:
-                    assert len(ours.named("utterance_started")) == words
-                    durations[guard] = [
-                        each["duration_s"] for each in ours.named("utterance_ended")
-                    ]
-    # Before the first word the guard knows nothing of the hall.
-    assert len(durations["auto"]) == 3
-    assert max(durations["auto"][1:]) < WORD_S + 0.42 + 0.2 + 0.1, durations
+        async with program(tmp_path / "off", "live", *options, env=env) as ours:
+            await ours.until("ready")
+            await microphone.speak(word)
+            ended = ours.named("utterance_ended")
+            goes_on = len(ended) != 1 or ended[0]["duration_s"] > WORD_S + LONGER_S
+            assert goes_on, f"nothing comes back: {ours}"
+        async with program(
+            tmp_path / "auto", "live", *options, "--echo-guard", "auto", env=env
+        ) as ours:
+            await ours.until("ready")
+            await microphone.speak(word)  # before it the guard knows nothing of the hall
+            before = len(ours.named("utterance_started"))
+            for _ in range(2):
+                await microphone.speak(word)
+            ended = ours.named("utterance_ended")[before:]
+            # Two words each, which an echo between them may part.
+            assert 2 <= len(ended) <= 4, str(ours)
+            assert len(ours.named("utterance_started")) == before + len(ended), str(ours)
+            said_s = sum(each["duration_s"] for each in ended)
+            assert said_s < 2 * (WORD_S + LONGER_S), str(ours)
 
 
 async def test_the_doctor_says_what_comes_back(
@@ -106,11 +107,8 @@ async def test_the_doctor_says_what_comes_back(
     env = credentials(server, microphone)
     options = ("--device", microphone.DEVICE, "--room", room_name, "--json")
     async with avatar(room_name), loudspeakers(server, room_name, microphone):
-        code, done = await run(
-            tmp_path, "doctor", "--echo", "--echo-guard", "auto", *options, env=env
-        )
+        _, done = await run(tmp_path, "doctor", "--echo", "--echo-guard", "auto", *options, env=env)
     checks = [json.loads(line) for line in done.stdout.splitlines()]
     (found,) = [each for each in checks if each["name"] == "echo"]
     assert found["state"] == "ok", found
     assert "that will do" in found["found"]
-    assert code == 0

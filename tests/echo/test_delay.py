@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from micstream.echo.delay import BEFORE, LONGEST, STEP, DelayFinder, Likeness
+from micstream.echo.delay import BEFORE, LONGEST, STEP, DelayFinder, Levels, Likeness
 
 BANDS = 15
 
 
-def syllables(seed: int, frames: int) -> np.ndarray:
+def syllables(seed: int, frames: int) -> Levels:
     """Levels as speech has them: rising steeply, falling slowly."""
     chance = np.random.default_rng(seed)
-    levels = np.zeros((frames, BANDS), np.float32)
+    levels: Levels = np.zeros((frames, BANDS), np.float32)
     for frame in range(1, frames):
         levels[frame] = np.maximum(levels[frame - 1] - 1.5, 0)
         if chance.random() < 0.08:
@@ -23,7 +23,7 @@ def syllables(seed: int, frames: int) -> np.ndarray:
     return levels
 
 
-def looked(mic: np.ndarray, reference: np.ndarray) -> Likeness:
+def looked(mic: Levels, reference: Levels) -> Likeness:
     finder, found = DelayFinder(), Likeness(-1, 0.0, 0.0)
     for end in range(STEP + LONGEST + BEFORE, len(mic), STEP):
         found = finder.look(
