@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, Self
 
 from micstream import events, notices
@@ -293,7 +294,8 @@ class Session:
         capture = self._sound.capture
         listening: Listening | Performers
         if self.performers is not None:
-            listening, running = self.performers, self.performers.run(self._sound)
+            listening = self.performers
+            run = partial(listening.run, self._sound)
         else:
             listening = Listening(self._fan_out, self.controls, self.bus, self._sound, self.taps)
             if self.microphone is not None:
@@ -302,11 +304,11 @@ class Session:
                 live = opening.live(
                     capture.device, channel=capture.channel, channels=capture.channels
                 )
-            running = listening.run(live)
+            run = partial(listening.run, live)
         async with self._turns.live(listening):
             self._listening = listening
             try:
-                await run_guarded(running, self._tell_ready_once(listening.capturing))
+                await run_guarded(run(), self._tell_ready_once(listening.capturing))
             finally:
                 self._listening = None
 

@@ -282,10 +282,9 @@ def test_the_state_shows_the_microphone_of_who_has_the_voice() -> None:
     bus.emit(events.Performer(name="anna", performers=NAMES))
     bus.emit(events.Capturing(device="USB", rate=16_000, channels=1, performer="anna"))
     bus.emit(events.Microphone(state="lost", device="room:ben", performer="ben"))
-    assert bus.state.microphone == "capturing"
-    assert bus.state.device == "USB"
+    assert (bus.state.microphone, bus.state.device) == ("capturing", "USB")
     bus.emit(events.Performer(name="ben", performers=NAMES, by="osc"))
-    assert str(bus.state.microphone) == "lost"
+    assert (bus.state.microphone, bus.state.performer) == ("lost", "ben")
     assert [each.microphone for each in bus.state.performers] == ["capturing", "lost"]
     bus.emit(events.Performer(name="", performers=NAMES))
-    assert bus.state.microphone == "capturing", "anna can speak"
+    assert (bus.state.microphone, bus.state.performer) == ("capturing", ""), "anna can speak"
