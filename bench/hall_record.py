@@ -219,8 +219,8 @@ async def bench(*, quick: bool) -> Figures:
     }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    given = parser("bench.hall_record", __doc__).parse_args(argv)
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = parser("bench.hall_record", __doc__).parse_args(arguments)
     figures = asyncio.run(bench(quick=given.quick))
     if given.json:
         dump("hall_record", figures)

@@ -6,11 +6,18 @@ from pathlib import Path
 from typing import Final
 
 from rehearsal import tones
+from testbed.sound import VirtualMicrophone
 
 ANNA: Final = "avatar-anna"
 """livekit-agents' own avatar worker, which the third participant hears."""
 BEN: Final = "avatar-ben"
 """One that takes down what reaches it."""
+FRONT: Final = "front"
+"""Performer at the microphone in the hall."""
+PHONE: Final = "phone"
+"""Performer by the page, in a browser of his own."""
+SOURCES: Final = {FRONT: VirtualMicrophone.DEVICE, PHONE: f"room:{PHONE}"}
+"""What an utterance of each says of its source."""
 PITCHES: Final = {"applause": 700, "door": 1_300, "music": 1_000, "under": 1_700, "finale": 2_100}
 """Hz of each cue that sounds."""
 SOUNDS: Final = {"applause": 2.0, "door": 1.5, "music": 20.0, "under": 20.0, "finale": 1.0}

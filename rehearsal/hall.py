@@ -20,18 +20,23 @@ from typing import Final
 
 from chaos import spoken
 from chaos.sender import Sender, sender
+from micstream.bus import Bus
 from micstream.demo import process
 from micstream.demo.avatar import AvatarProcess, local_avatar
 from micstream.demo.server import LocalServer
 from micstream.errors import MicstreamError
+from micstream.performers.page import PerformerServer
 from micstream.viewer.recording import SoundRecording
-from rehearsal.cast import ANNA, BEN, PITCHES, write_show
+from micstream.web.serving import LOOPBACK, serving
+from rehearsal.cast import ANNA, BEN, PHONE, PITCHES, SOURCES, write_show
 from rehearsal.tones import Heard, heard
 from rehearsal.ways import Remote, Ways, remote
+from testbed.browser import browser, shown
 from testbed.program import environment
 from testbed.rooms import WireAvatar, viewing
 from testbed.sound import SINK, VirtualMicrophone, virtual_microphone
-from testbed.waiting import wait_until
+from testbed.staged import settings_for
+from testbed.waiting import until, wait_until
 
 IDENTITY: Final = "external-audio-sender"
 ROOM: Final = "rehearsal"
@@ -65,8 +70,15 @@ class Hall:
         self._stack.push_async_callback(self.server.stop)
         self._microphone = await self._stack.enter_async_context(virtual_microphone())
         await asyncio.gather(self._watch(), self._call_anna(), self._call_ben())
+        await asyncio.to_thread(spoken.write, self._folder / "spoken.wav")
+        await self._phone()
         await self._start()
         await self.sender.until("ready", timeout=40 * self.stretch)
+        await self.sender.until(
+            "capturing",
+            timeout=40 * self.stretch,
+            where=lambda told: told["performer"] == PHONE,
+        )
         speaking = asyncio.create_task(self._speak())
 
         async def hush() -> None:
@@ -83,7 +95,8 @@ class Hall:
         port = _free_port()
         options = [
             *("--room", ROOM, "--avatar", ANNA, "--avatar", BEN, "--route", "1"),
-            *("--device", VirtualMicrophone.DEVICE, "--json", "--show"),
+            *(word for who in SOURCES.items() for word in ("--performer", "=".join(who))),
+            *("--json", "--show"),
             *(str(write_show(self._folder)), "--control", "--osc", str(port)),
             *("--record", str(self.record), "--record-avatar"),
         ]
@@ -123,9 +136,29 @@ class Hall:
         self._other.register("gesture")
         self._stack.push_async_callback(self._other.leave)
 
+    async def _phone(self) -> None:
+        """A performer by the page, in a browser with a microphone into which somebody speaks."""
+        enter = self._stack.enter_async_context
+        settings = settings_for(self.server, ROOM).connection()
+        pages = PerformerServer(settings, [PHONE], tls=False, bus=Bus())
+        port = await enter(serving(pages.app(), host=LOOPBACK, port=0, usual=0))
+        chromium = await enter(
+            browser(
+                "--use-fake-ui-for-media-stream",
+                "--use-fake-device-for-media-stream",
+                f"--use-file-for-fake-audio-capture={self._folder / 'spoken.wav'}",
+            )
+        )
+        view = await enter(shown(chromium, f"http://{LOOPBACK}:{port}{pages.path(PHONE)}"))
+
+        async def connected() -> bool:
+            return await view.state() == "connected"
+
+        await until(connected, "the performer's page in the room", 40 * self.stretch)
+        await view.page.locator("#keep").check()
+
     async def _speak(self) -> None:
         wav = self._folder / "spoken.wav"
-        await asyncio.to_thread(spoken.write, wav)
         command = ["paplay", f"--device={SINK}", "--latency-msec=40", str(wav)]
         while True:
             paplay = process.start(

@@ -36,7 +36,15 @@ CTL_TOLD_S: Final = 8.0
 """A command has to be started first."""
 LEVELS: Final = 11
 """Within a second at most; where the page gets no turn for a while, they come at once."""
-_CHANGES: Final = ("gate", "interrupted", "route", "marked", "cue_started", "cue_ended")
+_CHANGES: Final = (
+    "performer",
+    "gate",
+    "interrupted",
+    "route",
+    "marked",
+    "cue_started",
+    "cue_ended",
+)
 _NOBODY: Final = (None, "", "cue")
 
 
@@ -65,6 +73,7 @@ def judge(accounts: Accounts, *, stretch: float = 1.0) -> Judgement:
         sound.cues,
         sound.interrupts,
         sound.mutes,
+        sound.performers,
         deeds.other,
         JudgeOfKept(evidence).lines,
         deeds.recoveries,

@@ -59,7 +59,7 @@ class JudgeOfKept:
         )
         lasted = record[-1]["t"] - record[0]["t"]
         yield Line(
-            "it holds the microphone whole",
+            "it holds both microphones whole",
             kept.microphone_s > lasted - MICROPHONE_S * self._stretch,
             f"{kept.microphone_s:.1f} s of {lasted:.1f}",
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from rehearsal.accounts import Told
-from rehearsal.cast import ANNA, PITCHES
+from rehearsal.cast import ANNA, PITCHES, SOURCES
 from rehearsal.evidence import Evidence, Line, some
 from rehearsal.tones import WINDOW_S
 
@@ -221,9 +221,25 @@ class JudgeOfSound:
         Its stream is opened a little later, when the avatar can take it.
         """
         cut = any(e["reason"] == "mute" for e in self._named("utterance_ended", id=told["id"]))
-        live = [each for each in self._named("utterance_started") if not each.get("cue")]
+        started = self._named("utterance_started", source=told.get("source"))
+        live = [each for each in started if not each.get("cue")]
         began = min(each["t"] - each["decided_s"] for each in live)
         return cut and bool(began + told["decided_s"] <= muted + DECIDED_S)
+
+    def performers(self) -> Iterator[Line]:
+        """Nothing is sent of who does not have the voice."""
+        given, sent, wrong = self._named("performer"), 0, []
+        for told in self._named("utterance_started"):
+            who = next((n for n, source in SOURCES.items() if source == told.get("source")), "")
+            before = [each for each in given if each["t"] <= told["t"]]
+            if not who or not before:
+                continue
+            sent += 1
+            late = told["t"] - before[-1]["t"] <= DECIDED_S * self._stretch
+            if before[-1]["name"] != who and not (late and self._said_before(told, told["t"])):
+                wrong.append(f"{told['id']} of {who}")
+        what = f"of who has the voice alone is sent: {sent} utterances, {len(given)} times given"
+        yield Line(what, not wrong, some(wrong))
 
     def _muted(self) -> Iterator[tuple[float, float]]:
         since: float | None = None

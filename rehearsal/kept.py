@@ -13,7 +13,7 @@ from micstream.errors import MicstreamError
 from micstream.record.reading import Record, read_record
 from micstream.viewer.recording import LOUD
 from rehearsal.accounts import Kept
-from rehearsal.cast import ANNA, BEN
+from rehearsal.cast import ANNA, BEN, FRONT, PHONE
 from rehearsal.tones import WINDOW_S
 
 
@@ -35,7 +35,10 @@ def kept(folder: Path) -> Kept | None:
         sent=dict(sent),
         other_digest=other.hexdigest(),
         published_loud_s=_loud_s(record),
-        microphone_s=sum(p.count / p.rate for p in record.pieces if p.kind == "microphone"),
+        microphone_s=min(
+            sum(p.count / p.rate for p in record.pieces if (p.kind, p.name) == ("microphone", who))
+            for who in (FRONT, PHONE)
+        ),
         seconds=record.seconds,
         notes=list(record.notes),
     )

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Final
 
 from rehearsal.accounts import Accounts, Asked, Harmed
-from rehearsal.cast import ANNA
+from rehearsal.cast import ANNA, SOURCES
 from rehearsal.hall import Hall
 from rehearsal.kept import kept
 from rehearsal.script import Act, Fault, Harm, Pause, Scene, Step, Wait, What
@@ -93,6 +93,15 @@ class _Playing:
         match what:
             case "spoken":
                 await sender.until("utterance_started", since=now, timeout=25 * stretch)
+                await asyncio.sleep(WELL_INTO_S)
+            case "front spoken" | "phone spoken":
+                name = what.partition(" ")[0]
+                await sender.until(
+                    "utterance_started",
+                    since=now,
+                    timeout=25 * stretch,
+                    where=lambda told: told["source"] == SOURCES[name],
+                )
                 await asyncio.sleep(WELL_INTO_S)
             case "heard":
                 begun = await sender.until(

@@ -11,9 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from rehearsal.cast import FRONT, PHONE
+
 Way = Literal["http", "page", "ctl", "osc", "key"]
 Fault = Literal["page gone", "avatar leaves", "avatar dies", "server restarts"]
-What = Literal["spoken", "heard", "cue heard", "cue over", "quiet", "ready"]
+What = Literal[
+    "spoken", "front spoken", "phone spoken", "heard", "cue heard", "cue over", "quiet", "ready"
+]
 
 WAYS: Final[tuple[Way, ...]] = ("http", "page", "ctl", "osc", "key")
 KEYS: Final = {
@@ -23,6 +27,7 @@ KEYS: Final = {
     "cough": "c",
     "interrupt": "i",
     "panic": "p",
+    "performer": "n",
 }
 """What is pressed for a verb in the terminal."""
 
@@ -142,6 +147,12 @@ def route(way: Way, number: int) -> Act:
     return Act(way, "route", number, (Expected("route", {"number": number, "by": way}),))
 
 
+def performer(way: Way, name: str) -> Act:
+    """Give a performer the voice; a key gives it to the next one."""
+    argument = None if way == "key" else name
+    return Act(way, "performer", argument, (Expected("performer", {"name": name, "by": way}),))
+
+
 def mark(way: Way, text: str) -> Act:
     """A marker."""
     return Act(way, "mark", text, (Expected("marked", {"text": text, "by": way}),))
@@ -225,6 +236,15 @@ def _ben(pick: Pick) -> Steps:
     yield route(pick(), 1)
 
 
+def _performers(pick: Pick) -> Steps:
+    yield Scene("two performers: the voice changes hands in mid-sentence, twice")
+    yield Wait("front spoken")
+    yield performer(pick(), PHONE)
+    yield Wait("phone spoken")
+    yield performer(pick("key", "page", "osc"), FRONT)
+    yield Wait("front spoken")
+
+
 def _panic(pick: Pick) -> Steps:
     yield Scene("panic in the middle of a cue")
     yield cue(pick(), "music")
@@ -267,8 +287,8 @@ def _finale(pick: Pick) -> Steps:
     yield mark(pick(), "the end")
 
 
-_ROUND: Final = (_mutes, _cues, _talk, _interrupts, _ben, _panic)
-_ROUND_S: Final = 60.0
+_ROUND: Final = (_mutes, _cues, _talk, _interrupts, _ben, _performers, _panic)
+_ROUND_S: Final = 70.0
 _OVERHEAD_S: Final = 40.0
 """Of a show that is longer than a minute: opening, finale, and the faults."""
 

@@ -49,7 +49,7 @@ class Piece:
     kind: Kind
     file: str
     name: str
-    """The source's name; with `sent` and `avatar` the avatar's identity."""
+    """The performer, or else the source; with `sent` and `avatar` the avatar's identity."""
     rate: int
     at: float
     """Seconds since the record's beginning: when the first was captured, written, or came."""

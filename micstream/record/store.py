@@ -175,7 +175,8 @@ class Store:
     def _sound(self, sound: Captured | Sent | Published) -> None:
         match sound:
             case Captured():
-                self._run("microphone", sound.source, sound.channel, sound.at, sound.pcm)
+                name = sound.performer or sound.source
+                self._run("microphone", name, sound.channel, sound.at, sound.pcm)
             case Published():
                 self._run("avatar", sound.avatar, 0, sound.at, sound.pcm)
             case Sent():

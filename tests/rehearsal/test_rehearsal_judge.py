@@ -15,7 +15,7 @@ from micstream.show.osc_words import feedback
 from micstream.speech.events import EndReason
 from micstream.state import State, fold
 from rehearsal.accounts import Accounts, Asked, Harmed, Kept, Lit
-from rehearsal.cast import ANNA, BEN, SOUNDS
+from rehearsal.cast import ANNA, BEN, FRONT, PHONE, SOUNDS, SOURCES
 from rehearsal.judge import judge
 from rehearsal.script import cue, interrupt, mark, mute, panic, route, talk
 from rehearsal.tones import Heard
@@ -206,6 +206,13 @@ def silent(since: float, until: float) -> Callable[[Accounts], None]:
     return spoil
 
 
+def of_the_other(accounts: Accounts) -> None:
+    """What the one at the page said is sent while the other has the voice."""
+    given = {"t": 0.8, "event": "performer", "name": FRONT, "performers": [FRONT, PHONE], "by": ""}
+    accounts.record.insert(4, given)
+    changed("utterance_started", source=SOURCES[PHONE])(accounts)
+
+
 def unasked(accounts: Accounts) -> None:
     accounts.asked.pop(0)
 
@@ -270,6 +277,7 @@ def lacks_a_word(accounts: Accounts) -> None:
         (lit_too_late, "cue applause: end"),
         (never_lit, "cue applause: end"),
         (without("cue_ended", cue="music"), "cue music"),
+        (of_the_other, "of who has the voice alone is sent: 1 utterances, 1 times given"),
         (heard(17.3), "silence after each interrupt: 2"),
         (changed("utterance_started", t=5.0), "nothing is sent while muted: 2 times"),
         (said_while_muted, "nothing is sent while muted: 2 times"),
@@ -290,7 +298,7 @@ def lacks_a_word(accounts: Accounts) -> None:
             kept(other_digest=""),
             "what it holds for the other avatar is what came there, byte for byte",
         ),
-        (kept(microphone_s=30.0), "it holds the microphone whole"),
+        (kept(microphone_s=30.0), "it holds both microphones whole"),
         (kept(published_loud_s=0.0), "the avatar is in it as the third participant heard it"),
         (changed("bye", utterances=99), "the summary is the record's"),
         (changed("warning", code=events.EVENTS_LOST), "no event was lost"),
