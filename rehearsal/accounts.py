@@ -31,6 +31,14 @@ class Harmed:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Loud:
+    """The loudspeakers in the hall were on between two unix seconds."""
+
+    since: float
+    until: float
+
+
 @dataclass(slots=True)
 class Lit:
     """A cue's button was lit in full on the page."""
@@ -63,6 +71,7 @@ class Accounts:
 
     asked: list[Asked] = field(default_factory=list)
     harmed: list[Harmed] = field(default_factory=list)
+    loud: list[Loud] = field(default_factory=list)
     record: list[Told] = field(default_factory=list)
     states: list[Told] = field(default_factory=list)
     """The state as it was answered after each act."""

@@ -14,7 +14,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +32,7 @@ from rehearsal.cast import ANNA, BEN, PHONE, PITCHES, SOURCES, write_show
 from rehearsal.tones import Heard, heard
 from rehearsal.ways import Remote, Ways, remote
 from testbed.browser import browser, shown
+from testbed.loudspeakers import loudspeakers
 from testbed.program import environment
 from testbed.rooms import WireAvatar, viewing
 from testbed.sound import SINK, VirtualMicrophone, virtual_microphone
@@ -96,7 +97,7 @@ class Hall:
         options = [
             *("--room", ROOM, "--avatar", ANNA, "--avatar", BEN, "--route", "1"),
             *(word for who in SOURCES.items() for word in ("--performer", "=".join(who))),
-            *("--json", "--show"),
+            *("--echo-guard", "auto", "--json", "--show"),
             *(str(write_show(self._folder)), "--control", "--osc", str(port)),
             *("--record", str(self.record), "--record-avatar"),
         ]
@@ -169,6 +170,10 @@ class Hall:
             finally:
                 await process.end(paplay)
             await asyncio.sleep(_AGAIN_S)
+
+    def loudspeakers(self) -> AbstractAsyncContextManager[None]:
+        """The first avatar's sound comes back into the microphone, half as loud, until the end."""
+        return loudspeakers(self.server, ROOM, self._microphone, ANNA, gain_db=-6.0)
 
     # ---- what befalls it -----------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ Pure. Bounds are for a machine that does nothing else; `stretch` stretches them.
     what was heard        whatever is reported as played was heard, and nothing else was
     cues                  each at its pitch, as long as it was sent; lit when it was heard
     interrupts, mutes     silence in time; nothing of the performer's while muted
+    loudspeakers          nothing goes on or begins by what comes back from them
     the other avatar      every byte and every call of its cues, and no more
     the record            every event, every utterance's bytes, the microphone, the avatar's sound
     recoveries            after each fault the next word is heard
@@ -74,6 +75,7 @@ def judge(accounts: Accounts, *, stretch: float = 1.0) -> Judgement:
         sound.interrupts,
         sound.mutes,
         sound.performers,
+        sound.loudspeakers,
         deeds.other,
         JudgeOfKept(evidence).lines,
         deeds.recoveries,

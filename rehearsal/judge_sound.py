@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from rehearsal.accounts import Told
-from rehearsal.cast import ANNA, PITCHES, SOURCES
+from rehearsal.cast import ANNA, FRONT, PITCHES, SOURCES
 from rehearsal.evidence import Evidence, Line, some
 from rehearsal.tones import WINDOW_S
 
@@ -20,6 +20,14 @@ REPORTED_S: Final = 3.0
 ENDING_S: Final = 0.5
 """Silence at the end of what ends by silence: it was sent, and is not loud."""
 AFTER_S: Final = 1.0
+LEARNT: Final = 1
+"""In the first utterance the guard learns how late and how loud the echo is."""
+SENTENCE_S: Final = 3.3 + 0.42 + 0.2 + 0.3
+"""The longest that is said, the hangover, what an echo may add, what is sent from before it."""
+LEAST_S: Final = 2.6 + 1.1
+"""The shortest sentence and its pause."""
+PARTED: Final = 1.3
+"""An echo between two words may part a sentence: hardly one in three."""
 DECIDED_S: Final = 0.15
 """By so much the microphone's clock may seem late: the quickest utterance sets it."""
 """What was played is on its way to whoever listens for no longer."""
@@ -240,6 +248,25 @@ class JudgeOfSound:
                 wrong.append(f"{told['id']} of {who}")
         what = f"of who has the voice alone is sent: {sent} utterances, {len(given)} times given"
         yield Line(what, not wrong, some(wrong))
+
+    def loudspeakers(self) -> Iterator[Line]:
+        """What comes back from them holds no utterance open, and begins none."""
+        for loud in self._all.loud:
+            begun = [
+                told["id"]
+                for told in self._named("utterance_started", avatar=ANNA)
+                if loud.since <= told["t"] <= loud.until and told["source"] == SOURCES[FRONT]
+            ][LEARNT:]
+            lasted = {e["id"]: e["duration_s"] for e in self._named("utterance_ended")}
+            longer = [f"{i}: {lasted[i]:.1f} s" for i in begun if lasted.get(i, 0.0) > SENTENCE_S]
+            seconds = loud.until - loud.since
+            yield Line(
+                f"with loudspeakers on for {seconds:.0f} s no utterance goes on: {len(begun)}",
+                bool(begun) and not longer,
+                some(longer),
+            )
+            most = PARTED * seconds / LEAST_S
+            yield Line("nor does one begin by them", len(begun) <= most, f"{most:.0f} at most")
 
     def _muted(self) -> Iterator[tuple[float, float]]:
         since: float | None = None

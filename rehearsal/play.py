@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from rehearsal.accounts import Accounts, Asked, Harmed
+from rehearsal.accounts import Accounts, Asked, Harmed, Loud
 from rehearsal.cast import ANNA, SOURCES
 from rehearsal.hall import Hall
 from rehearsal.kept import kept
-from rehearsal.script import Act, Fault, Harm, Pause, Scene, Step, Wait, What
+from rehearsal.script import Act, Fault, Harm, Loudspeakers, Pause, Scene, Step, Wait, What
 
 WELL_INTO_S: Final = 0.8
 """No longer than the shortest sentence."""
@@ -55,6 +55,11 @@ class _Playing:
                 self._say(f"{time.time() - self._begun:5.0f} s  {name}")
             case Act():
                 await self._act(step)
+            case Loudspeakers(seconds):
+                since = time.time()
+                async with self._hall.loudspeakers():
+                    await asyncio.sleep(seconds)
+                    self.accounts.loud.append(Loud(since, time.time()))
             case Pause(seconds):
                 await asyncio.sleep(seconds)
             case Wait(what):

@@ -82,7 +82,14 @@ class Scene:
     name: str
 
 
-Step = Act | Wait | Pause | Harm | Scene
+@dataclass(frozen=True, slots=True)
+class Loudspeakers:
+    """What the avatar says comes back into the microphone for so many seconds."""
+
+    seconds: float
+
+
+Step = Act | Loudspeakers | Wait | Pause | Harm | Scene
 
 # ---- the acts --------------------------------------------------------------------------------
 
@@ -245,6 +252,12 @@ def _performers(pick: Pick) -> Steps:
     yield Wait("front spoken")
 
 
+def _loudspeakers(seconds: float) -> Steps:
+    yield Scene("loudspeakers: what the avatar says comes back into the microphone")
+    yield Loudspeakers(seconds)
+    yield Wait("heard")
+
+
 def _panic(pick: Pick) -> Steps:
     yield Scene("panic in the middle of a cue")
     yield cue(pick(), "music")
@@ -289,6 +302,10 @@ def _finale(pick: Pick) -> Steps:
 
 _ROUND: Final = (_mutes, _cues, _talk, _interrupts, _ben, _performers, _panic)
 _ROUND_S: Final = 70.0
+_LOUDSPEAKERS_S: Final = 180.0
+_SHORTLY_S: Final = 15.0
+_LONG: Final = 8.0
+"""A show of so many minutes has the loudspeakers on for three."""
 _OVERHEAD_S: Final = 40.0
 """Of a show that is longer than a minute: opening, finale, and the faults."""
 
@@ -300,7 +317,8 @@ def script(minutes: float, seed: int = 1) -> list[Step]:
     dies is missed only after twenty seconds. The same seed makes the same show.
     """
     chance = random.Random(seed)
-    rounds = max(1, round((minutes * 60 - _OVERHEAD_S) / _ROUND_S))
+    overhead = _OVERHEAD_S + (_LOUDSPEAKERS_S if minutes >= _LONG else 0.0)
+    rounds = max(1, round((minutes * 60 - overhead) / _ROUND_S))
     gone: Fault = "avatar leaves" if rounds == 1 else "avatar dies"
     pick = _picker(chance)
     steps = list(_opening(pick))
@@ -312,6 +330,8 @@ def script(minutes: float, seed: int = 1) -> list[Step]:
             steps += scene(pick)
             if index == 3 and number in (0, rounds // 2):
                 steps += [*_avatar(pick, gone), *_server(pick)]
+        if number == rounds // 2:
+            steps += _loudspeakers(_LOUDSPEAKERS_S if minutes >= _LONG else _SHORTLY_S)
     return [*steps, *_finale(pick)]
 
 

@@ -412,7 +412,7 @@ def device(monkeypatch: pytest.MonkeyPatch) -> PushedSource:
     """The live source that the settings lead to."""
     pushed = PushedSource()
 
-    def live(wanted: str | None, *, channel: int = 0) -> LiveSource:
+    def live(wanted: str | None, *, channel: int = 0, channels: int = 0) -> LiveSource:
         return pushed
 
     monkeypatch.setattr(opening, "live", live)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +10,9 @@ import pytest
 import soundfile
 
 from micstream.demo.server import LocalServer
+from testbed.loudspeakers import loudspeakers
 from testbed.program import program, run
-from testbed.rooms import viewing
-from testbed.sound import SINK, VirtualMicrophone
+from testbed.sound import VirtualMicrophone
 from testbed.speech import HELLO, RATE, samples
 from tests.cli.test_cli_keys import credentials
 from tests.conftest import AvatarFactory
@@ -23,43 +20,10 @@ from tests.conftest import AvatarFactory
 pytestmark = [pytest.mark.room, pytest.mark.sound, pytest.mark.slow]
 
 SILENCE_S = 2.5
-LATER_S = 0.15
+AVATAR = "avatar-test"
 LONGER_S = 0.42 + 0.2 + 0.15
 """Hangover, what an echo may add, and what is sent from before the onset."""
 WORD_S = samples(HELLO).size / RATE
-
-
-@asynccontextmanager
-async def loudspeakers(
-    server: LocalServer, room: str, microphone: VirtualMicrophone
-) -> AsyncIterator[None]:
-    """What the avatar publishes is said into the microphone, as loud as it is, and later."""
-    form = ("--raw", f"--rate={RATE}", "--channels=1", "--format=s16le", "--latency-msec=40")
-    async with viewing(server, room, "hall") as viewer:
-        tap = viewer.listen("avatar-test")
-        player = await asyncio.create_subprocess_exec(
-            *("paplay", f"--device={SINK}", *form),
-            stdin=asyncio.subprocess.PIPE,
-            env=microphone.env,
-        )
-        pipe = player.stdin
-        assert pipe is not None
-
-        async def play() -> None:
-            pipe.write(bytes(2 * round(LATER_S * RATE)))
-            async for block in tap:
-                pipe.write(block.pcm)
-                await pipe.drain()
-
-        playing = asyncio.create_task(play())
-        try:
-            yield
-        finally:
-            playing.cancel()
-            await asyncio.wait([playing])
-            player.kill()
-            await player.wait()
-            pipe.close()
 
 
 async def test_the_avatar_does_not_go_on_by_itself(
@@ -74,7 +38,7 @@ async def test_the_avatar_does_not_go_on_by_itself(
     word = tmp_path / "word.wav"
     soundfile.write(word, np.concatenate([samples(HELLO), silence]), RATE)
     options = ("--device", microphone.DEVICE, "--room", room_name, "--json")
-    async with avatar(room_name), loudspeakers(server, room_name, microphone):
+    async with avatar(room_name), loudspeakers(server, room_name, microphone, AVATAR):
         async with program(tmp_path / "off", "live", *options, env=env) as ours:
             await ours.until("ready")
             await microphone.speak(word)
@@ -106,7 +70,7 @@ async def test_the_doctor_says_what_comes_back(
 ) -> None:
     env = credentials(server, microphone)
     options = ("--device", microphone.DEVICE, "--room", room_name, "--json")
-    async with avatar(room_name), loudspeakers(server, room_name, microphone):
+    async with avatar(room_name), loudspeakers(server, room_name, microphone, AVATAR):
         _, done = await run(tmp_path, "doctor", "--echo", "--echo-guard", "auto", *options, env=env)
     checks = [json.loads(line) for line in done.stdout.splitlines()]
     (found,) = [each for each in checks if each["name"] == "echo"]

@@ -14,7 +14,7 @@ from micstream.events import Event
 from micstream.show.osc_words import feedback
 from micstream.speech.events import EndReason
 from micstream.state import State, fold
-from rehearsal.accounts import Accounts, Asked, Harmed, Kept, Lit
+from rehearsal.accounts import Accounts, Asked, Harmed, Kept, Lit, Loud
 from rehearsal.cast import ANNA, BEN, FRONT, PHONE, SOUNDS, SOURCES
 from rehearsal.judge import judge
 from rehearsal.script import cue, interrupt, mark, mute, panic, route, talk
@@ -213,6 +213,21 @@ def of_the_other(accounts: Accounts) -> None:
     changed("utterance_started", source=SOURCES[PHONE])(accounts)
 
 
+def loud(seconds: float = 2.0) -> Callable[[Accounts], None]:
+    """The loudspeakers are on: of three utterances the last is so long, and is one too many."""
+
+    def spoil(accounts: Accounts) -> None:
+        accounts.loud.append(Loud(40.0, 43.0))
+        for number in range(3):
+            id, told = f"e{number}", {"t": 40.5 + number, "avatar": ANNA}
+            source, over = SOURCES[FRONT], {"duration_s": seconds, "bytes": 0, "reason": "silence"}
+            lead = {"onset_s": 0.0, "decided_s": 0.0, "lead_ms": 100, "source": source}
+            accounts.record.append({**told, "event": "utterance_started", "id": id, **lead})
+            accounts.record.append({**told, "event": "utterance_ended", "id": id, **over})
+
+    return spoil
+
+
 def unasked(accounts: Accounts) -> None:
     accounts.asked.pop(0)
 
@@ -277,6 +292,8 @@ def lacks_a_word(accounts: Accounts) -> None:
         (lit_too_late, "cue applause: end"),
         (never_lit, "cue applause: end"),
         (without("cue_ended", cue="music"), "cue music"),
+        (loud(5.0), "with loudspeakers on for 3 s no utterance goes on: 2"),
+        (loud(), "nor does one begin by them"),
         (of_the_other, "of who has the voice alone is sent: 1 utterances, 1 times given"),
         (heard(17.3), "silence after each interrupt: 2"),
         (changed("utterance_started", t=5.0), "nothing is sent while muted: 2 times"),
