@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import get_args
 
 from micstream import notices
@@ -33,7 +34,7 @@ def open_session(settings: Settings, bus: Bus) -> Session:
     Raises:
         UsageError: the settings do not suffice for it.
     """
-    taps = Taps()
+    taps, several = Taps(), settings.performers()
     room = Room.of(settings, bus, taps)
     fan_out = FanOut(room.avatars)
     show = _show(settings.show)
@@ -48,31 +49,35 @@ def open_session(settings: Settings, bus: Bus) -> Session:
             else {}
         ),
         path=settings.sound_path(),
-        make_guard=_make_guard(settings.sound_path().echo_guard, room),
+        make_guard=_make_guard(
+            settings.sound_path().echo_guard,
+            room,
+            [each.identity for each in several.performers if each.identity],
+        ),
     )
-    keeping = Keeping(settings.keeping(), bus, taps)
     warnings: list[Event] = [
-        *keeping.told,
         *address.warnings(settings.connection()),
         *(notices.cue_unusable(cue.name, cue.problem) for cue in show.cues if cue.problem),
     ]
     if (origins := mixed_origins(settings)) is not None:
         warnings = [*warnings, notices.mixed_origins(*origins)]
     session = Session(room, fan_out, controls, bus, sound, taps, cues=cues)
-    session.keeping, session.warnings = keeping, warnings
-    if (several := settings.performers()).performers:
+    if several.performers:
         session.performers = Performers(several, fan_out, controls, bus, taps)
         session.performers.sources = sources(several.performers, room.hear)
+    # Last: what cannot begin leaves no record.
+    session.keeping = keeping = Keeping(settings.keeping(), bus, taps)
+    session.warnings = [*keeping.told, *warnings]
     return session
 
 
-def _make_guard(channel: int | None, room: Room) -> MakeGuard | None:
+def _make_guard(channel: int | None, room: Room, performers: Collection[str]) -> MakeGuard | None:
     """Maker of echo guards, with what the room's avatars say as their reference at channel 0."""
     if channel:
         return maker(channel, None)
     if channel is None:
         return None
-    sound = RoomSound()
+    sound = RoomSound(performers)
     room.ears = sound
     return maker(0, sound)
 

@@ -47,6 +47,8 @@ class Sender:
             await self._session.__aenter__()
         except BaseException:
             self._bus.emit_summary()  # which ends every `events`
+            if self._session.keeping is not None:
+                await self._session.keeping.aclose()
             raise
         return self
 

@@ -16,8 +16,8 @@ FRONT: Final = "front"
 """Performer at the microphone in the hall."""
 PHONE: Final = "phone"
 """Performer by the page, in a browser of his own."""
-SOURCES: Final = {FRONT: VirtualMicrophone.DEVICE, PHONE: f"room:{PHONE}"}
-"""What an utterance of each says of its source."""
+MICROPHONES: Final = {FRONT: VirtualMicrophone.DEVICE, PHONE: f"room:{PHONE}"}
+"""Whose sound each performer's is."""
 PITCHES: Final = {"applause": 700, "door": 1_300, "music": 1_000, "under": 1_700, "finale": 2_100}
 """Hz of each cue that sounds."""
 SOUNDS: Final = {"applause": 2.0, "door": 1.5, "music": 20.0, "under": 20.0, "finale": 1.0}

@@ -28,7 +28,7 @@ from micstream.errors import MicstreamError
 from micstream.performers.page import PerformerServer
 from micstream.viewer.recording import SoundRecording
 from micstream.web.serving import LOOPBACK, serving
-from rehearsal.cast import ANNA, BEN, PHONE, PITCHES, SOURCES, write_show
+from rehearsal.cast import ANNA, BEN, MICROPHONES, PHONE, PITCHES, write_show
 from rehearsal.tones import Heard, heard
 from rehearsal.ways import Remote, Ways, remote
 from testbed.browser import browser, shown
@@ -96,7 +96,7 @@ class Hall:
         port = _free_port()
         options = [
             *("--room", ROOM, "--avatar", ANNA, "--avatar", BEN, "--route", "1"),
-            *(word for who in SOURCES.items() for word in ("--performer", "=".join(who))),
+            *(word for who in MICROPHONES.items() for word in ("--performer", "=".join(who))),
             *("--echo-guard", "auto", "--json", "--show"),
             *(str(write_show(self._folder)), "--control", "--osc", str(port)),
             *("--record", str(self.record), "--record-avatar"),

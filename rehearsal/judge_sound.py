@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from rehearsal.accounts import Told
-from rehearsal.cast import ANNA, FRONT, PITCHES, SOURCES
+from rehearsal.cast import ANNA, FRONT, MICROPHONES, PITCHES
 from rehearsal.evidence import Evidence, Line, some
 from rehearsal.tones import WINDOW_S
 
@@ -238,9 +238,9 @@ class JudgeOfSound:
         """Nothing is sent of who does not have the voice."""
         given, sent, wrong = self._named("performer"), 0, []
         for told in self._named("utterance_started"):
-            who = next((n for n, source in SOURCES.items() if source == told.get("source")), "")
+            who = told.get("source")
             before = [each for each in given if each["t"] <= told["t"]]
-            if not who or not before:
+            if who not in MICROPHONES or not before:
                 continue
             sent += 1
             late = told["t"] - before[-1]["t"] <= DECIDED_S * self._stretch
@@ -255,7 +255,7 @@ class JudgeOfSound:
             begun = [
                 told["id"]
                 for told in self._named("utterance_started", avatar=ANNA)
-                if loud.since <= told["t"] <= loud.until and told["source"] == SOURCES[FRONT]
+                if loud.since <= told["t"] <= loud.until and told["source"] == FRONT
             ][LEARNT:]
             lasted = {e["id"]: e["duration_s"] for e in self._named("utterance_ended")}
             longer = [f"{i}: {lasted[i]:.1f} s" for i in begun if lasted.get(i, 0.0) > SENTENCE_S]

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Final
 
 from rehearsal.accounts import Accounts, Asked, Harmed, Loud
-from rehearsal.cast import ANNA, SOURCES
+from rehearsal.cast import ANNA
 from rehearsal.hall import Hall
 from rehearsal.kept import kept
 from rehearsal.script import Act, Fault, Harm, Loudspeakers, Pause, Scene, Step, Wait, What
@@ -105,7 +105,7 @@ class _Playing:
                     "utterance_started",
                     since=now,
                     timeout=25 * stretch,
-                    where=lambda told: told["source"] == SOURCES[name],
+                    where=lambda told: told["source"] == name,
                 )
                 await asyncio.sleep(WELL_INTO_S)
             case "heard":

@@ -116,13 +116,14 @@ async def _open(settings: Settings, bus: Bus, *, live: bool) -> Session:
     from micstream.sources import opening
 
     async with task_group() as tasks:
-        looking = None
+        looking = checking = None
         if live and settings.performer:
             from micstream.performers.sources import check
 
-            tasks.create_task(check(settings.performers().performers))
+            checking = tasks.create_task(check(settings.performers().performers))
         elif live:
-            finding = opening.find(settings.device, channel=settings.channel)
+            wanted = settings.capture()
+            finding = opening.find(wanted.device, channel=wanted.channel, channels=wanted.channels)
             looking = tasks.create_task(finding)
         await asyncio.sleep(0)  # it is looked for in a thread, while the SDK is loaded here
         if live and settings.vad != "webrtc":
@@ -133,9 +134,12 @@ async def _open(settings: Settings, bus: Bus, *, live: bool) -> Session:
         from micstream.room.connect import credentials
 
         credentials(settings.connection())
+        found = await looking if looking is not None else None
+        if checking is not None:
+            await checking
         session = open_session(settings, bus)
-        if looking is not None:
-            session.microphone = await looking
+        if found is not None:
+            session.microphone = found
     return session
 
 

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from micstream.audio.format import SAMPLE_WIDTH, SPEECH
 from micstream.audio.resample import Resampler
+from micstream.errors import AudioDeviceError
 from micstream.sources.source import Source
 
 _KEPT: Final = SPEECH.samples(2_000)
@@ -64,6 +65,13 @@ class Beside:
 
     def open(self, source: Source) -> None:
         """Learn which source the microphone's blocks come from now."""
+        if self._channel > source.format.channels:
+            raise AudioDeviceError(
+                f"{source.name!r} has no channel {self._channel}: it was opened with "
+                f"{source.format.channels}",
+                hint="--echo-guard channel:N names a channel of the microphone's own device",
+                code="no_channel",
+            )
         self._resampler = Resampler(source.format, SPEECH.rate, pick=self._channel)
         self._held = b""
 

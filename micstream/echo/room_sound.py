@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from functools import partial
 from typing import Final
 
@@ -42,10 +43,12 @@ class RoomSound:
     """Sound of the avatars that we are subscribed to, laid beside the microphone and mixed.
 
     `watch` each room that is ours; `take` it as a `Reference`. For one guard each there is a
-    `branch`: it reads at its own place.
+    `branch`: it reads at its own place. `performers`: identities of who is heard there as a
+    microphone, which no loudspeaker plays.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, performers: Collection[str] = ()) -> None:
+        self._performers = frozenset(performers)
         self._room: rtc.Room | None = None
         self._feeds: dict[str, SoundFeed] = {}
         self._branches: list[Branch] = []
@@ -87,6 +90,8 @@ class RoomSound:
     ) -> None:
         if room is not self._room or track.kind != rtc.TrackKind.KIND_AUDIO:
             return
+        if who.identity in self._performers:
+            return
         if who.identity not in self._feeds:
             if len(self._feeds) == _AVATARS:
                 self._close(next(iter(self._feeds)))
@@ -106,6 +111,8 @@ class RoomSound:
     ) -> None:
         if room is self._room and who.identity in self._feeds:
             self._feeds[who.identity].stop(publication.sid)
+            for branch in self._branches:
+                branch.sink(who.identity).end(None)  # what is not there is not late
 
     def _drop(self) -> None:
         self._room = None

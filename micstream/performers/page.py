@@ -145,14 +145,18 @@ class PerformerServer:
         async with aiohttp.ClientSession(timeout=timeout) as client:
             if request.headers.get("Upgrade", "").lower() != "websocket":
                 # The page asks in plain words why it was not let in.
-                async with client.get(_plain(way), params=request.query) as answer:
-                    return web.Response(status=answer.status, text=(await answer.text())[:1_000])
+                try:
+                    async with client.get(_plain(way), params=request.query) as answer:
+                        said = (await answer.text())[:1_000]
+                        return web.Response(status=answer.status, text=said)
+                except (aiohttp.ClientError, TimeoutError):
+                    return _unanswered()
             try:
                 there = await client.ws_connect(
                     way, params=request.query, max_msg_size=_MESSAGE_BYTES
                 )
             except (aiohttp.ClientError, TimeoutError):
-                return web.Response(status=502, text="LiveKit's server does not answer\n")
+                return _unanswered()
             here = web.WebSocketResponse(max_msg_size=_MESSAGE_BYTES)
             async with there:
                 await here.prepare(request)
@@ -166,6 +170,10 @@ class PerformerServer:
                         task.cancel()
                 await here.close()
         return here
+
+
+def _unanswered() -> web.Response:
+    return web.Response(status=502, text="LiveKit's server does not answer\n")
 
 
 async def _hand_on(source: Any, into: Any) -> None:

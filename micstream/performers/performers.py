@@ -190,6 +190,7 @@ class Performer:
         """Hand it on, where he has the voice."""
         if isinstance(event, Onset):
             self._is_let_through = self._owner.onset(self.name)
+            event = replace(event, source=self.name)  # two may have channels of one device
         if self._is_let_through:
             self._owner.fan_out.put(event, captured_at)
         if isinstance(event, End) and self._is_let_through:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -17,6 +18,8 @@ from micstream.viewer.sound import SoundBlock
 from micstream.viewer.viewer import viewing
 
 _AGAIN_S: Final = 5.0
+_LASTED_S: Final = 60.0
+"""A loss after so long is news."""
 _NAME: Final = "micstream-record"
 
 
@@ -60,10 +63,11 @@ class AvatarSound:
         """View the room, and view it again where that fails; which is told once."""
         told = False
         while True:
+            began = time.monotonic()
             try:
                 await self._view()
             except Exception as error:  # of whatever kind: the show goes on
-                if not told:
+                if not told or time.monotonic() - began > _LASTED_S:
                     why = error.message if isinstance(error, MicstreamError) else repr(error)
                     hint = getattr(error, "hint", "")
                     self._tell(notices.record_avatar_failed(redact(why), hint))
@@ -86,5 +90,7 @@ class AvatarSound:
                     self._more.clear()
                     look()
                     more = asyncio.ensure_future(self._more.wait())
-                    await asyncio.wait({waiting, more}, return_when=asyncio.FIRST_COMPLETED)
-                    more.cancel()
+                    try:
+                        await asyncio.wait({waiting, more}, return_when=asyncio.FIRST_COMPLETED)
+                    finally:
+                        more.cancel()

@@ -122,6 +122,16 @@ def _masked(link: object) -> str:
     return f"{scheme}://{rest.partition('/')[0]}/***" if rest else "***"
 
 
+def seconds_of(value: object) -> float | None:
+    """A number of JSON's that is finite; None: it is none."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
 # ---- reading -----------------------------------------------------------------------------------
 
 
@@ -134,7 +144,7 @@ def lines(text: str) -> tuple[list[dict[str, Any]], int]:
             continue
         try:
             value = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if isinstance(value, dict):
             found.append(value)

@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from micstream import record_notices
 from micstream.bus import Bus, Subscription
 from micstream.errors import UsageError
 from micstream.events import AvatarJoined, Bye, Connection, Event, Recording
@@ -77,7 +78,12 @@ class Keeping:
     # ---- beginning -----------------------------------------------------------------------------
 
     def _begin_log(self) -> None:
-        log = Writer("log", EventLog(new_run(), self._tell), LOG_BYTES)
+        kept = EventLog(new_run(), self._tell)
+
+        def failed(error: Exception) -> None:
+            self._tell(record_notices.log_failed(f"{kept.place}", repr(error)))
+
+        log = Writer("log", kept, LOG_BYTES, failed)
         self._writers.append(log)
         self._bus.add(_Kept("the log", self._in_loop(partial(_put, log)), log.end))
 
@@ -92,7 +98,12 @@ class Keeping:
             raise UsageError(
                 f"--record {within}: nothing can be written there: {error}", code="record_folder"
             ) from None
-        self._record = record = Writer("record", store, RECORD_BYTES)
+        place = f"{self.folder}"
+
+        def failed(error: Exception) -> None:
+            self._tell(record_notices.record_stopped(place, repr(error)))
+
+        self._record = record = Writer("record", store, RECORD_BYTES, failed)
         self._writers.append(record)
         self.told = [Recording(folder=str(self.folder))]
         tap = _Copied(taps, record)

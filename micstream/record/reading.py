@@ -6,7 +6,6 @@ Nothing is written: a record stays as it was found.
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -137,9 +136,7 @@ def _events(folder: Path, notes: list[str]) -> list[dict[str, Any]]:
     known = [
         event
         for event in told
-        if isinstance(event.get("at"), int | float)
-        and math.isfinite(event["at"])
-        and isinstance(event.get("event"), str)
+        if files.seconds_of(event.get("at")) is not None and isinstance(event.get("event"), str)
     ]
     if bad + len(told) - len(known):
         notes.append(f"{files.EVENTS}: {bad + len(told) - len(known)} line(s) cannot be read")

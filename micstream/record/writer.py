@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Generic, Protocol, TypeVar
 
 Item = TypeVar("Item")
@@ -38,12 +38,19 @@ class Sink(Protocol[Item_contra]):
 class Writer(Generic[Item]):
     """Queue and thread of one sink. `capacity`: bytes that may wait."""
 
-    def __init__(self, name: str, sink: Sink[Item], capacity: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        sink: Sink[Item],
+        capacity: int,
+        failed: Callable[[Exception], None] = lambda _: None,
+    ) -> None:
         self.error: Exception | None = None
         """A mistake of the sink's, which ended it."""
         self._name = name
         self._sink = sink
         self._capacity = capacity
+        self._failed = failed
         self._waiting: deque[tuple[Item, int]] = deque()
         # Each is counted up by one thread alone, so that neither has to wait for a lock.
         self._put, self._taken = 0, 0
@@ -93,8 +100,9 @@ class Writer(Generic[Item]):
                     self._sink.sync()
                     due = time.monotonic() + _SYNC_S
             self._sink.close()
-        except Exception as error:
+        except Exception as error:  # its own mistake: it ends, and that is told
             self.error = error
+            self._failed(error)
         finally:
             self._ending.set()
             self._waiting.clear()

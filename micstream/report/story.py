@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from micstream.audio.levels import FULL_SCALE
-from micstream.record.format import Piece
+from micstream.record.format import Piece, seconds_of
 
 Sort = Literal["fault", "cue", "mark", "change"]
 
@@ -88,17 +88,12 @@ class Story:
     @property
     def delays_ms(self) -> list[float]:
         """Delays of the utterances that were reported as heard."""
-        return [d for each in self.said if (d := _number(each.told.get("delay_ms"))) is not None]
+        return [d for each in self.said if (d := seconds_of(each.told.get("delay_ms"))) is not None]
 
     @property
     def median_ms(self) -> float | None:
         """Median of the delays."""
         return statistics.median(self.delays_ms) if self.delays_ms else None
-
-
-def _number(value: object) -> float | None:
-    known = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if known and isinstance(value, int | float) else None
 
 
 def utterances(pieces: Iterable[Piece], events: Iterable[Mapping[str, Any]]) -> tuple[Said, ...]:
@@ -139,6 +134,8 @@ def moments(events: Iterable[Mapping[str, Any]]) -> tuple[Moment, ...]:
         elif name in ("cue_started", "cue_ended"):
             how = f" ended ({event.get('reason')})" if name == "cue_ended" else ""
             found.append(Moment(at, "cue", f"cue {event.get('cue')}{how}"))
+        elif name == "performer":
+            found.append(Moment(at, "change", f"{event.get('name') or 'nobody'} has the voice"))
         elif name == "marked":
             found.append(Moment(at, "mark", str(event.get("text", ""))))
         else:
@@ -150,7 +147,7 @@ def _words(event: Mapping[str, Any]) -> str:
     """Fields of an event in few words: what is text, and the switches that are on."""
     words = []
     if event["event"] == "dropped":
-        return f"{float(event.get('seconds', 0)):.1f} s, {event.get('why', '')}"
+        return f"{seconds_of(event.get('seconds')) or 0.0:.1f} s, {event.get('why', '')}"
     for key, value in event.items():
         if key in _NO_WORDS or value in ("", None, False):
             continue
@@ -196,7 +193,7 @@ def counted(story: Story) -> Sequence[tuple[str, str]]:
         ("Sound sent", f"{sent:.1f} s"),
         ("Delay, median", f"{story.median_ms:.0f} ms" if story.median_ms is not None else "-"),
         ("Delay, 95 %", f"{p95:.0f} ms" if p95 is not None else "-"),
-        ("Not heard", f"{float(story.summary.get('dropped') or 0):.1f} s"),
+        ("Not heard", f"{seconds_of(story.summary.get('dropped')) or 0.0:.1f} s"),
         ("Faults and warnings", f"{faults}"),
         ("Marks", f"{sum(1 for each in story.moments if each.sort == 'mark')}"),
     )

@@ -56,14 +56,14 @@ class Found:
         return found if found is not None else await self._opener.open(again=again)
 
 
-async def find(device: str | None, *, channel: int = 0) -> Found:
+async def find(device: str | None, *, channel: int = 0, channels: int = 0) -> Found:
     """Find the device, and open nothing yet: what `opener` would open first.
 
     Raises:
         UsageError: there is no such kind of source.
         AudioDeviceError: it is not there, or cannot be opened.
     """
-    by = opener(device, channel=channel)
+    by = opener(device, channel=channel, channels=channels)
     return Found(by, await by.open())
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import ssl
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -57,13 +58,22 @@ async def own(addresses: Sequence[str], now: float) -> tuple[Path, Path]:
     folder = Path(platformdirs.user_state_dir("micstream", appauthor=False)) / "certificates"
     certificate, key = folder / f"{digest}.pem", folder / f"{digest}.key"
     try:
-        kept = certificate.exists() and key.exists()
+        kept = certificate.exists() and key.exists() and _fit(certificate, key)
         if kept and now - certificate.stat().st_mtime < _RENEW_S:
             return certificate, key
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        key.unlink(missing_ok=True)
-        key.touch(mode=0o600)
-        await _make(certificate, key, addresses)
+        with tempfile.TemporaryDirectory(dir=folder) as made:
+            new_key, new_certificate = Path(made) / "key", Path(made) / "pem"
+            new_key.touch(mode=0o600)
+            await _make(new_certificate, new_key, addresses)
+            new_key.replace(key)
+            new_certificate.replace(certificate)
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"no certificate can be made: {error.filename or 'a file'} is not there",
+            hint=_WITHOUT,
+            code="no_certificate",
+        ) from None
     except OSError as error:
         raise UsageError(
             f"no certificate can be made: {error.strerror or error}",
@@ -73,12 +83,21 @@ async def own(addresses: Sequence[str], now: float) -> tuple[Path, Path]:
     return certificate, key
 
 
+def _fit(certificate: Path, key: Path) -> bool:
+    """Whether they belong to each other, and are whole."""
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError):
+        return False
+    return True
+
+
 async def _make(certificate: Path, key: Path, addresses: Sequence[str]) -> None:
     names = ",".join(f"{'IP' if _is_ip(each) else 'DNS'}:{each}" for each in addresses)
     quiet = asyncio.subprocess.DEVNULL
     making = await asyncio.create_subprocess_exec(
         *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-        *("-noenc", "-days", str(_DAYS), "-subj", "/CN=micstream"),
+        *("-nodes", "-days", str(_DAYS), "-subj", "/CN=micstream"),
         *("-addext", f"subjectAltName={names}", "-addext", "extendedKeyUsage=serverAuth"),
         *("-keyout", str(key), "-out", str(certificate)),
         stdin=quiet,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from micstream.audio.format import AudioFormat
 from micstream.echo.reference import Arriving, Beside
+from micstream.errors import AudioDeviceError
 from tests.support.sources import Silent
 
 RATE, FRAME = 16_000, 160
@@ -65,3 +67,9 @@ def test_a_channel_of_the_same_device_stands_beside_the_other() -> None:
     reference.finish()
     rest = np.frombuffer(reference.take(600, 0.0), np.int16)
     assert rest[399] == 20_999 and not rest[400:].any()
+
+
+def test_a_channel_that_the_device_does_not_have_is_an_error() -> None:
+    with pytest.raises(AudioDeviceError, match="no channel 3") as told:
+        Beside(3).open(Silent(RATE, 2))
+    assert told.value.code == "no_channel"

@@ -19,7 +19,7 @@ from micstream import events
 from micstream.errors import InputError, UsageError
 from micstream.events import Event
 from micstream.record.files import Appended
-from micstream.record.format import MANIFEST, SOUND
+from micstream.record.format import EVENTS, MANIFEST, SOUND
 from micstream.record.plan import plan
 from micstream.record.reading import Record, read_record
 from micstream.record.space import SHORT_BYTES, STOP_BYTES, Space, SpaceLeft, minutes_left
@@ -234,3 +234,21 @@ def test_each_change_of_space_is_said_once() -> None:
     assert wide.judge(SHORT_BYTES + 1) is None
     assert minutes_left(STOP_BYTES + 60_000, 1_000.0) == 1
     assert minutes_left(0, 0.0) == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"event": "gate", "at": 1' + "0" * 400 + "}",
+        '{"event": "gate", "at": true}',
+        "[" * 200_000,
+        '{"event": ["gate"], "at": 1}',
+    ],
+)
+def test_a_line_that_is_no_event_is_left_out_and_told(tmp_path: Path, line: str) -> None:
+    folder = recorded(tmp_path)
+    with (folder / EVENTS).open("a") as file:
+        file.write(f"{line}\n")
+    record = read_record(folder)
+    assert [event["at"] for event in record.events] == [1.0, 2.4, 2.4]
+    assert record.notes == (f"{EVENTS}: 1 line(s) cannot be read",)

@@ -74,8 +74,10 @@ def test_where_nothing_was_handed_over_it_is_completed_all_the_same() -> None:
 def test_a_mistake_in_it_ends_it_and_is_known() -> None:
     disk = Disk()
     disk.error = ValueError("a mistake")
-    writer = Writer("test", disk, 1_000)
+    told: list[Exception] = []
+    writer = Writer("test", disk, 1_000, told.append)
     writer.put(1, 1)
     assert writer.wait_ended(20)
     assert writer.error is disk.error
+    assert told == [disk.error]
     writer.put(2, 1)

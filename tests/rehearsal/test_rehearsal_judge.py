@@ -15,7 +15,7 @@ from micstream.show.osc_words import feedback
 from micstream.speech.events import EndReason
 from micstream.state import State, fold
 from rehearsal.accounts import Accounts, Asked, Harmed, Kept, Lit, Loud
-from rehearsal.cast import ANNA, BEN, FRONT, PHONE, SOUNDS, SOURCES
+from rehearsal.cast import ANNA, BEN, FRONT, PHONE, SOUNDS
 from rehearsal.judge import judge
 from rehearsal.script import cue, interrupt, mark, mute, panic, route, talk
 from rehearsal.tones import Heard
@@ -210,7 +210,7 @@ def of_the_other(accounts: Accounts) -> None:
     """What the one at the page said is sent while the other has the voice."""
     given = {"t": 0.8, "event": "performer", "name": FRONT, "performers": [FRONT, PHONE], "by": ""}
     accounts.record.insert(4, given)
-    changed("utterance_started", source=SOURCES[PHONE])(accounts)
+    changed("utterance_started", source=PHONE)(accounts)
 
 
 def loud(seconds: float = 2.0) -> Callable[[Accounts], None]:
@@ -220,7 +220,7 @@ def loud(seconds: float = 2.0) -> Callable[[Accounts], None]:
         accounts.loud.append(Loud(40.0, 43.0))
         for number in range(3):
             id, told = f"e{number}", {"t": 40.5 + number, "avatar": ANNA}
-            source, over = SOURCES[FRONT], {"duration_s": seconds, "bytes": 0, "reason": "silence"}
+            source, over = FRONT, {"duration_s": seconds, "bytes": 0, "reason": "silence"}
             lead = {"onset_s": 0.0, "decided_s": 0.0, "lead_ms": 100, "source": source}
             accounts.record.append({**told, "event": "utterance_started", "id": id, **lead})
             accounts.record.append({**told, "event": "utterance_ended", "id": id, **over})

@@ -68,7 +68,7 @@ def story(seconds: float = 61.0, events: list[dict[str, Any]] | None = None) -> 
 def test_what_happened_is_told_by_its_kind() -> None:
     assert [(each.sort, each.what) for each in moments(EVENTS)] == [
         ("mark", "<script>alert(1)</script>"),
-        ("change", "performer anna"),
+        ("change", "anna has the voice"),
         ("fault", "too late"),
         ("fault", "connection: lost"),
         ("change", "microphone back, usb"),
@@ -93,7 +93,7 @@ def test_the_page_holds_all_it_shows_and_runs_nothing() -> None:
     assert not re.findall(r"(?:src|href)=|<script|<link|@import|url\(", told)
     assert "&lt;script&gt;" in told
     for words in (
-        "performer anna",
+        "anna has the voice",
         "231 ms",
         "not heard",
         "23:59:31",
@@ -130,3 +130,18 @@ def test_the_clock_goes_on_at_midnight_and_where_none_is_known() -> None:
     clock = Clock(BEGAN)
     assert [clock(at) for at in (0.0, 31.0)] == ["23:59:30", "00:00:01"]
     assert Clock({"began": "nonsense"})(3_700.0) == "1:01:40"
+
+
+def test_who_has_the_voice_is_told_and_what_is_no_number_is_none() -> None:
+    told = moments(
+        [
+            event(1.0, "performer", name="", performers=["anna", "ben"]),
+            event(2.0, "performer", name="ben", performers=["anna", "ben"], by="osc"),
+            event(3.0, "dropped", seconds="abc", code="late", why="it waited"),
+        ]
+    )
+    assert [each.what for each in told] == [
+        "nobody has the voice",
+        "ben has the voice",
+        "dropped: 0.0 s, it waited",
+    ]
