@@ -303,7 +303,7 @@ def _finale(pick: Pick) -> Steps:
 _ROUND: Final = (_mutes, _cues, _talk, _interrupts, _ben, _performers, _panic)
 _ROUND_S: Final = 70.0
 _LOUDSPEAKERS_S: Final = 180.0
-_SHORTLY_S: Final = 15.0
+_SHORTLY_S: Final = 30.0
 _LONG: Final = 8.0
 """A show of so many minutes has the loudspeakers on for three."""
 _OVERHEAD_S: Final = 40.0
@@ -314,7 +314,8 @@ def script(minutes: float, seed: int = 1) -> list[Step]:
     """Steps of a show of about so many minutes: rounds of all scenes, the ways in by chance.
 
     Each fault and each scene comes at least once; in a short show the avatar leaves, as one that
-    dies is missed only after twenty seconds. The same seed makes the same show.
+    dies is missed only after twenty seconds, and there are no loudspeakers, as on a machine that
+    has company no echo keeps its delay. The same seed makes the same show.
     """
     chance = random.Random(seed)
     overhead = _OVERHEAD_S + (_LOUDSPEAKERS_S if minutes >= _LONG else 0.0)
@@ -330,7 +331,7 @@ def script(minutes: float, seed: int = 1) -> list[Step]:
             steps += scene(pick)
             if index == 3 and number in (0, rounds // 2):
                 steps += [*_avatar(pick, gone), *_server(pick)]
-        if number == rounds // 2:
+        if number == rounds // 2 and number:
             steps += _loudspeakers(_LOUDSPEAKERS_S if minutes >= _LONG else _SHORTLY_S)
     return [*steps, *_finale(pick)]
 

@@ -12,7 +12,7 @@ from testbed.rooms import Server, viewing
 from testbed.sound import SINK, VirtualMicrophone
 from testbed.speech import RATE
 
-LATER_S = 0.15
+LATER_S = 0.1
 
 
 @asynccontextmanager
@@ -20,7 +20,7 @@ async def loudspeakers(
     server: Server, room: str, microphone: VirtualMicrophone, avatar: str, *, gain_db: float = 0.0
 ) -> AsyncIterator[None]:
     """What this avatar publishes is said into the microphone, later, and louder by so much."""
-    form = ("--raw", f"--rate={RATE}", "--channels=1", "--format=s16le", "--latency-msec=40")
+    form = ("--raw", f"--rate={RATE}", "--channels=1", "--format=s16le", "--latency-msec=100")
     gain = 10 ** (gain_db / 20)
     async with viewing(server, room, "loudspeakers") as viewer:
         tap = viewer.listen(avatar)

@@ -54,7 +54,7 @@ async def test_a_hand_over_from_a_microphone_to_a_participant(
         before = len(ours.named("utterance_started"))
         await ben.say(sentence(1))
         started = await ours.until("utterance_started", count=before + 1)
-        assert started["source"] == "room:ben"
+        assert started["source"] == "ben"
         await wait_until(
             lambda: ours.named("utterance_ended")[-1]["id"] == started["id"], 20, str(ours)
         )

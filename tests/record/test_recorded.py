@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import stat
+import statistics
 from pathlib import Path
 
 import numpy as np
@@ -118,5 +119,7 @@ async def test_a_kill_takes_less_than_two_seconds(
     record = read_record(records)
     assert record.has_ended
     published = np.frombuffer(heard(record, "avatar"), dtype=np.int16)
-    _, likeness = place(samples(HELLO).tobytes(), published)
-    assert likeness > 0.8
+    # Piece by piece: what its viewer's jitter buffer stretches on a busy machine lies between.
+    pieces = np.array_split(samples(HELLO), 6)
+    alike = [place(piece.tobytes(), published)[1] for piece in pieces]
+    assert statistics.median(alike) > 0.8, alike
