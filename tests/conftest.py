@@ -7,6 +7,7 @@ nothing.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import secrets
 import tempfile
@@ -73,11 +74,17 @@ def server(server_binary: Path) -> Iterator[LocalServer]:
             _run(running.stop())
 
 
+_NUMBERS = itertools.count()
+
+
 @pytest.fixture(autouse=True)
-def no_settings_of_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def no_settings_of_ours(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Environment and calibrations of whoever runs the tests have no say in them."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    state = tmp_path_factory.getbasetemp() / f"state-{next(_NUMBERS)}"  # a folder beside the test's
+    monkeypatch.setenv("XDG_STATE_HOME", str(state))
     for name in tuple(os.environ):
         if name.startswith(("LIVEKIT_", "MICSTREAM_", "AVALUMA_", "AVATAR_")):
             monkeypatch.delenv(name)

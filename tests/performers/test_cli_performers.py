@@ -64,7 +64,7 @@ async def test_a_hand_over_from_a_microphone_to_a_participant(
     assert voices == [("anna", ""), ("ben", "ctl")]
     assert {event["performer"] for event in ours.named("capturing")} == {"anna", "ben"}
     sources = [event["source"] for event in ours.named("utterance_started")]
-    assert sources[:before] == [microphone.DEVICE] * before
-    assert set(sources[before:]) == {"room:ben"}, "nothing of who is held"
+    assert sources[:before] == ["anna"] * before
+    assert set(sources[before:]) == {"ben"}, "nothing of who is held"
     reasons = {event["id"]: event["reason"] for event in ours.named("utterance_ended")}
     assert len(reasons) == len(sources), "each has its end"

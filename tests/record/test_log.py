@@ -57,7 +57,8 @@ def test_several_programs_write_into_one(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_nobody_else_can_read_it(tmp_path: Path) -> None:
+def test_nobody_else_can_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     log = EventLog("run", lambda _: None)
     log.write(marks(1), 0)
     log.close()
