@@ -2,6 +2,8 @@
 
 import {
   DisconnectReason,
+  LocalAudioTrack,
+  type LocalTrack,
   LogLevel,
   Room,
   RoomEvent,
@@ -107,7 +109,12 @@ async function stay(sound: Microphone): Promise<void> {
       websocketTimeout: JOIN_MS,
       peerConnectionTimeout: JOIN_MS,
     });
-    await room.localParticipant.publishTrack(sound.sound, {
+    // The client opens a track that it takes over, a moment later. Shut again before it is
+    // published: what is heard while nobody holds the button is sent to nobody.
+    const track = new LocalAudioTrack(sound.sound, undefined, true) as LocalTrack;
+    await new Promise((resolve) => setTimeout(resolve));
+    sound.open(false);
+    await room.localParticipant.publishTrack(track, {
       source: Track.Source.Microphone,
       name: "microphone",
       dtx: true,
