@@ -60,7 +60,6 @@ class Kept:
     """Seconds at which the first avatar sounds in it."""
     microphone_s: float = 0.0
     """Seconds of a performer's microphone, of whom it holds less."""
-    seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
     """What is torn in it."""
 

@@ -20,6 +20,7 @@ REPORTED_S: Final = 3.0
 ENDING_S: Final = 0.5
 """Silence at the end of what ends by silence: it was sent, and is not loud."""
 AFTER_S: Final = 1.0
+"""What was played is on its way to whoever listens for no longer."""
 LEARNT: Final = 1
 """In the first utterance the guard learns how late and how loud the echo is."""
 SENTENCE_S: Final = 3.3 + 0.42 + 0.2 + 0.3
@@ -30,7 +31,6 @@ PARTED: Final = 1.3
 """An echo between two words may part a sentence: hardly one in three."""
 DECIDED_S: Final = 0.15
 """By so much the microphone's clock may seem late: the quickest utterance sets it."""
-"""What was played is on its way to whoever listens for no longer."""
 
 
 class JudgeOfSound:

@@ -39,7 +39,6 @@ def kept(folder: Path) -> Kept | None:
             sum(p.count / p.rate for p in record.pieces if (p.kind, p.name) == ("microphone", who))
             for who in (FRONT, PHONE)
         ),
-        seconds=record.seconds,
         notes=list(record.notes),
     )
 

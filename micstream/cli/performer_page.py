@@ -103,16 +103,12 @@ def performer_page(
     """
     import asyncio
 
+    from micstream.cli.stage import listen_at
     from micstream.errors import UsageError
     from micstream.settings import load
     from micstream.settings.performers import performers
 
-    if lan and host is not None:
-        raise UsageError(
-            "--lan and --host cannot both be given",
-            hint="--lan listens at all addresses of this machine, --host at one",
-            code="bad_host",
-        )
+    at = listen_at(host, lan=lan)
     if (certificate is None) is not (key is None):
         raise UsageError(
             "--certificate and --key belong together", hint="give both, or none: then one is made"
@@ -121,7 +117,7 @@ def performer_page(
         performers(tuple(f"{name}=room:{name}" for name in names))
     except ValueError as error:
         raise UsageError(str(error), hint="a name for each performer: anna ben") from None
-    where = Where("0.0.0.0" if lan else host, port, certificate, key)  # noqa: S104 - asked for
+    where = Where(at, port, certificate, key)
     asyncio.run(_serve(load(**flags), names, where, output))
 
 

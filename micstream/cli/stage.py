@@ -137,9 +137,24 @@ def stage(
     """
     import asyncio
 
-    from micstream.errors import UsageError
     from micstream.settings import load
     from micstream.stage.look import Look
+
+    fit: Fit = "fill" if fill else "fit"
+    look = Look(background=background, fit=fit, mirror=mirror, poster=poster, sound=sound)
+    where = listen_at(host, lan=lan)
+    asyncio.run(
+        _serve(load(**flags), look, output, host=where, port=port, link_host=link_host, open_=open_)
+    )
+
+
+def listen_at(host: str | None, *, lan: bool) -> str | None:
+    """Address that a page's server listens at; None: this machine alone can come.
+
+    Raises:
+        UsageError: both are given.
+    """
+    from micstream.errors import UsageError
 
     if lan and host is not None:
         raise UsageError(
@@ -147,12 +162,7 @@ def stage(
             hint="--lan listens at all addresses of this machine, --host at one",
             code="bad_host",
         )
-    fit: Fit = "fill" if fill else "fit"
-    look = Look(background=background, fit=fit, mirror=mirror, poster=poster, sound=sound)
-    where = "0.0.0.0" if lan else host  # noqa: S104 - asked for, and then by key
-    asyncio.run(
-        _serve(load(**flags), look, output, host=where, port=port, link_host=link_host, open_=open_)
-    )
+    return "0.0.0.0" if lan else host  # noqa: S104 - asked for, and then by key
 
 
 async def _serve(

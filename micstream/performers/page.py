@@ -15,19 +15,17 @@ import datetime
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
 
-from micstream.errors import MicstreamError
 from micstream.events import Emitter, StagePage
 from micstream.room.address import server_url
 from micstream.room.token import mint_performer
 from micstream.settings.pieces import ConnectionSettings
 from micstream.tasks import task_group
 from micstream.web.admission import is_key, is_own_page, key_for
-from micstream.web.serving import CLIENT
+from micstream.web.pages import CLIENT, built, headers, health
 
 PORT: Final = 8422
 """Port where it is free and none was asked for: so that a link stays good."""
@@ -74,8 +72,9 @@ class PerformerServer:
         self._bus = bus
         self._names = {key_for(settings, f"performer\0{name}"): name for name in names}
         self._relays = tls and self._url.startswith(("ws://", "http://"))
-        self._files = _built()
-        self._headers = _headers("" if self._relays else self._url)
+        self._files = built(_STATIC, _TYPES, "the performer's page")
+        url = "" if self._relays else self._url
+        self._headers = headers(url, microphone="(self)") | {"Cache-Control": "no-store"}
 
     def path(self, name: str) -> str:
         """Path of this performer's page: a secret."""
@@ -85,7 +84,7 @@ class PerformerServer:
         """The application, to be served."""
         app = web.Application(middlewares=[self._guard], client_max_size=_MOST_BYTES)
         app.on_response_prepare.append(self._protect)
-        app.router.add_get("/healthz", _health)
+        app.router.add_get("/healthz", health)
         app.router.add_get("/{key}/", self._file)
         app.router.add_get("/{key}/{name:performer\\.(?:js|css)|client\\.js}", self._file)
         app.router.add_post("/{key}/session", self._session)
@@ -189,46 +188,3 @@ async def _hand_on(source: Any, into: Any) -> None:
 
 def _plain(address: str) -> str:
     return f"http{address.removeprefix('ws')}" if address.startswith("ws") else address
-
-
-async def _health(_: web.Request) -> web.Response:
-    return web.json_response({"status": "ok"})
-
-
-def _built() -> dict[str, bytes]:
-    try:
-        built = {name: (_STATIC / name).read_bytes() for name in _TYPES if name != CLIENT.name}
-        return {**built, CLIENT.name: CLIENT.read_bytes()}
-    except OSError:
-        raise MicstreamError(
-            f"the performer's page is not there: expected it in {_STATIC}",
-            hint="install micstream again; in a checkout: make page",
-            code="page_missing",
-        ) from None
-
-
-def _headers(url: str) -> dict[str, str]:
-    """Headers that keep the page to itself: this server, LiveKit's, no other; its microphone."""
-    parts = urlsplit(url)
-    secure = parts.scheme in ("wss", "https")
-    hosts = [parts.netloc] if parts.netloc else []
-    if (parts.hostname or "").endswith(".livekit.cloud"):
-        hosts.append("*.livekit.cloud")  # its regions
-    schemes = ("wss", "https") if secure else ("ws", "http")
-    servers = " ".join(f"{scheme}://{host}" for host in hosts for scheme in schemes)
-    if ":" in (parts.hostname or ""):  # a policy knows no address of IPv6
-        servers = " ".join(f"{scheme}:" for scheme in schemes)
-    policy = (
-        "default-src 'none'; script-src 'self'; style-src 'self'; "
-        f"img-src 'self' data:; connect-src 'self' {servers}; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    return {
-        "Content-Security-Policy": policy,
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Permissions-Policy": "camera=(), microphone=(self), geolocation=()",
-        "Cache-Control": "no-store",
-        "Server": "micstream",
-    }

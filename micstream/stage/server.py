@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from micstream.errors import MicstreamError
 from micstream.events import Emitter, StagePage
 from micstream.room.address import server_url
 from micstream.settings.pieces import StageSettings
@@ -17,7 +15,7 @@ from micstream.stage.admission import Tickets, passes
 from micstream.stage.complaints import Complaints
 from micstream.stage.look import Look
 from micstream.web.admission import has_key, is_loopback, is_own_page, key_for, named_as_here
-from micstream.web.serving import CLIENT
+from micstream.web.pages import CLIENT, built, headers, health
 
 PORT: Final = 8420
 """Port where it is free and none was asked for: so that a link stays good."""
@@ -75,8 +73,8 @@ class StageServer:
         self._avatars = list(settings.patterns)
         self._look, self._bus = look, bus
         self._tickets, self._complaints = Tickets(), Complaints()
-        self._files = _built()
-        self._headers = _headers(self._url)
+        self._files = built(_STATIC, _TYPES, "the stage's page")
+        self._headers = headers(self._url, media="media-src 'self' blob: mediastream:; ")
         self._loopback = is_loopback(host)
         self._names = {name for name in (host, link_host) if name}
         self.path = "/" if self._loopback else f"/{key_for(settings.connection)}/"
@@ -86,7 +84,7 @@ class StageServer:
         """The application, to be run."""
         app = web.Application(middlewares=[self._guard], client_max_size=_MOST_BYTES)
         app.on_response_prepare.append(self._protect)
-        app.router.add_get("/healthz", self._health)
+        app.router.add_get("/healthz", health)
         app.router.add_get("/open/{ticket}", self._open)
         base = "/" if self._loopback else "/{key}/"
         app.router.add_get(base, self._file)
@@ -133,9 +131,6 @@ class StageServer:
     async def _protect(self, _: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(self._headers)
 
-    async def _health(self, _: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"})
-
     async def _file(self, request: web.Request) -> web.Response:
         name = request.match_info.get("name", "index.html")
         return web.Response(
@@ -173,40 +168,3 @@ class StageServer:
 
 
 _AGAIN: Final = {"Cache-Control": "no-cache"}
-
-
-def _built() -> dict[str, bytes]:
-    try:
-        built = {name: (_STATIC / name).read_bytes() for name in _TYPES if name != CLIENT.name}
-        return {**built, CLIENT.name: CLIENT.read_bytes()}
-    except OSError:
-        raise MicstreamError(
-            f"the stage's page is not there: expected it in {_STATIC}",
-            hint="install micstream again; in a checkout: make page",
-            code="page_missing",
-        ) from None
-
-
-def _headers(url: str) -> dict[str, str]:
-    """Headers that keep the page to itself: it may talk to this server and LiveKit's, no other."""
-    parts = urlsplit(url)
-    hosts = [parts.netloc]
-    if (parts.hostname or "").endswith(".livekit.cloud"):
-        hosts.append("*.livekit.cloud")  # its regions
-    schemes = ("wss", "https") if parts.scheme in ("wss", "https") else ("ws", "http")
-    servers = " ".join(f"{scheme}://{host}" for host in hosts for scheme in schemes)
-    if ":" in (parts.hostname or ""):  # a policy knows no address of IPv6
-        servers = " ".join(f"{scheme}:" for scheme in schemes)
-    policy = (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        f"media-src 'self' blob: mediastream:; connect-src 'self' {servers}; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    return {
-        "Content-Security-Policy": policy,
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-        "Server": "micstream",
-    }

@@ -58,8 +58,7 @@ async def own(addresses: Sequence[str], now: float) -> tuple[Path, Path]:
     folder = Path(platformdirs.user_state_dir("micstream", appauthor=False)) / "certificates"
     certificate, key = folder / f"{digest}.pem", folder / f"{digest}.key"
     try:
-        kept = certificate.exists() and key.exists() and _fit(certificate, key)
-        if kept and now - certificate.stat().st_mtime < _RENEW_S:
+        if _fit(certificate, key) and now - certificate.stat().st_mtime < _RENEW_S:
             return certificate, key
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryDirectory(dir=folder) as made:
@@ -68,26 +67,20 @@ async def own(addresses: Sequence[str], now: float) -> tuple[Path, Path]:
             await _make(new_certificate, new_key, addresses)
             new_key.replace(key)
             new_certificate.replace(certificate)
-    except FileNotFoundError as error:
-        raise UsageError(
-            f"no certificate can be made: {error.filename or 'a file'} is not there",
-            hint=_WITHOUT,
-            code="no_certificate",
-        ) from None
     except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
+        why = f"{error.filename or 'a file'} is not there" if missing else error.strerror or error
         raise UsageError(
-            f"no certificate can be made: {error.strerror or error}",
-            hint=_WITHOUT,
-            code="no_certificate",
+            f"no certificate can be made: {why}", hint=_WITHOUT, code="no_certificate"
         ) from None
     return certificate, key
 
 
 def _fit(certificate: Path, key: Path) -> bool:
-    """Whether they belong to each other, and are whole."""
+    """Whether they are there, whole, and belong to each other."""
     try:
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError):
+        context(certificate, key)
+    except UsageError:
         return False
     return True
 

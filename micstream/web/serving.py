@@ -7,7 +7,6 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 from aiohttp import web
@@ -15,8 +14,6 @@ from aiohttp import web
 from micstream.errors import MicstreamError, UsageError
 
 LOOPBACK: Final = "127.0.0.1"
-CLIENT: Final = Path(__file__).parent / "static/client.js"
-"""What pages that join a room need for it; they ask for it as `client.js` beside themselves."""
 _NO_PORT: Final = (errno.EADDRINUSE, errno.EACCES)
 
 

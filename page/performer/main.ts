@@ -13,6 +13,7 @@ import {
 
 import { element, mark, write } from "../control/draw";
 import { Hold, holdBy, letGoWhenLeft } from "../control/hold";
+import { online } from "../src/online";
 import { stayAwake } from "../src/quiet";
 import { Microphone, Trouble } from "./microphone";
 
@@ -170,24 +171,12 @@ async function perform(): Promise<void> {
         tell(trouble);
       }
       become("lost");
-      await pause(PAUSE_MS[Math.min(tries, PAUSE_MS.length - 1)]!);
+      await online(PAUSE_MS[Math.min(tries, PAUSE_MS.length - 1)]!);
     }
   } catch (error) {
     tell(error instanceof Trouble ? error : new Trouble("unknown", String(error), ""));
     become("stopped");
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      window.removeEventListener("online", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    window.addEventListener("online", done);
-  });
 }
 
 function draw(): void {

@@ -3,6 +3,7 @@
 import { LogLevel, setLogLevel } from "livekit-client";
 
 import { Asked, element, type Look, PLAIN, show } from "./look";
+import { online } from "./online";
 import { Overlay } from "./overlay";
 import { hidePointer, stayAwake, toggleFullScreen } from "./quiet";
 import { newSession, Refused, Unanswered } from "./session";
@@ -76,19 +77,6 @@ function reason(error: unknown): string {
   if (error instanceof Refused) return "refused: ask for the link anew";
   if (error instanceof Unanswered) return "no connection: micstream stage does not answer";
   return "no connection: the room cannot be joined";
-}
-
-// The pause, or less where the browser says that the network is back.
-function online(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      window.removeEventListener("online", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    window.addEventListener("online", done);
-  });
 }
 
 function pressed(event: KeyboardEvent): void {
