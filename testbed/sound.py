@@ -12,18 +12,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 
 from micstream.demo import process
-from testbed.takes import RATE, Take, take
 from testbed.waiting import until, wait_until
 
 PROGRAMS = {
     "pulseaudio": "pulseaudio",
     "paplay": "pulseaudio-utils",
-    "parec": "pulseaudio-utils",
     "pactl": "pulseaudio-utils",
 }
 SINK = "vmic"
@@ -128,30 +124,6 @@ class VirtualMicrophone:
         finally:
             await process.end(speaker)
         assert code == 0, f"paplay: {process.tail(self.folder / 'paplay.log')}"
-
-    async def take(self, wav: Path) -> Take:
-        """Say a WAV file of 16 kHz, alone, and compare it with what the microphone delivered."""
-        recording, log = self.folder / "take.pcm", self.folder / "parec.log"
-        form = (f"--rate={RATE}", "--channels=1", "--format=s16le", "--latency-msec=200")
-        command = [*AT_ONCE, "parec", f"--device={SINK}.monitor", *form, str(recording)]
-        recording.unlink(missing_ok=True)
-        recorder = process.start(command, environment=self.env, log=log)
-
-        def recorded_s() -> float:
-            assert recorder.poll() is None, f"parec: {process.tail(log)}"
-            return recording.stat().st_size / 2 / RATE if recording.exists() else 0.0
-
-        try:
-            await wait_until(lambda: recorded_s() > 0, 10, "a recording of the microphone")
-            await self.speak(wav)
-            end = recorded_s() + 1.0  # what was said last is still on its way here
-            await wait_until(lambda: recorded_s() > end, 10, "the recording's end")
-        finally:
-            await process.end(recorder)
-        said, rate = soundfile.read(wav)
-        assert rate == RATE
-        delivered = np.fromfile(recording, dtype="<i2") / 32_768
-        return take(said, delivered)
 
     @asynccontextmanager
     async def speaking(self, wav: Path) -> AsyncIterator[None]:

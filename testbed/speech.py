@@ -60,16 +60,6 @@ def place(pcm: bytes, source: Samples) -> tuple[float, float]:
     return at / RATE, float(lags[at] / norm) if norm else 0.0
 
 
-def likeness_near(pcm: bytes, source: Samples, second: float, *, slack_ms: int = 15) -> float:
-    """How like it is to what `source` has about there (1.0: the same), loudness aside."""
-    heard = np.frombuffer(pcm, dtype=np.int16).astype(np.float64)
-    middle, slack = round(second * RATE), slack_ms * RATE // 1000
-    starts = range(max(0, middle - slack), middle + slack)
-    return max(
-        float(np.corrcoef(heard, source[start : start + heard.size])[0, 1]) for start in starts
-    )
-
-
 def stretches(sound: Samples, *, gap_s: float = 0.45, threshold: int = 300) -> list[float]:
     """The lengths in seconds of the stretches of sound in it, parted by silences of `gap_s`."""
     blocks = sound[: sound.size // 160 * 160].reshape(-1, 160).astype(np.int32)

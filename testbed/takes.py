@@ -1,11 +1,13 @@
 """What a virtual microphone delivered of a file that was said: whole, or torn by a busy machine.
 
 A microphone of metal has a clock of its own; a virtual one is a program among others. Where it
-stutters, whatever listens to it hears what was never said: that tells nothing of the listener.
+stutters, whatever listens to it hears what was never said: that tells nothing of the listener. So
+the listener's own record says what came; what it did with it is compared with that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +19,16 @@ PIECE = RATE // 10
 SLACK = 16
 """How far from its place a piece may lie, in samples: resampling there and back."""
 ALIKE = 0.95
-HIGHEST = 3_000
-"""Hz that are compared: what is above suffers where the sound server resamples."""
+HIGHEST = 1_000
+"""Hz that are compared: what is above suffers where the sound server resamples, and differs where a
+piece lies between two samples."""
 LOUD = 0.004
 """Loudness of a piece, RMS, below which it is not compared: what is left is hiss."""
+
+EDGE_S = 0.4
+"""So much of a stretch's beginning, and of its end, says where it lies in what was delivered."""
+ASTRAY_S = 0.7
+"""How far from its place it is looked for: more than a sound server loses at a time."""
 
 Sound = npt.NDArray[np.floating[Any]]
 
@@ -54,6 +62,28 @@ def take(said: Sound, delivered: Sound) -> Take:
         at / RATE for at in starts if not _is_there(said[at : at + PIECE], delivered, offset + at)
     ]
     return Take(tuple(torn))
+
+
+def delivered_stretches(
+    said: Sound, delivered: Sound, stretches: Sequence[tuple[float, float]]
+) -> list[tuple[float, float]]:
+    """Where stretches of a file lie in what was delivered of it: their seconds there, in order.
+
+    Each end is looked for by itself, so that a loss before or within one moves it as it should.
+    """
+    said, delivered = _low(said), _low(delivered)
+    offset = _offset(said, delivered)
+    edge, astray = round(EDGE_S * RATE), round(ASTRAY_S * RATE)
+
+    def found(at: int) -> int:
+        first = max(0, offset + at - astray)
+        around = delivered[first : offset + at + edge + astray]
+        return first + int(np.argmax(np.correlate(around, said[at : at + edge], "valid")))
+
+    return [
+        (found(round(start * RATE)) / RATE, (found(round(end * RATE) - edge) + edge) / RATE)
+        for start, end in stretches
+    ]
 
 
 def _low(sound: Sound) -> Sound:

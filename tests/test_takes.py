@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.speech import SENTENCES, samples
-from testbed.takes import PIECE, RATE, Sound, take
+from testbed.takes import PIECE, RATE, Sound, delivered_stretches, take
 
 SAID: Sound = samples(SENTENCES)[: 6 * RATE].astype(np.float64) / 32_768
 """Two sentences, and what hiss there is between them."""
@@ -63,3 +63,32 @@ def test_resampled_there_and_back_it_is_whole() -> None:
 def test_nothing_delivered_is_torn_from_its_first_sound() -> None:
     torn = take(SAID, silence(8 * RATE)).torn
     assert torn and torn[0] < 1
+
+
+STRETCHES = [(0.5, 2.9), (3.64, 5.9)]
+"""About where its two sentences lie."""
+
+
+def test_the_stretches_of_what_was_delivered_whole_lie_as_far_apart() -> None:
+    found = delivered_stretches(SAID, delivered(SAID), STRETCHES)
+    expected = [(start + 4_321 / RATE, end + 4_321 / RATE) for start, end in STRETCHES]
+    assert np.abs(np.array(found) - np.array(expected)).max() < 0.002
+
+
+@given(st.integers(RATE // 50, RATE // 2))
+@settings(max_examples=10)
+def test_what_is_lost_between_two_stretches_brings_them_nearer(lost: int) -> None:
+    at = round(3.1 * RATE)
+    (_, end), (start, _) = delivered_stretches(
+        SAID, delivered(SAID[:at], SAID[at + lost :]), STRETCHES
+    )
+    between = STRETCHES[1][0] - STRETCHES[0][1]
+    assert abs(start - end - (between - lost / RATE)) < 0.002
+
+
+@given(st.integers(RATE // 50, RATE // 2))
+@settings(max_examples=10)
+def test_what_is_lost_within_a_stretch_makes_it_shorter(lost: int) -> None:
+    at = round(1.5 * RATE)
+    (start, end), _ = delivered_stretches(SAID, delivered(SAID[:at], SAID[at + lost :]), STRETCHES)
+    assert abs(end - start - (STRETCHES[0][1] - STRETCHES[0][0] - lost / RATE)) < 0.002

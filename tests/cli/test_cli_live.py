@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -13,7 +15,8 @@ from micstream.demo.server import LocalServer
 from testbed.program import Program, environment, program
 from testbed.rooms import Bystander, ReceivedStream, bystander, wire_avatar
 from testbed.sound import VirtualMicrophone
-from testbed.speech import RATE, SENTENCES, labels, likeness_near, place, samples, stretches
+from testbed.speech import RATE, SENTENCES, Samples, labels, place, samples, stretches
+from testbed.takes import Sound, delivered_stretches, take
 from testbed.waiting import wait_until
 from tests.conftest import AvatarFactory
 
@@ -35,12 +38,38 @@ async def test_ten_sentences_are_ten_segments_complete_and_in_order(
     """One person speaks to three at once: each mode on the wire, and the stock avatar."""
     soundfile.write(tmp_path / "spoken.wav", samples(SENTENCES), RATE)
     for number in range(1, TAKES + 1):
-        whole = await said_to_three(
-            *(server, f"{room_name}-{number}", avatar, microphone, tmp_path / f"{number}"),
-            judged=number == TAKES,
+        said = await said_to_three(
+            server, f"{room_name}-{number}", avatar, microphone, tmp_path / f"{number}"
         )
-        if whole:
+        if said.whole or number == TAKES:
+            said.judge()
             break
+
+
+class SaidToThree(NamedTuple):
+    """What became of one saying: streams by mode, what the programs recorded, what was heard."""
+
+    programs: Mapping[str, Program]
+    captured: Mapping[str, Samples]
+    """What the microphone delivered to each program, by its own record."""
+    streams: Mapping[str, Sequence[ReceivedStream]]
+    viewer: Bystander
+    made_up_s: float
+
+    @property
+    def whole(self) -> bool:
+        """Whether the microphone delivered all of it to each."""
+        said = in_full_scale(samples(SENTENCES))
+        return all(take(said, in_full_scale(each)).whole for each in self.captured.values())
+
+    def judge(self) -> None:
+        """Nothing lost, nothing else sent, nothing else heard."""
+        for each in self.programs.values():
+            assert_summary(each)
+        for name, streams in self.streams.items():
+            assert_sentences(streams, self.captured[name], until_end=name == "live")
+        assert_heard(self.viewer, self.programs["stock"], self.made_up_s)
+        assert self.viewer.strays == []
 
 
 async def said_to_three(
@@ -49,31 +78,30 @@ async def said_to_three(
     avatar: AvatarFactory,
     microphone: VirtualMicrophone,
     folder: Path,
-    *,
-    judged: bool,
-) -> bool:
-    """Whether the microphone delivered all of it; only then, or where told, what came is judged."""
+) -> SaidToThree:
+    """Three programs listen to one microphone; all leave in order, and the avatar lives on."""
     env = microphone.env | {
         name: value for name, value in environment(server).items() if name.startswith("LIVEKIT_")
     }
     rooms = {name: f"{room_name}-{name}" for name in ("live", "utterance", "stock")}
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        at_once = await enter(wire_avatar(server, rooms["live"], plays=True))
-        whole = await enter(wire_avatar(server, rooms["utterance"], plays=True))
+        wires = {
+            name: await enter(wire_avatar(server, rooms[name], plays=True))
+            for name in ("live", "utterance")
+        }
         viewer = await enter(bystander(server, rooms["stock"]))
         worker = await enter(avatar(rooms["stock"]))
         programs: dict[str, Program] = {}
         for name, room in rooms.items():
             mode = "utterance" if name == "utterance" else "live"
             options = ("--device", microphone.DEVICE, "--mode", mode, "--room", room, "--json")
-            programs[name] = await enter(program(folder / name, "live", *options, env=env))
+            record = ("--record", str(folder / name / "record"))
+            programs[name] = await enter(program(folder / name, "live", *options, *record, env=env))
         for each in programs.values():
             await each.until("capturing")
             await each.until("ready")
-        take = await microphone.take(folder.parent / "spoken.wav")
-        if not (take.whole or judged):
-            return False
+        await microphone.speak(folder.parent / "spoken.wav")
         for each in programs.values():
             await each.until("playback_finished", count=len(labels()))
         await wait_until(lambda: viewer.silent_for() > 0.5, 5, "silence after it")
@@ -83,13 +111,20 @@ async def said_to_three(
         for each in programs.values():
             assert await each.ended() == 0
             assert each.stderr == ""
-            assert_summary(each)
         assert worker.alive
-    assert_sentences(at_once.streams, until_end=True)
-    assert_sentences(whole.streams, until_end=False)
-    assert_heard(viewer, programs["stock"], made_up_s)
-    assert viewer.strays == []
-    return True
+    captured = {name: captured_by(folder / name / "record") for name in programs}
+    streams = {name: wire.streams for name, wire in wires.items()}
+    return SaidToThree(programs, captured, streams, viewer, made_up_s)
+
+
+def captured_by(record: Path) -> Samples:
+    """All that a program captured, by its record."""
+    (file,) = record.rglob("microphone-*.wav")
+    return samples(file)
+
+
+def in_full_scale(sound: Samples) -> Sound:
+    return sound.astype(np.float64) / 32_768
 
 
 def assert_summary(ours: Program) -> None:
@@ -111,26 +146,29 @@ def assert_summary(ours: Program) -> None:
         assert 0.02 <= event["decided_s"] - event["onset_s"] <= 0.4
 
 
-def assert_sentences(streams: Sequence[ReceivedStream], *, until_end: bool) -> None:
-    """Each stream holds its sentence from before its first sound to after its last."""
+def assert_sentences(
+    streams: Sequence[ReceivedStream], captured: Samples, *, until_end: bool
+) -> None:
+    """Each stream is captured sound, sample for sample: its sentence, from before its first sound
+    to after its last."""
     assert len(streams) == len(labels())
     assert all(stream.closed for stream in streams)
-    source = samples(SENTENCES)
+    spoken = [(label.start, label.end) for label in labels()]
+    places = delivered_stretches(in_full_scale(samples(SENTENCES)), in_full_scale(captured), spoken)
     begins: list[float] = []
-    for stream, label in zip(streams, labels(), strict=True):
-        begin, likeness = place(stream.payload, source)
-        length = len(stream.payload) / 2 / RATE
-        assert likeness > 0.95, label
+    for stream, (start, end), label in zip(streams, places, labels(), strict=True):
+        begin, _ = place(stream.payload, captured)
+        length = len(stream.payload) // 2
+        at = round(begin * RATE)
+        assert stream.payload == captured[at : at + length].tobytes(), label
         # After the exact zeros of a microphone at rest the file's own hiss may pass for a voice.
-        earliest = label.start - 0.15 if begins else -0.2
-        assert earliest <= begin <= label.start + 0.02, (label, begin)
+        earliest = start - 0.15 if begins else start - 0.7
+        assert earliest <= begin <= start + 0.02, (label, start, begin)
         begins.append(begin)
-        assert label.end - 0.02 <= begin + length, (label, begin + length)
+        until = begin + length / RATE
+        assert end - 0.02 <= until, (label, end, until)
         # The hangover's silence belongs to it where it was sent as it was spoken; else the tail.
-        assert begin + length <= label.end + (0.7 if until_end else 0.45), (label, begin + length)
-        start = round((label.start - begin) * RATE) * 2
-        first = stream.payload[max(0, start) : start + RATE // 5]
-        assert likeness_near(first, source, label.start) > 0.7, f"the onset of {label}"
+        assert until <= end + (0.7 if until_end else 0.45), (label, end, until)
     assert begins == sorted(begins)
 
 

@@ -56,7 +56,7 @@ async def test_what_is_spoken_is_recorded_performed_again_and_told(
         async with program(tmp_path / "live", *live, env=microphone.env | own) as ours:
             await ours.until("capturing")
             await ours.until("ready")
-            await microphone.take(tmp_path / "spoken.wav")
+            await microphone.speak(tmp_path / "spoken.wav")
             await ours.until("playback_finished")
             ours.send(signal.SIGTERM)
             assert await ours.ended() == 0
@@ -68,7 +68,7 @@ async def test_what_is_spoken_is_recorded_performed_again_and_told(
     assert [event["event"] for event in record.events] == [event["event"] for event in told]
     captured = heard(record, "microphone")
     _, likeness = place(spoken.tobytes(), np.frombuffer(captured, dtype=np.int16))
-    assert likeness > 0.9
+    assert likeness > 0.6, "a microphone that stutters tears it: at worst in two"
     for path in [record.folder, *record.folder.rglob("*")]:
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
     with soundfile.SoundFile(record.folder / "microphone-1.wav") as file:
