@@ -90,14 +90,12 @@ async def visit(
     guard_sdk_log()
     url = server_url(connection)
     api_key, api_secret = connection.keys()
-    pass_ = token.mint(
+    pass_ = token.mint_visit(
         api_key=api_key,
         api_secret=api_secret,
         room=connection.room,
         identity=f"{name}-{secrets.token_hex(3)}",
-        kind="standard",
         ttl=TOKEN_LIFE,
-        passing=True,
         calls=calls,
         publishes=publishes,
     )

@@ -36,26 +36,37 @@ def mint(
     identity: str,
     kind: Kind = "agent",
     ttl: datetime.timedelta,
-    passing: bool = False,
-    calls: bool = False,
-    publishes: bool = False,
 ) -> str:
     """A token that lets `identity` into `room`: hear, and of kind agent also send data.
 
-    The least that works: it may publish no track, unless it `publishes`, and an avatar waits for a
-    subscriber before it plays. A watcher needs no data, unless it `calls` somebody.
-
-    `passing`: the room takes no notice of it. When somebody of kind standard has been in a room
-    and left, the server closes it 20 s later if only agents are left; one with the grant `agent`
-    does not count (livekit-server, `pkg/rtc/participant.go`, IsDependent; `room.go`, CloseIfEmpty).
+    The least that works: it may publish no track, and an avatar waits for a subscriber before it
+    plays. A watcher needs no data.
     """
     claims = _claims(api_key, room, identity, kind, ttl)
-    may_send = calls or kind == "agent"
-    may = {"canPublish": publishes, "canPublishData": may_send, "canSubscribe": not publishes}
-    claims["video"] |= may
-    if passing:
-        claims["video"]["agent"] = True
+    claims["video"] |= _may(sends=kind == "agent")
     # For a room that our joining creates, whoever of us comes first: it shall outlast a rehearsal.
+    claims["roomConfig"] = _lasting()
+    return _signed(claims, api_secret)
+
+
+def mint_visit(
+    *,
+    api_key: str,
+    api_secret: str,
+    room: str,
+    identity: str,
+    ttl: datetime.timedelta,
+    calls: bool = False,
+    publishes: bool = False,
+) -> str:
+    """A token for somebody who looks into `room`: it hears or `publishes`, and may call somebody.
+
+    The room takes no notice of it. When somebody of kind standard has been in a room and left, the
+    server closes it 20 s later if only agents are left; one with the grant `agent` does not count
+    (livekit-server, `pkg/rtc/participant.go`, IsDependent; `room.go`, CloseIfEmpty).
+    """
+    claims = _claims(api_key, room, identity, "standard", ttl)
+    claims["video"] |= _may(sends=calls, publishes=publishes) | {"agent": True}
     claims["roomConfig"] = _lasting()
     return _signed(claims, api_secret)
 
@@ -121,6 +132,10 @@ def _signed(claims: dict[str, Any], api_secret: str) -> str:
 
 def _part(data: bytes) -> bytes:
     return urlsafe_b64encode(data).rstrip(b"=")
+
+
+def _may(*, sends: bool, publishes: bool = False) -> dict[str, bool]:
+    return {"canPublish": publishes, "canPublishData": sends, "canSubscribe": not publishes}
 
 
 def _lasting() -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
-from typing import Any
+from typing import Any, Literal
 
 import jwt
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from livekit import api
 
 from micstream.errors import UsageError
-from micstream.room.token import Kind, expired_at, mint, mint_question
+from micstream.room.token import Kind, expired_at, mint, mint_question, mint_visit
 from micstream.settings.given_token import read
 
 SECRET = "a secret of more than thirty-two bytes"
@@ -49,24 +49,23 @@ def test_the_senders_token() -> None:
 
 @given(
     st.text(min_size=1),
-    st.sampled_from(["agent", "standard"]),
-    st.booleans(),
+    st.sampled_from(["agent", "standard", "visit"]),
     st.integers(1, 100_000),
 )
 def test_livekits_own_package_makes_and_reads_the_same(
-    name: str, kind: Kind, passing: bool, seconds: int
+    name: str, what: Literal["agent", "standard", "visit"], seconds: int
 ) -> None:
     """Ours is signed without it: see the module."""
     ttl = datetime.timedelta(seconds=seconds)
-    ours = mint(
-        api_key="key",
-        api_secret=SECRET,
-        room=name,
-        identity=name,
-        kind=kind,
-        ttl=ttl,
-        passing=passing,
-    )
+    common: Any = {
+        "api_key": "key",
+        "api_secret": SECRET,
+        "room": name,
+        "identity": name,
+        "ttl": ttl,
+    }
+    kind: Kind = "standard" if what == "visit" else what
+    ours = mint_visit(**common) if what == "visit" else mint(**common, kind=kind)
     grants = api.VideoGrants(
         room_join=True,
         room=name,
@@ -74,7 +73,7 @@ def test_livekits_own_package_makes_and_reads_the_same(
         can_publish_data=kind == "agent",
         can_subscribe=True,
         can_update_own_metadata=False,
-        agent=True if passing else None,
+        agent=True if what == "visit" else None,
     )
     theirs = api.AccessToken("key", SECRET).with_identity(name).with_name(name).with_kind(kind)
     theirs = theirs.with_grants(grants).with_ttl(ttl)
