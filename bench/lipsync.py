@@ -8,6 +8,8 @@ do not stand here: their weights are no part of any package.
 
 Live (`--live`): `micstream lipsync run` against an avatar of livekit-agents' with the errors put
 in, drawn and on its way; where each was laid to. Needs a livekit-server, and 40 s a row.
+`--lossy`: the same over a way on which 3 % of all packets are lost (chaos.relay; Linux and root).
+Where one of `--live`, `--lossy` and `--films` is given, no films are drawn.
 
 Talking heads: twenty drawn ones, with the kit's voices, as a call shows them; real ones of a folder
 (`--films FOLDER`) as filmed, with shifts put in, and with the sound of others.
@@ -17,6 +19,7 @@ Positive: the sound comes before the picture (ITU-R BT.1359).
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import statistics
@@ -29,20 +32,26 @@ from typing import Any
 from bench import lipsync_films as films
 from bench.report import Figures, dump, parser, show
 from bench.senders import tell
+from chaos.relay import relay
 from micstream.demo.server import LocalServer, find_server, local_server
 from testbed.lipsynced import IDENTITY, lipsynced
 from testbed.program import environment, run
 
 ROOM, SENDER = "bench-lipsync", "external-audio-sender"
-LIVE_MS, QUICK_LIVE_MS = tuple(range(-240, 241, 40)), (-160, 120)
+LIVE_MS, QUICK_LIVE_MS, LOSSY_MS = tuple(range(-240, 241, 40)), (-160, 120), (-160, -80, 120, 200)
+LOSS = 0.03
+LIVE = {"live": "Live", "lossy": "Live, 3 % of packets lost"}
 ITEMS = "harvard-[12]"
 RUN_S = 300.0
 _KEPT = ("offset_ms", "drawn_offset_ms", "transport_offset_ms", "verdict", "why")
 _TO_REACH = {"median_ms": 15.0, "worst_ms": 25.0}
 
 
-async def live(steps_ms: Sequence[int], items: str) -> list[Figures]:
-    """Each offset put in, once in the drawing and once on the way, and what was found."""
+async def live(steps_ms: Sequence[int], items: str, loss: float = 0.0) -> list[Figures]:
+    """Each offset put in, once in the drawing and once on the way, and what was found.
+
+    `loss`: so many of the packets to and from who measures are lost.
+    """
     put_in: list[dict[str, Any]] = [{}]
     put_in += [{part: each} for part in ("drawn_ms", "transport_ms") for each in steps_ms if each]
     rows = []
@@ -51,11 +60,23 @@ async def live(steps_ms: Sequence[int], items: str) -> list[Figures]:
         for number, errors in enumerate(put_in):
             tell(f"lipsync: live, {number + 1} of {len(put_in)}: {errors or 'nothing put in'}")
             async with local_server(binary) as server:
-                rows.append(await _run(server, Path(folder) / str(number), errors, items))
+                place = Path(folder) / str(number)
+                if not loss:
+                    rows.append(await _run(server, place, errors, items))
+                    continue
+                async with relay(server.ports) as way:
+                    way.loss = loss
+                    rows.append(await _run(server, place, errors, items, way.prefix))
     return rows
 
 
-async def _run(server: LocalServer, folder: Path, errors: dict[str, Any], items: str) -> Figures:
+async def _run(
+    server: LocalServer,
+    folder: Path,
+    errors: dict[str, Any],
+    items: str,
+    prefix: Sequence[str] = (),
+) -> Figures:
     async with lipsynced(server, ROOM, SENDER, **errors):
         code, program = await run(
             folder,
@@ -63,6 +84,7 @@ async def _run(server: LocalServer, folder: Path, errors: dict[str, Any], items:
             *("--room", ROOM, "--avatar", IDENTITY),
             env=environment(server),
             timeout=RUN_S,
+            prefix=prefix,
         )
     lines = program.stdout.splitlines()
     found: Figures = json.loads(lines[-1]) if lines and code in (0, 1, 7) else {}
@@ -90,27 +112,36 @@ def _live_summary(rows: Sequence[Figures]) -> Figures:
     return told
 
 
-def bench(*, quick: bool, with_live: bool, items: str, folder: Path | None) -> Figures:
-    """All of it; `folder`: of films of real talking heads."""
+def drawn(*, quick: bool) -> Figures:
+    """Pictures that talk, drawn here."""
     steps = films.QUICK_STEPS_MS if quick else films.STEPS_MS
     runs = films.QUICK_FALSE_RUNS if quick else films.FALSE_RUNS
     with tempfile.TemporaryDirectory(prefix="micstream-bench-") as made:
-        figures: Figures = {
+        return {
             "offsets": films.offsets(steps, tell, quick=quick),
             "false": films.false_mouths(runs, tell),
             "heads": films.heads(tell, quick=quick),
             "others": films.others(tell, quick=quick),
             "cost": films.cost(Path(made), 20.0 if quick else 60.0, tell),
         }
-    if folder is not None:
-        figures["filmed"] = films.filmed(folder, tell)
-    if with_live:
-        rows = asyncio.run(live(QUICK_LIVE_MS if quick else LIVE_MS, items))
-        figures |= {"live": rows, "live_summary": _live_summary(rows)}
+
+
+def bench(given: argparse.Namespace) -> Figures:
+    """All that the command line asks for."""
+    figures: Figures = {}
+    if not (given.live or given.lossy or given.films):
+        figures = drawn(quick=given.quick)
+    if given.films is not None:
+        figures["filmed"] = films.filmed(given.films, tell)
+    steps_of = {"live": QUICK_LIVE_MS if given.quick else LIVE_MS, "lossy": LOSSY_MS}
+    for kind, steps in steps_of.items():
+        if getattr(given, kind):
+            rows = asyncio.run(live(steps, given.only, LOSS if kind == "lossy" else 0.0))
+            figures |= {kind: rows, f"{kind}_summary": _live_summary(rows)}
     return figures
 
 
-def _print(figures: Figures) -> None:
+def _print_drawn(figures: Figures) -> None:
     keys = ("runs", "median_ms", "worst_ms", "undecided", "wrong_sign")
     plain = ("baseline_median_ms", "baseline_worst_ms")
     show(
@@ -146,6 +177,11 @@ def _print(figures: Figures) -> None:
             ("most memory, MiB", cost["peak_mib"]),
         ],
     )
+
+
+def _print(figures: Figures) -> None:
+    if "offsets" in figures:
+        _print_drawn(figures)
     if "filmed" in figures:
         filmed = figures["filmed"]
         _print_heads(
@@ -153,8 +189,9 @@ def _print(figures: Figures) -> None:
             filmed["films"],
             f"with the sound of others: {filmed['named_of_pairs']} of {filmed['pairs']} named",
         )
-    if "live" in figures:
-        _print_live(figures)
+    for kind, title in LIVE.items():
+        if kind in figures:
+            _print_live(title, figures[kind], figures[f"{kind}_summary"])
 
 
 def _print_heads(title: str, films: dict[str, Figures], *notes: str) -> None:
@@ -166,29 +203,30 @@ def _print_heads(title: str, films: dict[str, Figures], *notes: str) -> None:
     show(title, ("film", "seconds", "as it is, ms", "shifts found", "worst, ms off"), rows, *notes)
 
 
-def _print_live(figures: Figures) -> None:
+def _print_live(title: str, found: Sequence[Figures], summary: Figures) -> None:
     rows = [
         (
             ", ".join(f"{k} {v:+g}" for k, v in row["put_in"].items()) or "nothing",
             *(row[key] for key in _KEPT[:4]),
         )
-        for row in figures["live"]
+        for row in found
     ]
-    show("Live", ("put in", "offset", "drawn", "transport", "verdict"), rows)
+    show(title, ("put in", "offset", "drawn", "transport", "verdict"), rows)
     show(
-        "Live, how far off, ms",
+        f"{title}: how far off, ms",
         ("part", "runs", "found", "median", "worst"),
-        [(name, *row.values()) for name, row in figures["live_summary"].items()],
+        [(name, *row.values()) for name, row in summary.items()],
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser("bench.lipsync", __doc__)
     options.add_argument("--live", action="store_true", help="against a real avatar too")
+    options.add_argument("--lossy", action="store_true", help="the same, where packets are lost")
     options.add_argument("--films", type=Path, metavar="FOLDER", help="of real talking heads")
     options.add_argument("--only", default=ITEMS, metavar="NAME", help="of the kit, for --live")
     given = options.parse_args(arguments)
-    figures = bench(quick=given.quick, with_live=given.live, items=given.only, folder=given.films)
+    figures = bench(given)
     if given.json:
         dump("lipsync", figures)
     else:

@@ -10,14 +10,13 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.recording import Ears, Samples, ears
 from bench.spoken import write_wav
-from chaos.namespace import namespace
 from chaos.relay import relay
 from micstream.demo import process
 from micstream.demo.avatar import IDENTITY as AVATAR
@@ -181,13 +180,10 @@ async def _prefix(way: Way | None, server: LocalServer) -> AsyncIterator[Sequenc
     if way is None:
         yield ()
         return
-    async with AsyncExitStack() as between:
-        inside = await between.enter_async_context(namespace())
-        await inside.line()  # unused, but the SDK does without a network that is loopback alone
-        relayed = await between.enter_async_context(relay(inside, server.ports))
+    async with relay(server.ports) as relayed:
         relayed.delay_s, relayed.jitter_s = way.delay_s - way.spread_s, 2 * way.spread_s
         relayed.loss = way.loss
-        yield inside.prefix
+        yield relayed.prefix
 
 
 @asynccontextmanager

@@ -9,6 +9,8 @@ bench/scoring.py. Recordings of a set are pooled; intervals are by bootstrap ove
 With `--plot`, and in `--json`, each of micstream's detectors as a curve over its threshold: clipped
 against false utterances a minute; peers as points. `--curve` shows instead what the sound before
 an onset is worth: clipped against the lead that is sent, which is delay, for margins and noise.
+`--reach` shows what can be had at all: F1 of the labels against themselves, moved by as much as
+they are inexact, and what each stricter, looser, later or earlier way of deciding gains and costs.
 
 CPU is the process's, per second of sound, of all sets once; beside it the bare loop over Silero.
 """
@@ -31,6 +33,7 @@ from bench.report import Figures, dump, parser, refuse, show
 from bench.scoring import Tally
 from bench.segmenter import bare_silero
 from bench.sets_curves import LONG_H, curve, long_session, roc
+from bench.sets_reach import reach, tell
 from micstream.audio.format import SPEECH
 from micstream.errors import InputError, MicstreamError
 from micstream.settings import table as knobs
@@ -148,6 +151,8 @@ def bench(given: argparse.Namespace) -> Figures:
         }
     if given.curve:
         return {"curve": curve(sets, room)}
+    if given.reach:
+        return {"reach": reach(sets, silent, quick=given.quick)}
     if room:
         sets = sets | {PEOPLE: with_people(sets, room, 10)}
     vads = list(knobs.BY_NAME["vad"].choices)
@@ -186,6 +191,9 @@ def _print(figures: Figures) -> None:
         ):
             print(f"  {words}: {', '.join(f'{each:.0f}' for each in long[name])}")
         print(f"  false, a minute: {long['false_per_minute']:.2f}")
+        return
+    if "reach" in figures:
+        tell(figures["reach"])
         return
     if "curve" in figures:
         show(
@@ -274,6 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.add_argument("folder", type=Path, metavar="FOLDER", help="sets of recordings")
     options.add_argument("--only", nargs="+", metavar="NAME", help="these alone; after FOLDER")
     options.add_argument("--curve", action="store_true", help="clipped against lead, by margin")
+    options.add_argument("--reach", action="store_true", help="what can be had at all")
     options.add_argument("--long", action="store_true", help="two hours of a hall's noise")
     options.add_argument("--plot", type=Path, metavar="FILE", help="draw the curves into a PNG")
     given = options.parse_args(arguments)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
-from chaos.namespace import Namespace
+from chaos.namespace import Namespace, namespace
 
 _LOOPBACK: Final = "127.0.0.1"
 _SIZE: Final = 65_536
@@ -23,7 +23,9 @@ Address = tuple[str, int]
 class Relay:
     """TCP and UDP between a namespace and this machine; what it does may be changed at any time."""
 
-    def __init__(self, ports: tuple[int, int]) -> None:
+    def __init__(self, ports: tuple[int, int], prefix: Sequence[str] = ()) -> None:
+        self.prefix = prefix
+        """What a program's command begins with, so that it runs at the other end of it."""
         self.delay_s = 0.0
         """Each packet is late by this many seconds, in each direction."""
         self.jitter_s = 0.0
@@ -127,11 +129,13 @@ class Relay:
 
 
 @asynccontextmanager
-async def relay(inside: Namespace, ports: tuple[int, int]) -> AsyncIterator[Relay]:
-    """A Relay from `inside` to the server on these ports; it ends with the context."""
-    between = Relay(ports)
-    try:
-        between.listen(inside)
-        yield between
-    finally:
-        await between.aclose()
+async def relay(ports: tuple[int, int]) -> AsyncIterator[Relay]:
+    """A Relay from a namespace of its own to the server on these ports, for the context."""
+    async with namespace() as inside:
+        await inside.line()  # unused, but the SDK does without a network that is loopback alone
+        between = Relay(ports, inside.prefix)
+        try:
+            between.listen(inside)
+            yield between
+        finally:
+            await between.aclose()

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -106,13 +106,17 @@ async def program(
     env: Mapping[str, str],
     stdin: int | None = subprocess.DEVNULL,
     stdout: int | None = None,
+    prefix: Sequence[str] = (),
 ) -> AsyncIterator[Program]:
-    """`micstream ARGUMENTS` running in `folder`, an own one for each; it ends with the context."""
+    """`micstream ARGUMENTS` running in `folder`, an own one for each; it ends with the context.
+
+    `prefix`: words before its command, as `chaos.relay` has.
+    """
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - a moment
     words = tuple(str(argument) for argument in arguments)
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
         running = subprocess.Popen(  # noqa: ASYNC220 - polled, see micstream.demo.process
-            [sys.executable, "-m", "micstream", *words],
+            [*prefix, sys.executable, "-m", "micstream", *words],
             cwd=folder,
             env=env,
             stdin=stdin,
@@ -133,12 +137,14 @@ async def run(
     env: Mapping[str, str],
     stdin: bytes = b"",
     timeout: float = 30.0,
+    prefix: Sequence[str] = (),
 ) -> tuple[int, Program]:
     """Run it to its end with this input: the exit code, and what it said."""
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - a moment
     (folder / "stdin").write_bytes(stdin)
     with (folder / "stdin").open("rb") as given:
-        async with program(folder, *arguments, env=env, stdin=given.fileno()) as started:
+        started_as = program(folder, *arguments, env=env, stdin=given.fileno(), prefix=prefix)
+        async with started_as as started:
             return await started.ended(timeout), started
 
 

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 from bench import presence, sets
+from bench.labelled import Labelled
 from bench.presence import whispered
+from bench.scoring import Stretch
 from bench.sets_curves import THRESHOLDS
+from bench.sets_reach import labels_against_themselves
 from bench.spoken import sentences, write_wav
 from micstream.speech.presence import FEATURES
 
@@ -62,6 +65,22 @@ def test_the_curve_has_each_margin_for_each_set(
     leads = {row["margin_ms"]: row["lead_ms"][0] for row in rows if row["set"] == "watson"}
     assert sorted(leads.values()) == list(leads.values()), "more margin is more delay"
     assert {row["set"] for row in rows} > {"watson", "noisy", "people, 10 dB"}
+
+
+def test_what_can_be_reached(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sets.main([str(folder), "--reach", "--quick", "--json"])
+    told_of = told(capsys)["reach"]
+    assert [row["f1"] for row in told_of["labels"]] == [1, 1], "far apart: no label joins another"
+    (default,) = told_of["ways"]
+    assert default["f1"] == 1
+    assert default["clipped_percent"] == default["false_per_minute"] == 0
+
+
+def test_labels_of_pauses_near_the_gap_are_not_alike_when_moved() -> None:
+    ends = [(8_000 + 24_000 * n, 24_000 + 24_000 * n) for n in range(40)]
+    file = Labelled("x", np.zeros(24_000 * 41, np.int16), [Stretch(*each) for each in ends])
+    moved = [labels_against_themselves([file], ms)["f1"] for ms in (1, 40)]
+    assert moved[1] < moved[0] <= 1
 
 
 def test_a_folder_without_labels_is_refused(
