@@ -33,7 +33,7 @@ from bench.report import Figures, dump, parser, refuse, show
 from bench.scoring import Tally
 from bench.segmenter import bare_silero
 from bench.sets_curves import LONG_H, curve, long_session, roc
-from bench.sets_reach import reach, tell
+from bench.sets_reach import draw_reach, reach, tell
 from micstream.audio.format import SPEECH
 from micstream.errors import InputError, MicstreamError
 from micstream.settings import table as knobs
@@ -300,6 +300,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _print(figures)
     if given.plot and "roc" in figures:
         draw(figures, given.plot)
+    elif given.plot and "reach" in figures:
+        draw_reach(figures["reach"], given.plot)
 
 
 if __name__ == "__main__":

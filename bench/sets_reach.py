@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 
@@ -125,6 +126,34 @@ def tell(told: Figures) -> None:
         ],
         width=110,
     )
+
+
+def draw_reach(told: Figures, place: Path) -> None:
+    """False utterances a minute against how late an onset is decided, a curve for each length of
+    voice that is waited for; at each point its threshold, and the share that is clipped."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 6), layout="constrained")
+    axes = figure.subplots()
+    usual = told["ways"][0]
+    for voiced, _ in ONSET_MS:
+        ways = [
+            each
+            for each in told["ways"]
+            if (each["onset_ms"], each["hangover_ms"]) == (voiced, usual["hangover_ms"])
+        ]
+        ways.sort(key=lambda each: float(each["on"]))
+        across = [each["decided_ms"][0] for each in ways]
+        up = [each["false_per_minute"] for each in ways]
+        axes.plot(across, up, marker="o", label=f"{voiced} ms of voice")
+        for x, y, each in zip(across, up, ways, strict=True):
+            words = f"{each['on']:g}: {each['clipped_percent']:.1f} %"
+            axes.annotate(words, (x, y), fontsize=7)
+    axes.set_xlabel("an onset is decided so late, ms (median)")
+    axes.set_ylabel("false utterances a minute, sounds without speech")
+    axes.legend()
+    axes.grid(alpha=0.3)
+    figure.savefig(place)
 
 
 def _figure(value: float | None, digits: int) -> str:

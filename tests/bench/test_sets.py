@@ -14,7 +14,7 @@ from bench.labelled import Labelled
 from bench.presence import whispered
 from bench.scoring import Stretch
 from bench.sets_curves import THRESHOLDS
-from bench.sets_reach import labels_against_themselves
+from bench.sets_reach import draw_reach, labels_against_themselves
 from bench.spoken import sentences, write_wav
 from micstream.speech.presence import FEATURES
 
@@ -74,6 +74,13 @@ def test_what_can_be_reached(folder: Path, capsys: pytest.CaptureFixture[str]) -
     (default,) = told_of["ways"]
     assert default["f1"] == 1
     assert default["clipped_percent"] == default["false_per_minute"] == 0
+
+
+def test_the_curve_of_what_can_be_reached_is_drawn(tmp_path: Path) -> None:
+    way = {"hangover_ms": 420, "decided_ms": (54.0, 186.0), "clipped_percent": 1.2}
+    ways = [way | {"on": on, "onset_ms": 30, "false_per_minute": 1 - on} for on in (0.5, 0.3)]
+    draw_reach({"ways": ways}, tmp_path / "reach.png")
+    assert (tmp_path / "reach.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_labels_of_pauses_near_the_gap_are_not_alike_when_moved() -> None:
