@@ -250,6 +250,9 @@ def _performers(pick: Pick) -> Steps:
     yield Wait("phone spoken")
     yield performer(pick("key", "page", "osc"), FRONT)
     yield Wait("front spoken")
+    # Of one that was cut and waits whole behind another a stock avatar tells nothing, nor of the
+    # start of what comes next: it forgets by one end that something else plays.
+    yield Wait("heard")
 
 
 def _loudspeakers(seconds: float) -> Steps:

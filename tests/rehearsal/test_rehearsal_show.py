@@ -15,8 +15,9 @@ STRETCH = 4.0
 @pytest.mark.room
 @pytest.mark.sound
 @pytest.mark.slow
-async def test_all_accounts_of_a_show_agree(server_binary: Path) -> None:
-    judgement = await rehearse(server_binary, minutes=1, stretch=STRETCH)
-    differing = [line for line in judgement.lines if not line.agrees]
-    assert not differing
+async def test_all_accounts_of_a_show_agree(server_binary: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "accounts"
+    judgement = await rehearse(server_binary, minutes=1, stretch=STRETCH, keep=kept)
+    differing = [f"{line.what}: {line.found}" for line in judgement.lines if not line.agrees]
+    assert not differing, "\n".join([*differing, f"see {kept}"])
     assert len(judgement.lines) > 50
