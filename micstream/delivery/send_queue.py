@@ -5,14 +5,16 @@ play. Once an utterance has begun to be sent it is never late: what is left of i
 given up as a whole. Before that, the policy decides:
 
     drop    what waited longer than `after_s` is dropped from the utterance's start up to a pause
-            after which nothing is that old; all of it where there is no such pause
+            after which nothing is that old; all of it where there is no such pause, unless it goes
+            on for as long again when it could be sent: then it is joined where it is
     queue   everything is kept
     latest  what waited longer than `after_s` is dropped as soon as a newer utterance is whole
 
 In all of them at most `bound_s` of sound waits; the oldest gives way, by whole utterances or up to
 a pause. A pause is 120 ms or more, at least 20 dB below the utterance's own mean: below a fricative
 and longer than the closure of a plosive, so that no cut falls into a word. Where a room is too
-noisy for that, an utterance is dropped whole. Sound of a source that can wait is never late.
+noisy for that (or it is music), half a word is lost rather than all that is still to come. Sound of
+a source that can wait is never late.
 """
 
 from __future__ import annotations
@@ -68,6 +70,8 @@ class _Utterance:
     """Why its start is being dropped up to a pause; `parts` are the quiet that may become one."""
     quiet: int = 0
     """Samples of that quiet, also those that were dropped."""
+    asked_at: float | None = None
+    """When, while its start was being dropped, it could have been sent."""
     power: float = 0.0
     heard: int = 0
 
@@ -169,9 +173,12 @@ class SendQueue:
     def take(self, now: float, limit: int = 1 << 30) -> Timed | None:
         """The next event, with at most `limit` (1 or more) samples of speech; None: none yet."""
         self.expire(now)
-        if not self._queue or self._queue[0].skipping:
+        if not self._queue:
             return None
         head = self._queue[0]
+        if head.skipping:
+            head.asked_at = now if head.asked_at is None else head.asked_at
+            return None
         if not head.begun:
             head.begun = True
             self._begun = head
@@ -189,14 +196,14 @@ class SendQueue:
         if self._policy == "drop":
             for utterance in late:
                 while self._is_late(utterance, now):
-                    self._skip(utterance, "late")
+                    self._skip(utterance, "late", now)
         elif self._policy == "latest":
             whole = [u for u in self._queue if u.waits and u.end is not None]
             for utterance in whole[:-1]:
                 if utterance in late:
                     self._lose(utterance, "late")
         while sum(u.held for u in self._queue if u.ages) > self._bound:
-            self._make_room()
+            self._make_room(now)
 
     def give_up(self, why: DropCode) -> None:
         """Drop what is left of the utterance that has begun, and what is still to come of it."""
@@ -237,7 +244,7 @@ class SendQueue:
             for part in _pieces(speech, now):
                 utterance.power += 10 ** (part.db / 10) * part.samples
                 utterance.heard += part.samples
-                self._hold(utterance, part)
+                self._hold(utterance, part, now)
 
     def _end(self, end: End) -> None:
         utterance, self._open = self._open, None
@@ -258,25 +265,26 @@ class SendQueue:
             return None
         return utterance.parts[0].at + self._after_s
 
-    def _make_room(self) -> None:
+    def _make_room(self, now: float) -> None:
         """The oldest that can gives way: one that has begun only where there is no other."""
         candidates = [u for u in self._queue if u.ages and u.held]
         oldest = next((u for u in candidates if u.waits), candidates[0])
         if oldest.waits and oldest.end is None and not oldest.skipping:
-            self._skip(oldest, "overflow")
+            self._skip(oldest, "overflow", now)
         else:
             self._lose(oldest, "overflow")
 
-    def _skip(self, utterance: _Utterance, why: DropCode) -> None:
+    def _skip(self, utterance: _Utterance, why: DropCode, now: float) -> None:
         """Drop its start up to the next pause; all of it where there is none."""
         parts, utterance.parts = utterance.parts, deque()
         utterance.held, utterance.quiet, utterance.skipping = 0, 0, why
+        utterance.asked_at = None
         for part in parts:
-            self._hold(utterance, part)
+            self._hold(utterance, part, now)
         if utterance.skipping and utterance.end is not None:
             self._lose(utterance, why)
 
-    def _hold(self, utterance: _Utterance, part: _Part) -> None:
+    def _hold(self, utterance: _Utterance, part: _Part, now: float) -> None:
         if not utterance.skipping:
             utterance.push(part)
         elif utterance.is_quiet(part):
@@ -284,13 +292,17 @@ class SendQueue:
             utterance.push(part)
             while utterance.held - utterance.parts[0].samples >= KEPT:
                 self._dropped[utterance.skipping] += utterance.pop().samples
-        elif utterance.quiet >= PAUSE:
-            utterance.begin_here()
+        elif utterance.quiet >= PAUSE or self._is_overdue(utterance, now):
             utterance.push(part)
+            utterance.begin_here()
         else:
             self._dropped[utterance.skipping] += utterance.held + part.samples
             utterance.parts.clear()
             utterance.held = utterance.quiet = 0
+
+    def _is_overdue(self, utterance: _Utterance, now: float) -> bool:
+        """Whether it could have been sent for long enough to join it without a pause."""
+        return utterance.asked_at is not None and now - utterance.asked_at >= self._after_s
 
     def _lose(self, utterance: _Utterance, why: DropCode) -> None:
         self._queue.remove(utterance)

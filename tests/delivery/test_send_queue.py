@@ -172,6 +172,29 @@ class TestDrop:
         assert ours.spans() == [(4 * RATE + 10 * FRAME - KEPT, ours.at)]
         assert ours.queue.held_s == 0
 
+    def test_music_that_has_no_pause_is_joined_once_it_could_be_sent_for_long_enough(self) -> None:
+        ours = queue()
+        ours.begin()
+        ours.say(SECOND * 5)
+        ours.take()
+        ours.say("#" * round(50 * AFTER_S - 1))
+        ours.take()
+        assert ours.spans() == []
+        joined = ours.at + FRAME
+        ours.say("##" + SECOND)
+        ours.end()
+        ours.take()
+        assert ours.spans() == [(joined, ours.at)]
+        assert ours.count() == {"late": pytest.approx(joined / RATE)}
+
+    def test_while_it_cannot_be_sent_it_is_not_joined(self) -> None:
+        ours = queue()
+        ours.begin()
+        ours.say(SECOND * 60)
+        ours.take()
+        assert ours.spans() == []
+        assert ours.queue.held_s == 0
+
     def test_the_silence_at_its_end_is_no_pause_to_go_on_from(self) -> None:
         ours = queue()
         ours.utterance(SECOND * 3 + "." * 25)
