@@ -140,7 +140,13 @@ class JudgeOfSound:
         yield Line(f"each cue that began has ended: {count}", count == told_ends, f"{told_ends}")
 
     def _cue(self, told: Told, end: Told, claimed: set[float]) -> Line:
-        pitch, sent = PITCHES[told["cue"]], end["sent_s"]
+        pitch = PITCHES[told["cue"]]
+        lost = sum(
+            each["seconds"]
+            for each in self._named("dropped", avatar=ANNA)
+            if told["t"] <= each["t"] <= end["t"] + WINDOW_S
+        )
+        sent = max(0.0, end["sent_s"] - lost)
         again = [t["t"] for t in self._named("cue_started", cue=told["cue"]) if t["t"] > told["t"]]
         until = min([end["t"] + 2.0 * self._stretch, *again])
         tone = [p for p in self._all.heard if p.hz == pitch and told["t"] <= p.t <= until]
@@ -148,6 +154,7 @@ class JudgeOfSound:
         sounds = WINDOW_S * len(tone)
         what = f"cue {told['cue']}: {end['reason']}"
         found = f"{sent:.1f} s sent, {sounds:.1f} s heard"
+        found += f", {lost:.1f} s told as dropped" if lost else ""
         cut = end["reason"] in ("interrupt", "panic", "performer")
         least = 0.0 if cut else max(0.0, 0.8 * sent - 0.4)
         agrees = least <= sounds <= sent + 0.4
@@ -155,7 +162,7 @@ class JudgeOfSound:
             first = tone[0].t - told["t"]
             self._measured["cue_to_heard_ms"].append(first * 1000)
             found += f", the first after {first * 1000:.0f} ms"
-            agrees &= first <= FIRST_S * self._stretch
+            agrees &= bool(lost) or first <= FIRST_S * self._stretch
         lit = next(
             (
                 each.at

@@ -340,6 +340,15 @@ def test_a_show_of_which_nothing_is_known_does_not_agree() -> None:
     assert not judge(Accounts()).agrees
 
 
+@pytest.mark.parametrize(("seconds", "agrees"), [(1.6, True), (0.5, False)])
+def test_what_a_cue_lacks_has_to_be_told_as_dropped(seconds: float, agrees: bool) -> None:
+    accounts = show()
+    silent(9.5, 11.5)(accounts)
+    told = {"avatar": ANNA, "seconds": seconds, "code": "late", "why": "it had to wait too long"}
+    accounts.record.append({"t": 10.0, "event": "dropped", **told})
+    assert ("cue applause: end" not in differing(accounts)) is agrees
+
+
 def test_a_cue_that_is_played_again_at_once_is_not_taken_for_the_first() -> None:
     accounts = show()
     for t in (33.5, 34.7):
