@@ -412,12 +412,27 @@ class Hummer:
 
 
 class TestMaking:
-    def test_what_is_made_twice_is_the_same_and_can_be_read(self, tmp_path: Path) -> None:
+    def test_what_is_made_twice_is_the_same_and_can_be_read(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """But for the shrinking, which takes two seconds an item."""
+        monkeypatch.setattr(lipsync_kit, "shrink", lambda _: None)
         for name in ("one", "other"):
             lipsync_kit.write(list(lipsync_kit.made(Hummer())), tmp_path / name)
         for file in (tmp_path / "one").iterdir():
             assert file.read_bytes() == (tmp_path / "other" / file.name).read_bytes()
         assert [item.name for item in load_kit(tmp_path / "one")] == NAMES
+
+    def test_what_is_shrunk_is_smaller_and_sounds_the_same(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shortest = [min(lipsync_kit.made(Hummer()), key=lambda item: item.seconds)]
+        lipsync_kit.write(shortest, tmp_path / "shrunk")
+        monkeypatch.setattr(lipsync_kit, "shrink", lambda _: None)
+        lipsync_kit.write(shortest, tmp_path / "plain")
+        (shrunk,), (plain,) = ([*(tmp_path / n).glob("*.flac")] for n in ("shrunk", "plain"))
+        assert shrunk.stat().st_size < plain.stat().st_size
+        assert np.array_equal(soundfile.read(shrunk)[0], soundfile.read(plain)[0])
 
     def test_what_nobody_speaks_is_made_as_bundled(self, tmp_path: Path) -> None:
         for item in lipsync_kit.controls():
