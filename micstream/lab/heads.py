@@ -26,7 +26,7 @@ from micstream.lab.predict import (
 from micstream.lab.steady import Cells, Shifts, moved, wandering
 
 LEAST_S: Final = 20.0
-"""Of speech: the best of so many windows follows by chance as well as a mouth does in less."""
+"""In less the best of so many windows tells by chance as much as a mouth does."""
 _SIDE: Final = 24
 _STEP: Final = 8
 """Cells: of a tile's side, and from one to the next."""
@@ -93,7 +93,7 @@ def find_held(cells: Cells, spectrum: Values, within: Window | None = None) -> H
     return Held(telling, tile.place, tile.shifts)
 
 
-def held_still(frames: Cells, held: Held, times: Values, looked_at: Values) -> Values:
+def held_curve(frames: Cells, held: Held, times: Values, looked_at: Values) -> Values:
     """What the mouth's cells do together in all of a recording, of which a part was looked at.
 
     Args:

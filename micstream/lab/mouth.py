@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from micstream.lab.follow import CURVE_RATE, Curve, Follows, find_place
-from micstream.lab.heads import find_held, held_still
+from micstream.lab.heads import find_held, held_curve
 from micstream.lab.predict import SKIP, Telling, Values, Window, find_telling
 from micstream.lab.steady import steadied
 
@@ -22,7 +22,7 @@ Roi = tuple[float, float, float, float]
 
 SEARCH_S: Final = 40.0
 """So much of a long recording is enough to find the mouth."""
-_HELD_S: Final = 60.0
+_HELD_S: Final = 80.0
 """So much of it is looked at where heads are held still."""
 _SPEECH_S: Final = 3.0
 """Less speech than this tells nothing."""
@@ -116,7 +116,7 @@ def _filmed(
     if held is None or not _is_one(held.telling):
         return None
     looked_at = np.arange(begin, end, SKIP) / CURVE_RATE
-    told = held_still(seen.cells, held, seen.times, looked_at)
+    told = held_curve(seen.cells, held, seen.times, looked_at)
     curve = _between(seen.times, told, np.arange(speech.size) / CURVE_RATE)
     return _of_film(held.telling, _there(shape, held.telling.window), curve)
 

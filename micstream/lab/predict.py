@@ -244,12 +244,15 @@ def _projection(cells: npt.NDArray[np.floating], slow_hz: float) -> tuple[Values
 
 
 def _foretold(
-    patterns: Values, heard: npt.NDArray[np.complex128], folds: int
+    patterns: Values,
+    heard: npt.NDArray[np.complex128],
+    folds: int,
+    lags: npt.NDArray[np.int64] | slice = slice(None),
 ) -> tuple[Values, Values]:
     """Of each fold: product of foretold and heard, and the square of what was foretold.
 
-    Each fold's weights come from the others, anew at each lag. All lags of the ring at once: a fit
-    needs sound and picture by their correlations alone.
+    Each fold's weights come from the others, anew at each lag. All lags of the ring at once, or
+    these: a fit needs sound and picture by their correlations alone.
 
     Returns:
         Both folds by bands by lags.
@@ -261,7 +264,7 @@ def _foretold(
         piece = np.zeros_like(patterns)
         piece[:, begin:end] = patterns[:, begin:end]
         spectra = np.fft.rfft(piece)[:, None] * np.conj(heard)[None]
-        across.append(np.fft.irfft(spectra, size))
+        across.append(np.fft.irfft(spectra, size)[..., lags])
         own.append(piece @ piece.T)
     all_across, all_own = np.sum(across, axis=0), np.sum(own, axis=0)
     ridge = _RIDGE * np.trace(all_own) / count * np.eye(count)
@@ -302,10 +305,9 @@ def _follows(
     assert patterns is not None
     size = cells.shape[-1]
     pieces = max(_FOLDS, round(size / RATE / _STRETCH_S))
-    products, squares = _foretold(patterns, heard, pieces)
     reach = round(LAG_S * RATE)
     ring = np.arange(-reach, reach + 1) % size
-    products, squares = products[..., ring], squares[..., ring]
+    products, squares = _foretold(patterns, heard, pieces, ring)
 
     def drawn(which: Sequence[int] | npt.NDArray[np.int64]) -> tuple[float, float]:
         share = len(which) / pieces
