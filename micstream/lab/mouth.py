@@ -86,17 +86,23 @@ def find_mouth(
     mouth, why = _find(seen, level, speech, roi)
     if not why or mouth is None:
         return mouth, why
-    if roi is None:
-        held = steadied(seen.cells, 1 / float(np.median(np.diff(seen.times))))
-        if held is not None:
-            again, why_not = _find(Seen(seen.times, held), level, speech, None)
-            if not why_not:
-                return again, ""
+    again = _steadied(seen, level, speech) if roi is None else None
+    if again is not None:
+        return again, ""
     if spectrum is not None and why == _NOTHING_FOLLOWS:
         filmed = _filmed(seen, spectrum, speech, roi)
         if filmed is not None:
             return filmed, ""
     return mouth, why
+
+
+def _steadied(seen: Seen, level: Curve, speech: npt.NDArray[np.bool_]) -> Mouth | None:
+    """The mouth of a drawn head that wanders slowly."""
+    held = steadied(seen.cells, 1 / float(np.median(np.diff(seen.times))))
+    if held is None:
+        return None
+    mouth, why_not = _find(Seen(seen.times, held), level, speech, None)
+    return None if why_not else mouth
 
 
 def _filmed(
