@@ -96,6 +96,7 @@ PURE = (
     "lab/drawing.py",
     "lab/figures.py",
     "lab/follow.py",
+    "lab/heads.py",
     "lab/lipsync.py",
     "lab/mouth.py",
     "lab/playing.py",

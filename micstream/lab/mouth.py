@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from micstream.lab.follow import CURVE_RATE, Curve, Follows, find_place
-from micstream.lab.predict import Values, Window, find_telling
+from micstream.lab.heads import find_held, held_curve
+from micstream.lab.predict import SKIP, Telling, Values, Window, find_telling
 from micstream.lab.steady import steadied
 
 Roi = tuple[float, float, float, float]
@@ -21,6 +22,8 @@ Roi = tuple[float, float, float, float]
 
 SEARCH_S: Final = 40.0
 """So much of a long recording is enough to find the mouth."""
+_HELD_S: Final = 80.0
+"""So much of it is looked at where heads are held still."""
 _SPEECH_S: Final = 3.0
 """Less speech than this tells nothing."""
 _SURE: Final = 1.35
@@ -83,12 +86,9 @@ def find_mouth(
     mouth, why = _find(seen, level, speech, roi)
     if not why or mouth is None:
         return mouth, why
-    if roi is None:
-        held = steadied(seen.cells, 1 / float(np.median(np.diff(seen.times))))
-        if held is not None:
-            again, why_not = _find(Seen(seen.times, held), level, speech, None)
-            if not why_not:
-                return again, ""
+    again = _steadied(seen, level, speech) if roi is None else None
+    if again is not None:
+        return again, ""
     if spectrum is not None and why == _NOTHING_FOLLOWS:
         filmed = _filmed(seen, spectrum, speech, roi)
         if filmed is not None:
@@ -96,21 +96,50 @@ def find_mouth(
     return mouth, why
 
 
+def _steadied(seen: Seen, level: Curve, speech: npt.NDArray[np.bool_]) -> Mouth | None:
+    """The mouth of a drawn head that wanders slowly."""
+    held = steadied(seen.cells, 1 / float(np.median(np.diff(seen.times))))
+    if held is None:
+        return None
+    mouth, why_not = _find(Seen(seen.times, held), level, speech, None)
+    return None if why_not else mouth
+
+
 def _filmed(
     seen: Seen, spectrum: Values, speech: npt.NDArray[np.bool_], roi: Roi | None
 ) -> Mouth | None:
     """The mouth of a face that was filmed: the window that tells what is said."""
-    begin, end = _best_stretch(speech)
     shape = seen.cells.shape[1:]
     within = _window(shape, roi) if roi is not None else None
-    cells = sampled(seen, begin, end)
-    found = find_telling(cells, spectrum[:, begin:end], within)
-    if found is None or found.sure < _TELLING or found.elsewhere > _ALONE:
+    begin, end = _best_stretch(speech)
+    found = find_telling(sampled(seen, begin, end), spectrum[:, begin:end], within)
+    if found is not None and _is_one(found):
+        weight, there = found.weight, _there(shape, found.window)
+        return _of_film(found, there, _curve(seen, there, speech.size, weight))
+    begin, end = _best_stretch(speech, _HELD_S)
+    cells = sampled(seen, begin, end, SKIP)
+    held = find_held(cells, spectrum[:, begin:end:SKIP], within)
+    if held is None or not _is_one(held.telling):
         return None
+    looked_at = np.arange(begin, end, SKIP) / CURVE_RATE
+    told = held_curve(seen.cells, held, seen.times, looked_at)
+    curve = _between(seen.times, told, np.arange(speech.size) / CURVE_RATE)
+    return _of_film(held.telling, _there(shape, held.telling.window), curve)
+
+
+def _is_one(found: Telling) -> bool:
+    return found.sure >= _TELLING and found.elsewhere <= _ALONE
+
+
+def _of_film(found: Telling, there: npt.NDArray[np.bool_], curve: Curve) -> Mouth:
+    chance = found.likeness / found.sure
+    return Mouth(curve, _box(there), found.likeness, chance, found.follows)
+
+
+def _there(shape: tuple[int, ...], window: Window) -> npt.NDArray[np.bool_]:
     there = np.zeros(shape, dtype=np.bool_)
-    there[found.window] = True
-    curve = _curve(seen, there, speech.size, found.weight)
-    return Mouth(curve, _box(there), found.likeness, found.likeness / found.sure, found.follows)
+    there[window] = True
+    return there
 
 
 def _find(
@@ -142,9 +171,9 @@ def _find(
     return mouth, ""
 
 
-def sampled(seen: Seen, begin: int, end: int) -> npt.NDArray[np.float32]:
+def sampled(seen: Seen, begin: int, end: int, step: int = 1) -> npt.NDArray[np.float32]:
     """Cells at the curve's times from index `begin` to `end`: rows by columns by time."""
-    moments = np.arange(begin, end) / CURVE_RATE
+    moments = np.arange(begin, end, step) / CURVE_RATE
     _, rows, columns = seen.cells.shape
     there: npt.NDArray[np.float32] = np.empty((rows, columns, moments.size), np.float32)
     for row in range(rows):  # all at once would take memory several times over
@@ -197,9 +226,9 @@ def runs(what: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
-def _best_stretch(speech: npt.NDArray[np.bool_]) -> tuple[int, int]:
-    """The stretch with the most speech in it."""
-    size = round(SEARCH_S * CURVE_RATE)
+def _best_stretch(speech: npt.NDArray[np.bool_], most_s: float = SEARCH_S) -> tuple[int, int]:
+    """The stretch with the most speech in it, so long at most."""
+    size = round(most_s * CURVE_RATE)
     if speech.size <= size:
         return 0, speech.size
     total = np.concatenate([[0], np.cumsum(speech)])

@@ -15,7 +15,7 @@ Positive lag: the sound comes before the picture.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -27,15 +27,16 @@ from micstream.lab.follow import CURVE_RATE, LAG_S, Curve, Follows, peak
 
 LEAST_S: Final = 7.0
 """In less of speech chance does nearly as well as any mouth."""
-_SKIP: Final = 2
-_RATE: Final = CURVE_RATE // _SKIP
-_SLOW_HZ: Final = 1.0
+SKIP: Final = 2
+RATE: Final = CURVE_RATE // SKIP
+"""Values a second that are looked at: no jaw needs more."""
+SLOW_HZ: Final = 1.0
 _FAST_HZ: Final = 8.0
 _SYLLABLES_HZ: Final = 2.5
 """Jaws move faster than this and heads mostly do not: a window with much of it is looked at."""
 _SIZES: Final = ((6, 10), (9, 14), (14, 20))
 """Rows and columns of cells of a window: a mouth with some of its chin and cheeks."""
-_WINDOWS: Final = 60
+WINDOWS: Final = 60
 _PATTERNS: Final = 8
 _FOLDS: Final = 5
 _OF_ALL: Final = 0.5
@@ -50,12 +51,15 @@ _FLOOR: Final = (1e-5, 1e-7)
 Window = tuple[slice, slice]
 """Rows and columns of cells."""
 Values = npt.NDArray[np.float64]
+Look = Callable[[int], npt.NDArray[np.floating]]
 
 
 @dataclass(frozen=True, slots=True)
 class Telling:
     """The window of the picture that tells most of what is said."""
 
+    number: int
+    """Of the windows that were looked at."""
     window: Window
     weight: Values
     """Rows by columns, of the whole picture: together these cells foretell the level."""
@@ -120,17 +124,42 @@ def find_telling(
         spectrum: as `spectrum_of` gives it, at the same times.
         within: look at this window alone.
     """
-    sound = _unit(_passed(spectrum[:, ::_SKIP], _SLOW_HZ))
-    size = sound.shape[-1]
-    if size < LEAST_S * _RATE or not sound.any():
+    some = cells[..., ::SKIP]
+    if some.shape[-1] < LEAST_S * RATE:
         return None
-    some = cells[..., ::_SKIP]
-    windows = [within] if within is not None else _lively(some)
+    windows = [within] if within is not None else [window for _, window in lively(some)[:WINDOWS]]
+    sound = spectrum[:, ::SKIP]
+    return most_telling(windows, lambda number: some[windows[number]], some.shape[:2], sound, seed)
+
+
+def most_telling(
+    windows: Sequence[Window],
+    look: Look,
+    shape: tuple[int, ...],
+    spectrum: Values,
+    seed: int = 0,
+    *,
+    slow_hz: float = SLOW_HZ,
+) -> Telling | None:
+    """The window that tells most of what is said; None: it is silent, or nothing moves.
+
+    Args:
+        windows: which are looked at.
+        look: gives the cells of the window of this number, rows by columns by time, `RATE` values
+            a second.
+        shape: rows and columns of the whole picture.
+        spectrum: `RATE` values a second, at the same times.
+        slow_hz: what changes more slowly has no say.
+    """
+    sound = _unit(_passed(spectrum, slow_hz))
+    if not windows or not sound.any():
+        return None
+    size = sound.shape[-1]
     heard = np.fft.rfft(sound)
     lags = (np.arange(size) + size // 2) % size - size // 2
-    reach = round(LAG_S * _RATE)
+    reach = round(LAG_S * RATE)
     near, far = np.abs(lags) <= reach, np.abs(lags) > 2 * reach
-    found = np.array([_told(some[window], heard) for window in windows])
+    found = np.array([_told(look(number), heard, slow_hz) for number in range(len(windows))])
     fair = found / _usual(found[:, far])
     tops = fair[:, near].max(-1)
     best = int(tops.argmax())
@@ -140,29 +169,31 @@ def find_telling(
     others = [
         top
         for top, lag, window in zip(tops, lag_at, windows, strict=True)
-        if _apart(window, windows[best]) and abs(lag - lag_at[best]) > round(0.06 * _RATE)
+        if _apart(window, windows[best]) and abs(lag - lag_at[best]) > round(0.06 * RATE)
     ]
-    weight = np.zeros(some.shape[:2])
-    weight[windows[best]] = _weights(some[windows[best]], sound[0], lag_at[best])
+    there = look(best)
+    weight = np.zeros(shape)
+    weight[windows[best]] = _weights(there, sound[0], lag_at[best], slow_hz)
     return Telling(
+        number=best,
         window=windows[best],
         weight=weight,
         likeness=float(found[best, near].max()),
         sure=float(tops[best] / _chance(fair.max(0), lags)),
         elsewhere=float(max(others) / tops[best]) if others else 0.0,
-        follows=_follows(some[windows[best]], heard, seed),
+        follows=_follows(there, heard, seed, slow_hz),
     )
 
 
 # ---- windows ------------------------------------------------------------------------------------
 
 
-def _lively(cells: npt.NDArray[np.floating]) -> list[Window]:
-    """Windows in which most moves as fast as a jaw does, the liveliest first."""
+def lively(cells: npt.NDArray[np.floating]) -> list[tuple[float, Window]]:
+    """Windows by how much in them moves as fast as a jaw does, the liveliest first."""
     rows, columns, _ = cells.shape
     # Row by row: all of it at once would be hundreds of megabytes.
-    lively = np.array([np.square(_passed(row, _SYLLABLES_HZ)).mean(-1) for row in cells])
-    total = np.pad(lively, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    strength = np.array([np.square(_passed(row, _SYLLABLES_HZ)).mean(-1) for row in cells])
+    total = np.pad(strength, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
     found: list[tuple[float, Window]] = []
     for most_tall, most_wide in _SIZES:
         tall, wide = min(most_tall, rows), min(most_wide, columns)
@@ -172,8 +203,7 @@ def _lively(cells: npt.NDArray[np.floating]) -> list[Window]:
                 within = total[low, far] - total[top, far] - total[low, left] + total[top, left]
                 window = slice(top, low), slice(left, far)
                 found.append((float(within) / (tall * wide) ** 0.5, window))
-    found.sort(key=lambda each: -each[0])
-    return [window for _, window in found[:_WINDOWS]]
+    return sorted(found, key=lambda each: -each[0])
 
 
 def _apart(one: Window, other: Window) -> bool:
@@ -183,9 +213,11 @@ def _apart(one: Window, other: Window) -> bool:
 # ---- foretelling --------------------------------------------------------------------------------
 
 
-def _told(cells: npt.NDArray[np.floating], heard: npt.NDArray[np.complex128]) -> Values:
+def _told(
+    cells: npt.NDArray[np.floating], heard: npt.NDArray[np.complex128], slow_hz: float
+) -> Values:
     """How well the window foretells the sound at each lag of the ring: mean of all bands."""
-    patterns = _patterns(cells)
+    patterns = _patterns(cells, slow_hz)
     if patterns is None:
         return np.zeros(cells.shape[-1])
     across, own = _foretold(patterns, heard, _FOLDS)
@@ -194,15 +226,15 @@ def _told(cells: npt.NDArray[np.floating], heard: npt.NDArray[np.complex128]) ->
     return np.asarray(np.clip(likeness, 0, None).mean(0))
 
 
-def _patterns(cells: npt.NDArray[np.floating]) -> Values | None:
+def _patterns(cells: npt.NDArray[np.floating], slow_hz: float) -> Values | None:
     """The strongest patterns of movement: some by time, each of spread 1; None: nothing moves."""
-    moved, projection = _projection(cells)
+    moved, projection = _projection(cells, slow_hz)
     return None if projection is None else np.asarray(projection @ moved)
 
 
-def _projection(cells: npt.NDArray[np.floating]) -> tuple[Values, Values | None]:
+def _projection(cells: npt.NDArray[np.floating], slow_hz: float) -> tuple[Values, Values | None]:
     """Cells by time, band-passed; and what makes patterns of them."""
-    flat = _passed(cells.reshape(-1, cells.shape[-1]), _SLOW_HZ)
+    flat = _passed(cells.reshape(-1, cells.shape[-1]), slow_hz)
     strength, directions = np.linalg.eigh(flat @ flat.T)
     strength, directions = strength[::-1][:_PATTERNS], directions[:, ::-1][:, :_PATTERNS]
     if strength[0] < 1e-6:
@@ -212,12 +244,15 @@ def _projection(cells: npt.NDArray[np.floating]) -> tuple[Values, Values | None]
 
 
 def _foretold(
-    patterns: Values, heard: npt.NDArray[np.complex128], folds: int
+    patterns: Values,
+    heard: npt.NDArray[np.complex128],
+    folds: int,
+    lags: npt.NDArray[np.int64] | slice = slice(None),
 ) -> tuple[Values, Values]:
     """Of each fold: product of foretold and heard, and the square of what was foretold.
 
-    Each fold's weights come from the others, anew at each lag. All lags of the ring at once: a fit
-    needs sound and picture by their correlations alone.
+    Each fold's weights come from the others, anew at each lag. All lags of the ring at once, or
+    these: a fit needs sound and picture by their correlations alone.
 
     Returns:
         Both folds by bands by lags.
@@ -229,7 +264,7 @@ def _foretold(
         piece = np.zeros_like(patterns)
         piece[:, begin:end] = patterns[:, begin:end]
         spectra = np.fft.rfft(piece)[:, None] * np.conj(heard)[None]
-        across.append(np.fft.irfft(spectra, size))
+        across.append(np.fft.irfft(spectra, size)[..., lags])
         own.append(piece @ piece.T)
     all_across, all_own = np.sum(across, axis=0), np.sum(own, axis=0)
     ridge = _RIDGE * np.trace(all_own) / count * np.eye(count)
@@ -253,7 +288,7 @@ def _usual(elsewhere: Values) -> Values:
 
 def _chance(best: Values, lags: npt.NDArray[np.int64]) -> float:
     """What the best window reaches in as wide a search, with sound of other moments."""
-    size, reach = best.size, round(LAG_S * _RATE)
+    size, reach = best.size, round(LAG_S * RATE)
     tops = [
         best[(lag + np.arange(-reach, reach + 1)) % size].max()
         for lag in range(-(size // 2), size // 2, reach)
@@ -263,22 +298,21 @@ def _chance(best: Values, lags: npt.NDArray[np.int64]) -> float:
 
 
 def _follows(
-    cells: npt.NDArray[np.floating], heard: npt.NDArray[np.complex128], seed: int
+    cells: npt.NDArray[np.floating], heard: npt.NDArray[np.complex128], seed: int, slow_hz: float
 ) -> Follows:
     """Offset of the window, and how sure it is, by stretches drawn anew (bootstrap)."""
-    patterns = _patterns(cells)
+    patterns = _patterns(cells, slow_hz)
     assert patterns is not None
     size = cells.shape[-1]
-    pieces = max(_FOLDS, round(size / _RATE / _STRETCH_S))
-    products, squares = _foretold(patterns, heard, pieces)
-    reach = round(LAG_S * _RATE)
+    pieces = max(_FOLDS, round(size / RATE / _STRETCH_S))
+    reach = round(LAG_S * RATE)
     ring = np.arange(-reach, reach + 1) % size
-    products, squares = products[..., ring], squares[..., ring]
+    products, squares = _foretold(patterns, heard, pieces, ring)
 
     def drawn(which: Sequence[int] | npt.NDArray[np.int64]) -> tuple[float, float]:
         share = len(which) / pieces
         own = np.sqrt(squares[which].sum(0) * size * share + 1e-12)
-        return peak(np.clip(products[which].sum(0) / own, 0, None).mean(0), _RATE)
+        return peak(np.clip(products[which].sum(0) / own, 0, None).mean(0), RATE)
 
     offset, height = drawn(np.arange(pieces))
     rng = np.random.default_rng(seed)
@@ -287,9 +321,9 @@ def _follows(
     return Follows(offset, min(1.0, height), float(low), float(high))
 
 
-def _weights(cells: npt.NDArray[np.floating], level: Curve, lag: int) -> Values:
+def _weights(cells: npt.NDArray[np.floating], level: Curve, lag: int, slow_hz: float) -> Values:
     """What each cell counts for in foretelling the level at this lag: rows by columns."""
-    moved, projection = _projection(cells)
+    moved, projection = _projection(cells, slow_hz)
     assert projection is not None
     patterns, size = projection @ moved, moved.shape[-1]
     ridge = _RIDGE * size * np.eye(len(patterns))
@@ -300,7 +334,7 @@ def _weights(cells: npt.NDArray[np.floating], level: Curve, lag: int) -> Values:
 def _passed(values: npt.NDArray[np.floating], slow_hz: float) -> Values:
     """The same, along the last axis, with what changes between slowly and as fast as a jaw."""
     size = values.shape[-1]
-    hertz = np.fft.rfftfreq(size, 1 / _RATE)
+    hertz = np.fft.rfftfreq(size, 1 / RATE)
     gain = np.clip(hertz / slow_hz, 0, 1) ** 2 / (1 + (hertz / _FAST_HZ) ** 6)
     data = np.asarray(values, dtype=np.float64)
     spectrum = np.fft.rfft(data - data.mean(-1, keepdims=True), axis=-1) * gain

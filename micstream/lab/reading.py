@@ -95,7 +95,9 @@ def _read(container: Any, file: Path, progress: Progress) -> Film:
     order = np.argsort(shown, kind="stable")
     there = np.array(cells, dtype=np.float32) if cells else np.zeros((0, 1, 1), np.float32)
     pcm = np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
-    return Film(Seen(shown[order], there[order]), pcm)
+    if not np.array_equal(order, np.arange(order.size)):  # else it would be a copy for nothing
+        shown, there = shown[order], there[order]
+    return Film(Seen(shown, there), pcm)
 
 
 def _samples(frames: list[Any]) -> list[npt.NDArray[np.int16]]:

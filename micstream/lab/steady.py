@@ -21,6 +21,8 @@ _LOOKS: Final = 6
 _SLOW_S: Final = 1.0
 """What goes to and fro in less is the jaw's, or a nod, and stays."""
 _STEP: Final = 1.0
+_ENOUGH: Final = 0.01
+"""Cells: less than this tells nothing more."""
 _AT_ONCE: Final = 256
 """Frames that are moved at one time: all would be a copy of the recording."""
 _WORTH: Final = 1.0
@@ -58,8 +60,11 @@ def wandering(cells: Cells, fps: float) -> Shifts:
             template += moved(some[piece], shifts[piece]).sum(axis=0)
             there = np.broadcast_to(weight, some[piece].shape)
             heavy += moved(there, shifts[piece]).sum(axis=0)
+        before = shifts
         shifts = _slow(shifts + _steps(some, shifts, template / len(some), heavy))
         shifts -= np.median(shifts, axis=0)
+        if np.abs(shifts - before).max() < _ENOUGH:
+            break
     frames = np.arange(len(cells))
     return np.stack([np.interp(frames, at, shifts[:, axis]) for axis in (0, 1)], axis=1)
 
@@ -68,13 +73,16 @@ def moved(cells: npt.NDArray[np.floating], shifts: Shifts) -> Cells:
     """Each frame as it is seen from a place so far down and right; its edge goes on around it."""
     _, rows, columns = cells.shape
     frames = np.arange(len(cells))[:, None, None]
+    flat = np.ascontiguousarray(cells).reshape(-1)  # one index is far quicker than three
     down, right = shifts[:, 0, None, None], shifts[:, 1, None, None]
     y = np.clip(np.arange(rows)[None, :, None] + down, 0, rows - 1.001)
     x = np.clip(np.arange(columns)[None, None, :] + right, 0, columns - 1.001)
     top, left = y.astype(np.intp), x.astype(np.intp)
     low, far = (y - top).astype(np.float32), (x - left).astype(np.float32)
-    above = cells[frames, top, left] * (1 - far) + cells[frames, top, left + 1] * far
-    below = cells[frames, top + 1, left] * (1 - far) + cells[frames, top + 1, left + 1] * far
+    at = (frames * rows + top) * columns + left
+    above = flat.take(at) * (1 - far) + flat.take(at + 1) * far
+    at += columns
+    below = flat.take(at) * (1 - far) + flat.take(at + 1) * far
     return np.asarray(above * (1 - low) + below * low, dtype=np.float32)
 
 
