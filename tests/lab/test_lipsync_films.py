@@ -58,7 +58,7 @@ def test_a_codec_at_a_low_bitrate_and_missing_frames_change_little(late_ms: int)
 @pytest.mark.parametrize(
     ("kind", "mouth", "runs"),
     [
-        *(("face", "random", 20), ("face", "other", 20), ("face", "hangs", 4)),
+        *(("face", "random", 8), ("face", "other", 8), ("face", "hangs", 4)),
         ("photo", "other", 4),
     ],
 )
