@@ -41,14 +41,18 @@ _FRAMES_TO_LOOK: Final = 8
 """Frames with a band as loud as that, before a delay is looked for in a stretch."""
 _DECAY_DB: Final = 0.7
 """A hall's, by frame: 60 dB in 0.86 s."""
-_SMEAR: Final = 3
-"""Frames: the reference is as loud as in the loudest of them."""
+_SMEAR: Final = 4
+"""Frames: the reference is as loud as in the loudest of them ..."""
+_AHEAD: Final = 1
+"""... so many of them sooner than the delay says: a reference that arrives over a network moves."""
 _QUANTILE: Final = 0.35
 """The performer speaks over most of an echo, but not in every band of it."""
 _WHILE_SPOKEN: Final = 0.3
 """Less is learned upwards where levels stand out: that may be the performer."""
 _LEARN_DB, _AT_FIRST_DB = 0.15, 0.6
 """By frame; and before anything is known."""
+_LOOKED_BACK: Final = 200
+"""Frames that are learned from at once, when the delay has been found."""
 _LEARNT: Final = 30
 """Loud frames that are learned from, before anything is explained."""
 _ENOUGH: Final = 50
@@ -73,6 +77,9 @@ _HOLD: Final = 12
 """... and for so many frames more."""
 _ANEW_DB, _RECENT = 1.2, 20
 """It takes more after so many frames in which nobody did: who begins anew does so aloud."""
+_SURE_DB, _UNSURE = 2.5, 18
+"""Who speaks stands out as much as that every now and then: what hardly does, for more frames than
+these, is an echo that is learned too low."""
 _LIKE, _APART, _AGAIN = 0.25, 0.05, 2
 """Of a delay: its share at least, how much more that is than any other's, and how often it has to
 be found again, one time after the other."""
@@ -110,7 +117,7 @@ class Guard:
         self._sums = np.zeros((5, BANDS))
         self._follows_db = 0.0
         self._known = 0.0  # loud frames that were learned from
-        self._hold = self._quiet = 0  # frames
+        self._hold = self._quiet = self._unsure = 0  # frames
 
     @property
     def level_db(self) -> float:
@@ -166,7 +173,8 @@ class Guard:
     def _judge(self, levels: Levels, at: int, frames: int) -> list[bool]:
         if self.delay is None:
             return [False] * frames
-        first = at - self.delay
+        ahead = min(_AHEAD, self.delay)
+        first = at - self.delay + ahead
         played = self._levels[2, first - _SMEAR + 1 : first + frames]
         expected = np.empty((frames, BANDS), np.float32)
         now = self._decayed
@@ -180,7 +188,8 @@ class Guard:
             np.minimum(over - self._learned, levels[:2] - self._noise + _SPARED_DB) - _MARGIN_DB
         )
         stands = stands.clip(0, _MOST_DB).mean(axis=2)
-        self._learn(levels, expected, played[_SMEAR - 1 :] > _LOUD_DB)
+        last = _SMEAR - 1 - ahead
+        self._learn(levels, expected, played[last : last + frames] > _LOUD_DB)
         both = np.minimum(stands[0], stands[1] * _LEFT_SHARE).tolist()
         return [
             self._is_explained(each, loud > _LOUD_DB)
@@ -192,7 +201,9 @@ class Guard:
         needed = _STANDS_OUT_DB if self._quiet < _RECENT else _ANEW_DB
         self._hold = _HOLD if self._run > needed else max(0, self._hold - 1)
         self._quiet = 0 if self._hold else self._quiet + 1
-        return loud and not self._hold and self._known > _LEARNT
+        self._unsure = 0 if self._run > _SURE_DB else self._unsure + 1
+        speaks = self._hold > 0 and self._unsure <= _UNSURE
+        return loud and not speaks and self._known > _LEARNT
 
     def _learn(self, levels: Levels, expected: Levels, loud: Loud) -> None:
         """What an echo comes to, by band: of loud frames of the reference."""
@@ -241,5 +252,16 @@ class Guard:
         self._seen = found.frames
         if found.share < _LIKE or found.share - found.beside < _APART or self._again < _AGAIN:
             return
-        if self.delay is None or abs(found.frames - self.delay) > 1:
+        if self.delay is None:
             self.delay = found.frames
+            self._look_back()
+        elif abs(found.frames - self.delay) > 1:
+            self.delay = found.frames
+
+    def _look_back(self) -> None:
+        """Learn at once from what was heard before the delay was known."""
+        assert self.delay is not None
+        for at in range(max(LONGEST + _SMEAR, self._count - _LOOKED_BACK), self._count, STEP):
+            frames = min(STEP, self._count - at)
+            self._judge(self._levels[:, at : at + frames], at, frames)
+            self._regress(at, at + frames)
