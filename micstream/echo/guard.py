@@ -18,7 +18,7 @@ Until it is known nothing is explained.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -77,24 +77,43 @@ _HOLD: Final = 12
 """... and for so many frames more."""
 _ANEW_DB, _RECENT = 1.2, 20
 """It takes more after so many frames in which nobody did: who begins anew does so aloud."""
-_SURE_DB, _UNSURE = 2.5, 18
+_SURE_DB, _UNSURE = 2.0, 18
 """Who speaks stands out as much as that every now and then: what hardly does, for more frames than
 these, is an echo that is learned too low."""
 _LIKE, _APART, _AGAIN = 0.25, 0.05, 2
 """Of a delay: its share at least, how much more that is than any other's, and how often it has to
 be found again, one time after the other."""
 
+_TRIAL: Final = 300
+"""Loud frames in which what was known beforehand has to be found again; else it is forgotten."""
+_ELSEWHERE: Final = 6
+"""Frames by which the delay may differ, and it is the same hall; else all is learned anew."""
+
 Samples = npt.NDArray[np.int16]
 Loud = npt.NDArray[np.bool_]
+
+
+class Known(NamedTuple):
+    """What a guard has learned of a hall."""
+
+    delay: int
+    """Frames by which the echo comes later than the reference."""
+    learned: Levels
+    """By signal (microphone's, what the canceller leaves of it) and band, in dB."""
+    sums: npt.NDArray[np.float64]
+    """Of the microphone's power beside the reference's, by kind and band."""
 
 
 class Guard:
     """Judges frames of 10 ms of microphone, canceller and reference; 16 kHz mono.
 
     Frames without a reference need not be pushed, if it was silent for `LONGEST` frames before.
+
+    `known`: learned of this hall before. It counts at once, and is forgotten if it is not found
+    again in the first seconds of an echo.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: Known | None = None) -> None:
         window = 2 * FRAME
         bins = np.fft.rfftfreq(window, 1 / SPEECH.rate)
         within = [(bins >= low) & (bins < high) for low, high in pairwise(_BORDERS)]
@@ -118,6 +137,27 @@ class Guard:
         self._follows_db = 0.0
         self._known = 0.0  # loud frames that were learned from
         self._hold = self._quiet = self._unsure = 0  # frames
+        self._tried = 0.0  # loud frames left to find again what was known beforehand
+        if known is not None:
+            self._begin_with(known)
+
+    def _begin_with(self, known: Known) -> None:
+        self.delay = known.delay
+        self._learned[:, 0], self._sums = known.learned, known.sums.copy()
+        self._known, self._tried = _LEARNT + 1.0, float(_TRIAL)
+        self._follow()
+
+    @property
+    def is_found(self) -> bool:
+        """The delay was found in what was heard, and is not from before alone."""
+        return self.delay is not None and not self._tried
+
+    @property
+    def known(self) -> Known | None:
+        """What it has learned by now; None: too little."""
+        if self.delay is None or not self.is_found or self._known <= _ENOUGH:
+            return None
+        return Known(self.delay, self._learned[:, 0].copy(), self._sums.copy())
 
     @property
     def level_db(self) -> float:
@@ -190,7 +230,9 @@ class Guard:
         stands = stands.clip(0, _MOST_DB).mean(axis=2)
         last = _SMEAR - 1 - ahead
         self._learn(levels, expected, played[last : last + frames] > _LOUD_DB)
-        both = np.minimum(stands[0], stands[1] * _LEFT_SHARE).tolist()
+        # At its very first the canceller takes off all, the performer's voice too.
+        left = stands[1] * _LEFT_SHARE if self.is_found else stands[0]
+        both = np.minimum(stands[0], left).tolist()
         return [
             self._is_explained(each, loud > _LOUD_DB)
             for each, loud in zip(both, expected.max(axis=1).tolist(), strict=True)
@@ -233,6 +275,9 @@ class Guard:
         new = np.stack((loud, played, heard, played * played, played * heard))
         self._sums *= 1 - float(loud.mean()) * len(loud) / _FORGOTTEN
         self._sums += new.sum(axis=1, dtype=np.float64)
+        self._follow()
+
+    def _follow(self) -> None:
         count, mean_of, heard_of, squares, products = self._sums + 1e-9
         scale = count / (mean_of * mean_of)
         both = float(((products - mean_of * heard_of / count) * scale).sum())
@@ -248,15 +293,29 @@ class Guard:
         if int((reference.max(axis=1) > _LOUD_DB).sum()) < _FRAMES_TO_LOOK:
             return
         found = self._finder.look(mic, reference)
+        if self._tried:
+            self._tried -= STEP
+            if self._tried <= 0:
+                self._forget()
         self._again = self._again + 1 if abs(found.frames - self._seen) <= 1 else 0
         self._seen = found.frames
         if found.share < _LIKE or found.share - found.beside < _APART or self._again < _AGAIN:
             return
+        if self.delay is not None and self._tried and abs(found.frames - self.delay) > _ELSEWHERE:
+            self._forget()
+        self._tried = 0.0
         if self.delay is None:
             self.delay = found.frames
             self._look_back()
         elif abs(found.frames - self.delay) > 1:
             self.delay = found.frames
+
+    def _forget(self) -> None:
+        """What was known beforehand is of another hall."""
+        self.delay = None
+        self._learned[:] = 0.0
+        self._sums[:] = 0.0
+        self._known = self._tried = self._follows_db = 0.0
 
     def _look_back(self) -> None:
         """Learn at once from what was heard before the delay was known."""

@@ -80,5 +80,15 @@ async def test_the_doctor_says_what_comes_back(
             (found,) = [each for each in checks if each["name"] == "echo"]
             if found["state"] == "ok":
                 break
-    assert found["state"] == "ok", found
-    assert "that will do" in found["found"]
+        assert found["state"] == "ok", found
+        assert "that will do" in found["found"]
+        # What it has learned counts from the show's first word on.
+        word = tmp_path / "word.wav"
+        silence = np.zeros(round(SILENCE_S * RATE), np.int16)
+        soundfile.write(word, np.concatenate([samples(HELLO), silence]), RATE)
+        live = ("live", *options, "--echo-guard", "auto")
+        async with program(tmp_path / "live", *live, env=env) as ours:
+            await ours.until("ready")
+            await microphone.speak(word)
+            (ended,) = ours.named("utterance_ended")
+            assert ended["duration_s"] < WORD_S + LONGER_S, str(ours)
