@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -69,7 +70,8 @@ class Outcome:
     begun: int = 0
     """Utterances in which the performer says nothing."""
     prolonged: int = 0
-    """Utterances that end more than 200 ms later than the same ones without an echo would."""
+    """Utterances that end more than 200 ms later than the same ones without an echo would, or go on
+    over a pause in which they should have ended."""
     lost_percent: float = 0.0
     """Of his speech."""
     cpu_ms: float = 0.0
@@ -274,7 +276,9 @@ def judge(
         inside = [span for span in spans if span[1] > start - RATE // 7 and span[0] < end]
         if not inside:
             outcome.begun += 1
-        elif end - max(min(last, end) for _, last in inside) > allowed:
+        elif end - max(min(last, end) for _, last in inside) > allowed or any(
+            later - max(last, start) > allowed for (_, last), (later, _) in pairwise(inside)
+        ):
             outcome.prolonged += 1
         else:
             continue

@@ -257,9 +257,10 @@ class Guard:
             return
         steps = np.where(levels[:2] - expected > self._learned, up, _QUANTILE - 1.0) * loud
         self._known += frames
-        self._learned += np.float32(max(_LEARN_DB, _AT_FIRST_DB - self._known / 100)) * steps.sum(
-            axis=1, keepdims=True
-        )
+        # On trial as fast as at first: a hall that is taken for a louder one swallows words.
+        known = 0.0 if self._tried else self._known
+        step = np.float32(max(_LEARN_DB, _AT_FIRST_DB - known / 100))
+        self._learned += step * steps.sum(axis=1, keepdims=True)
         if self._known > _ENOUGH:
             np.minimum(self._learned, np.float32(self._follows_db), out=self._learned)
 
