@@ -215,14 +215,15 @@ def of_the_other(accounts: Accounts) -> None:
     changed("utterance_started", source=PHONE)(accounts)
 
 
-def loud(seconds: float = 2.0) -> Callable[[Accounts], None]:
-    """The loudspeakers are on: of three utterances the last is so long, and is one too many."""
+def loud(seconds: float = 2.0, first: float = 2.0) -> Callable[[Accounts], None]:
+    """The loudspeakers are on: three utterances, of which the last is one too many."""
 
     def spoil(accounts: Accounts) -> None:
         accounts.loud.append(Loud(40.0, 43.0))
         for number in range(3):
             id, told = f"e{number}", {"t": 40.5 + number, "avatar": ANNA}
-            source, over = FRONT, {"duration_s": seconds, "bytes": 0, "reason": "silence"}
+            lasts = seconds if number else first
+            source, over = FRONT, {"duration_s": lasts, "bytes": 0, "reason": "silence"}
             lead = {"onset_s": 0.0, "decided_s": 0.0, "lead_ms": 100, "source": source}
             accounts.record.append({**told, "event": "utterance_started", "id": id, **lead})
             accounts.record.append({**told, "event": "utterance_ended", "id": id, **over})
@@ -300,6 +301,7 @@ def lacks_a_word(accounts: Accounts) -> None:
         (never_lit, "cue applause: end"),
         (without("cue_ended", cue="music"), "cue music"),
         (loud(5.0), "with loudspeakers on for 3 s no utterance goes on: 2"),
+        (loud(first=9.0), "with loudspeakers on for 3 s no utterance goes on: 2"),
         (loud(), "nor does one begin by them"),
         (of_the_other, "of who has the voice alone is sent: 1 utterances, 1 times given"),
         (heard(17.3), "silence after each interrupt: 2"),
@@ -346,6 +348,20 @@ def test_what_was_said_before_a_mute_may_be_sent_just_after_it_and_is_cut() -> N
     assert "nothing is sent while muted: 2 times" in differing(accounts)
     changed("utterance_ended", reason="mute")(accounts)
     assert "nothing is sent while muted: 2 times" not in differing(accounts)
+
+
+def test_the_guard_learns_the_hall_in_one_utterance() -> None:
+    line = "with loudspeakers on for 3 s no utterance goes on: 2"
+    accounts = show()
+    loud(first=6.0)(accounts)
+    assert line not in differing(accounts)
+    last = accounts.record[-4:]  # of the second and the third
+    last[1]["duration_s"] = 6.0
+    assert line in differing(accounts)
+    next(t for t in accounts.record if t["event"] == "utterance_ended" and t["id"] == "e0").update(
+        duration_s=2.0
+    )
+    assert line not in differing(accounts)
 
 
 def test_a_performer_by_page_is_missed_while_the_server_runs() -> None:
