@@ -6,6 +6,7 @@ A file for its owner alone. What cannot be read there, or is not of these days, 
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -27,6 +28,9 @@ _LIMIT: Final = 1_000_000
 """Bytes of a file that is read."""
 _MOST_DB: Final = 60.0
 """No echo is as much louder than what was played, or quieter."""
+
+_writing: Final = threading.Lock()
+"""Several performers of one session are kept at a time."""
 
 
 def memory_file() -> Path:
@@ -57,21 +61,24 @@ class HallMemory:
         """Keep what was learned there; None leaves what is kept. Where it cannot be, it is not."""
         if known is None:
             return
-        halls = self._read()
-        halls.pop(self._key(source), None)
-        halls[self._key(source)] = {
+        hall = {
             "at": round(self._now()),
             "delay": known.delay,
             "learned": np.round(known.learned, 2).tolist(),
             "sums": known.sums.tolist(),
         }
-        self._write(dict([*halls.items()][-_MOST:]))
+        with _writing:
+            halls = self._read()
+            halls.pop(self._key(source), None)
+            halls[self._key(source)] = hall
+            self._write(dict([*halls.items()][-_MOST:]))
 
     def forget(self, source: str) -> None:
         """Keep nothing of it: there is no echo any more."""
-        halls = self._read()
-        if halls.pop(self._key(source), None) is not None:
-            self._write(halls)
+        with _writing:
+            halls = self._read()
+            if halls.pop(self._key(source), None) is not None:
+                self._write(halls)
 
     def _key(self, source: str) -> str:
         return f"{self._reference} {source}"

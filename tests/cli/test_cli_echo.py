@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from micstream.demo.server import LocalServer
+from micstream.echo.memory import memory_file
 from testbed.loudspeakers import loudspeakers
 from testbed.program import program, run
 from testbed.sound import VirtualMicrophone
@@ -61,6 +62,7 @@ async def test_the_avatar_does_not_go_on_by_itself(
             assert len(ours.named("utterance_started")) == before + len(ended), str(ours)
             said_s = sum(each["duration_s"] for each in ended)
             assert said_s < 2 * (WORD_S + LONGER_S), str(ours)
+        assert memory_file().stat().st_size > 0  # for the next show in this hall
 
 
 async def test_the_doctor_says_what_comes_back(

@@ -152,7 +152,8 @@ def run(guard: Guard, played: Samples, heard: Samples) -> np.ndarray:
 
 
 def loud(heard: Samples) -> np.ndarray:
-    return np.abs(heard[: len(heard) // 320 * 320].reshape(-1, 160)).max(axis=1) > 500
+    peaks: np.ndarray = np.abs(heard[: len(heard) // 320 * 320].reshape(-1, 160)).max(axis=1)
+    return peaks > 500
 
 
 def test_an_echo_that_is_a_little_louder_than_learned_is_no_voice_for_long() -> None:
