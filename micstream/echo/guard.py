@@ -77,9 +77,9 @@ _HOLD: Final = 12
 """... and for so many frames more."""
 _ANEW_DB, _RECENT = 1.2, 20
 """It takes more after so many frames in which nobody did: who begins anew does so aloud."""
-_SURE_DB, _UNSURE = 2.0, 18
+_SURE_DB, _UNSURE = 2.0, 15
 """Who speaks stands out as much as that every now and then: what hardly does, for more frames than
-these, is an echo that is learned too low."""
+these, is an echo that is learned too low. With a frame of the detector that is less than 200 ms."""
 _LIKE, _APART, _AGAIN = 0.25, 0.05, 2
 """Of a delay: its share at least, how much more that is than any other's, and how often it has to
 be found again, one time after the other."""
@@ -144,7 +144,7 @@ class Guard:
     def _begin_with(self, known: Known) -> None:
         self.delay = known.delay
         self._learned[:, 0], self._sums = known.learned, known.sums.copy()
-        self._known, self._tried = _LEARNT + 1.0, float(_TRIAL)
+        self._known, self._tried = _ENOUGH + 1.0, float(_TRIAL)
         self._follow()
 
     @property
@@ -218,8 +218,11 @@ class Guard:
         played = self._levels[2, first - _SMEAR + 1 : first + frames]
         expected = np.empty((frames, BANDS), np.float32)
         now = self._decayed
+        loudest = played[:frames]
+        for later in range(1, _SMEAR):
+            loudest = np.maximum(loudest, played[later : later + frames])
         for frame in range(frames):
-            now = np.maximum(played[frame : frame + _SMEAR].max(axis=0), now - _DECAY_DB)
+            now = np.maximum(loudest[frame], now - _DECAY_DB)
             expected[frame] = now
         self._decayed = now
         self._expected[at : at + frames] = expected
