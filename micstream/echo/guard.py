@@ -87,7 +87,9 @@ be found again, one time after the other."""
 _TRIAL: Final = 300
 """Loud frames in which what was known beforehand has to be found again; else it is forgotten."""
 _ELSEWHERE: Final = 6
-"""Frames by which the delay may differ, and it is the same hall; else all is learned anew."""
+"""Frames by which the delay may differ, and it is the same hall; else all is learned anew ..."""
+_AGAIN_ELSEWHERE: Final = 6
+"""... if it is found as often: in a voice's first second many a delay is."""
 
 Samples = npt.NDArray[np.int16]
 Loud = npt.NDArray[np.bool_]
@@ -303,9 +305,11 @@ class Guard:
                 self._forget()
         self._again = self._again + 1 if abs(found.frames - self._seen) <= 1 else 0
         self._seen = found.frames
-        if found.share < _LIKE or found.share - found.beside < _APART or self._again < _AGAIN:
+        elsewhere = self._tried > 0 and abs(found.frames - (self.delay or 0)) > _ELSEWHERE
+        again = _AGAIN_ELSEWHERE if elsewhere else _AGAIN
+        if found.share < _LIKE or found.share - found.beside < _APART or self._again < again:
             return
-        if self.delay is not None and self._tried and abs(found.frames - self.delay) > _ELSEWHERE:
+        if elsewhere:
             self._forget()
         self._tried = 0.0
         if self.delay is None:
