@@ -4,7 +4,8 @@ A performer speaks the labelled pieces of the bundled speech (or of FOLDER) in a
 pauses of 0.3 to 9 s. What the product's own detector and cutter make of it is played by an avatar,
 comes out of a loudspeaker that clips, goes through a room's response, and back into the microphone
 with the delay and level of each row. The guard's reference arrives with jitter, and the clocks of
-loudspeaker and microphone run apart by 100 ppm.
+loudspeaker and microphone run apart by 100 ppm. Before each row `doctor --echo` has played its
+sound there, another time.
 
 begun: utterances in which nobody speaks. prolonged: those that end more than 200 ms later than
 their hangover after the performer fell silent. lost: of his speech, what is in no utterance.
@@ -20,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from bench.hall_loop import Hall, Outcome, perform, script
+from bench.hall_loop import Hall, Outcome, check, perform, script
 from bench.labelled import Labelled, read_folder
 from bench.report import Figures, dump, parser, refuse, show
 from micstream.demo.assets import bundled
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--seed", type=int, default=1, help="of speech and hall (default 1)")
     options.add_argument("--reverb", type=float, default=0.6, help="of the hall, in s (0.6)")
     options.add_argument("--tail", type=float, default=-3.0, help="reverberation, in dB (-3)")
+    options.add_argument("--unchecked", action="store_true", help="nobody has run doctor --echo")
     options.add_argument("--guarded", action="store_true", help="leave out the run without guard")
     given = options.parse_args(arguments)
     if given.quick:
@@ -72,8 +74,9 @@ def _row(files: Sequence[Labelled], given: argparse.Namespace, level: int, delay
     seed = 1_000 * given.seed + 10 * delay + level
     said, spans = script(files, 60 * given.minutes, seed)
     hall = Hall(level, delay, reverb_s=given.reverb, tail_db=given.tail, seed=seed)
+    known = None if given.unchecked else check(hall)
     outcomes = {
-        name: perform(hall, said, spans, guarded=guarded)
+        name: perform(hall, said, spans, guarded=guarded, known=known if guarded else None)
         for name, guarded in (("without", False), ("with", True))
         if guarded or not given.guarded
     }

@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -17,7 +18,9 @@ import numpy.typing as npt
 
 from bench.labelled import Labelled
 from micstream.audio.format import SPEECH, AudioFormat
+from micstream.doctor.echo import sound
 from micstream.echo.echo_guard import HELD_S, EchoGuard
+from micstream.echo.guard import Guard, Known
 from micstream.echo.reference import Arriving
 from micstream.settings.pieces import DetectionSettings, SoundPathSettings
 from micstream.sound_path import make_path
@@ -67,7 +70,8 @@ class Outcome:
     begun: int = 0
     """Utterances in which the performer says nothing."""
     prolonged: int = 0
-    """Utterances that end more than 200 ms later than the same ones without an echo would."""
+    """Utterances that end more than 200 ms later than the same ones without an echo would, or go on
+    over a pause in which they should have ended."""
     lost_percent: float = 0.0
     """Of his speech."""
     cpu_ms: float = 0.0
@@ -150,13 +154,17 @@ class _TimedGuard(EchoGuard):
 class Loop:
     """One evening in one hall, with or without the guard."""
 
-    def __init__(self, hall: Hall, said: Sound, *, guarded: bool, place: str = "room") -> None:
+    def __init__(
+        self, hall: Hall, said: Sound, *, guarded: bool, known: Known | None = None
+    ) -> None:
         self._hall, self._said = hall, said
         self._chance = np.random.default_rng(hall.seed + 1)
-        tuning = TUNINGS["hybrid", place]
+        tuning = TUNINGS["hybrid", "room"]
         self._cutter = make_cutter(DetectionSettings("hybrid", tuning, 2, 20))
         self._reference = Arriving()
         self.guard = _TimedGuard(self._reference) if guarded else None
+        if self.guard is not None:
+            self.guard.guard = Guard(known)
         self._path = make_path(self._cutter, SoundPathSettings(False, False), guard=self.guard)
         self._speakers = _Speakers(hall)
         self._published: Sound = np.zeros(len(said) + 60 * RATE, np.float32)
@@ -165,6 +173,10 @@ class Loop:
         self._wired, self._wired_at = 0, 0.0
         self._begun = 0
         self.utterances: list[tuple[int, int]] = []
+
+    def play(self, pcm: bytes) -> None:
+        """Have the avatar say this after a second, whatever the performer does."""
+        self._published[RATE : RATE + len(pcm) // 2] = np.frombuffer(pcm, np.int16)
 
     def run(self) -> list[tuple[int, int]]:
         """Utterances, first and last sample of each."""
@@ -218,9 +230,32 @@ class Loop:
                 self.utterances.append((self._begun, event.end))
 
 
-def perform(hall: Hall, said: Sound, spans: Sequence[tuple[int, int]], *, guarded: bool) -> Outcome:
+def check(hall: Hall) -> Known | None:
+    """What `doctor --echo` learns of this hall, at another time."""
+    played = sound()
+    loop = Loop(
+        replace(hall, seed=hall.seed + 7), _silence(3.0 + len(played) / 2 / RATE), guarded=True
+    )
+    loop.play(played)
+    loop.run()
+    assert loop.guard is not None
+    return loop.guard.guard.known
+
+
+def _silence(seconds: float) -> Sound:
+    return np.zeros(round(seconds * RATE), np.float32)
+
+
+def perform(
+    hall: Hall,
+    said: Sound,
+    spans: Sequence[tuple[int, int]],
+    *,
+    guarded: bool,
+    known: Known | None = None,
+) -> Outcome:
     """What becomes of what is said in this hall."""
-    loop = Loop(hall, said, guarded=guarded)
+    loop = Loop(hall, said, guarded=guarded, known=known)
     loop.run()
     outcome = judge(loop.utterances, spans, hangover_ms=420)
     if loop.guard is not None:
@@ -241,7 +276,9 @@ def judge(
         inside = [span for span in spans if span[1] > start - RATE // 7 and span[0] < end]
         if not inside:
             outcome.begun += 1
-        elif end - max(min(last, end) for _, last in inside) > allowed:
+        elif end - max(min(last, end) for _, last in inside) > allowed or any(
+            later - max(last, start) > allowed for (_, last), (later, _) in pairwise(inside)
+        ):
             outcome.prolonged += 1
         else:
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack, aclosing
 from dataclasses import dataclass
@@ -138,6 +139,9 @@ class Listening:
             finally:
                 if self._path is not None:
                     self._put(self._path.finish(EndReason.SHUTDOWN))
+                    if self._path.guard is not None:
+                        # Not here: a disk that is slow holds up nobody's last words.
+                        threading.Thread(target=self._path.guard.keep).start()
 
     # ---- in its turn ---------------------------------------------------------------------------
 

@@ -58,8 +58,8 @@ class Kept:
     """SHA-256 of all that was sent to the other avatar, in its order."""
     published_loud_s: float = 0.0
     """Seconds at which the first avatar sounds in it."""
-    microphone_s: float = 0.0
-    """Seconds of a performer's microphone, of whom it holds less."""
+    microphone_s: dict[str, float] = field(default_factory=dict)
+    """Seconds of each performer's microphone, by his name."""
     notes: list[str] = field(default_factory=list)
     """What is torn in it."""
 

@@ -8,10 +8,13 @@ from typing import Final
 from micstream.record.format import without_key
 from micstream.speech.events import EndReason
 from rehearsal.accounts import Told
+from rehearsal.cast import MICROPHONES
 from rehearsal.evidence import Evidence, Line, some
 
 MICROPHONE_S: Final = 3.0
-"""Of the microphone so much may be missing: before the record began, and at its end."""
+"""Of a microphone so much may be missing: before the record began, and at its end."""
+RETURN_S: Final = 15.0
+"""Who performs by page is back in the room so long after the server was killed, at most."""
 ALIKE: Final = 0.1
 """Two participants hear an avatar alike up to this share: each by a way of its own."""
 A_WRITE: Final = 9_600
@@ -57,11 +60,13 @@ class JudgeOfKept:
             "what it holds for the other avatar is what came there, byte for byte",
             kept.other_digest == self._all.other_digest,
         )
-        lasted = record[-1]["t"] - record[0]["t"]
+        due = {who: record[-1]["t"] - record[0]["t"] - self._away_s(who) for who in MICROPHONES}
+        held = {who: kept.microphone_s.get(who, 0.0) for who in MICROPHONES}
+        torn = [who for who in due if held[who] <= due[who] - MICROPHONE_S * self._stretch]
         yield Line(
             "it holds both microphones whole",
-            kept.microphone_s > lasted - MICROPHONE_S * self._stretch,
-            f"{kept.microphone_s:.1f} s of {lasted:.1f}",
+            not torn,
+            some(f"{who}: {held[who]:.1f} s of {due[who]:.1f}" for who in torn or due),
         )
         heard = self._all.heard_loud_s
         yield Line(
@@ -69,6 +74,26 @@ class JudgeOfKept:
             abs(kept.published_loud_s - heard) <= ALIKE * heard + AWAY_S * self._stretch,
             f"{kept.published_loud_s:.1f} s of sound in it, {heard:.1f} heard",
         )
+
+    def _away_s(self, who: str) -> float:
+        """Seconds for which a performer by page was out of the room with the server, and no others.
+
+        One who does not come back, or late, is missed from the fault on.
+        """
+        if not MICROPHONES[who].startswith("room:"):
+            return 0.0
+        away = 0.0
+        for harmed in self._all.harmed:
+            if harmed.fault != "server restarts":
+                continue
+            until = harmed.at + RETURN_S * self._stretch
+            told = [
+                each["t"]
+                for each in self._named("microphone", state="back", performer=who)
+                if harmed.at < each["t"] <= until
+            ]
+            away += told[0] - harmed.at if told else 0.0
+        return away
 
 
 def _under_way(ended: Told) -> int:

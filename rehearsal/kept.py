@@ -35,10 +35,12 @@ def kept(folder: Path) -> Kept | None:
         sent=dict(sent),
         other_digest=other.hexdigest(),
         published_loud_s=_loud_s(record),
-        microphone_s=min(
-            sum(p.count / p.rate for p in record.pieces if (p.kind, p.name) == ("microphone", who))
+        microphone_s={
+            who: sum(
+                p.count / p.rate for p in record.pieces if (p.kind, p.name) == ("microphone", who)
+            )
             for who in (FRONT, PHONE)
-        ),
+        },
         notes=list(record.notes),
     )
 

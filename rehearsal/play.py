@@ -56,8 +56,8 @@ class _Playing:
             case Act():
                 await self._act(step)
             case Loudspeakers(seconds):
-                since = time.time()
                 async with self._hall.loudspeakers():
+                    since = time.time()
                     await asyncio.sleep(seconds)
                     self.accounts.loud.append(Loud(since, time.time()))
             case Pause(seconds):

@@ -18,8 +18,10 @@ WINDOW_S: Final = 0.1
 _AMPLITUDE: Final = 0.3
 _EDGE_S: Final = 0.02
 _NEAR_HZ: Final = 25.0
+_PURE: Final = 0.9
+"""Of a piece's energy: more at one pitch is a cue, and no speech ..."""
 _SHARE: Final = 0.7
-"""Of a piece's energy: more at one pitch is a cue, and no speech."""
+"""... and so is what has more than that of it right beside such a piece: where a cue begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ def pitches_of(pieces: npt.NDArray[np.int16], pitches: tuple[int, ...]) -> list[
     found: list[int | None] = [None] * len(pieces)
     for pitch in pitches:
         near = energy[:, np.abs(hz - pitch) <= _NEAR_HZ].sum(axis=1) / whole
-        for index in np.flatnonzero(near > _SHARE):
+        pure = np.concatenate(([False], near > _PURE, [False]))
+        beside = pure[:-2] | pure[2:]
+        for index in np.flatnonzero(pure[1:-1] | (beside & (near > _SHARE))):
             found[int(index)] = pitch
     return found

@@ -14,6 +14,7 @@ from micstream.audio.format import SPEECH
 from micstream.doctor.check import Check, failed
 from micstream.doctor.through import as_sender
 from micstream.echo.echo_guard import EchoGuard
+from micstream.echo.memory import HallMemory
 from micstream.echo.reference import Beside, Reference
 from micstream.echo.room_sound import RoomSound
 from micstream.echo.watch import LOUDEST_DB
@@ -90,8 +91,9 @@ def judge(echo: Echo, *, avatar: str, guarded: bool) -> Check:
 class _Measuring(EchoGuard):
     """Echo guard that measures what it takes off."""
 
-    def __init__(self, reference: Reference) -> None:
+    def __init__(self, reference: Reference, memory: HallMemory) -> None:
         super().__init__(reference)
+        self._kept_in = memory
         self._before = self._after = 0.0
         self._known = 0.0
         self._raw = b""  # as it was, until its mask comes
@@ -107,6 +109,14 @@ class _Measuring(EchoGuard):
             self._after += _energy(sound)
             self._known += _energy(raw) - _energy(self.masked(raw, mask))
         return sound, mask
+
+    def keep(self) -> None:
+        """What it has learned, and nothing of what was known before; no echo: that too."""
+        known = self.guard.known
+        if self.heard and self.guard.delay is None:
+            self._kept_in.forget(self.source)
+        else:
+            self._kept_in.keep(self.source, known)
 
     def found(self, late_ms: int) -> Echo:
         """What was found; `late_ms`: how much later the reference was laid."""
@@ -147,7 +157,8 @@ async def _measure(settings: Settings, room: Room, avatar: str) -> Echo:
     capture, channel = settings.capture(), settings.sound_path().echo_guard
     ears = RoomSound()
     branch = ears.branch()
-    guard = _Measuring(Beside(channel) if channel else branch)
+    memory = HallMemory(f"channel:{channel}" if channel else "auto")
+    guard = _Measuring(Beside(channel) if channel else branch, memory)
     path = make_path(Whole(), SoundPathSettings(clean=False, send_original=False), guard=guard)
     live = opening.live(capture.device, channel=capture.channel, channels=capture.channels)
     room.ears = ears
@@ -171,15 +182,16 @@ async def _measure(settings: Settings, room: Room, avatar: str) -> Echo:
                 waited_s += guard.taken_s - before
                 if (guard.heard and not guard.is_loud) or waited_s > _PATIENCE_S + _SOUND_S:
                     break
+    await asyncio.to_thread(guard.keep)
     return guard.found(0 if channel else branch.late_ms)
 
 
 async def _play(room: Room, avatar: str) -> None:
     async with room.utterance(avatar=avatar) as utterance:
-        await utterance.write(_sound())
+        await utterance.write(sound())
 
 
-def _sound() -> bytes:
+def sound() -> bytes:
     """Noise as loud by turns as speech is, in syllables: mono PCM at 16 kHz."""
     chance = np.random.default_rng(4)
     samples = round(_SOUND_S * SPEECH.rate)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
 from micstream.audio.format import SAMPLE_WIDTH, SPEECH
 from micstream.echo.canceller import DELAY, FRAME, Canceller
-from micstream.echo.guard import Guard, Samples
+from micstream.echo.guard import Guard, Known, Samples
 from micstream.echo.reference import Reference
 from micstream.sources.source import Source
 
@@ -18,6 +18,18 @@ _LOUD: Final = 50
 """Samples of the reference above it, -56 dBFS, may come back as an echo ..."""
 _LINGERS: Final = 150
 """... for so many frames after it."""
+
+
+class Memory(Protocol):
+    """What is kept of halls from one show to the next."""
+
+    def recall(self, source: str) -> Known | None:
+        """What was learned at this source, if that is not long ago."""
+        ...
+
+    def keep(self, source: str, known: Known | None) -> None:
+        """Keep it; None: nothing was learned this time."""
+        ...
 
 
 class EchoGuard:
@@ -31,9 +43,12 @@ class EchoGuard:
         MicstreamError: the canceller cannot be made, or failed.
     """
 
-    def __init__(self, reference: Reference) -> None:
+    def __init__(self, reference: Reference, memory: Memory | None = None) -> None:
         self.reference = reference
         self.guard = Guard()
+        self._memory = memory
+        self.source = ""
+        """The first that was opened, with its channel; empty: none was."""
         self.heard = 0
         """Samples in whose time the reference was loud, or had just been."""
         self._canceller = Canceller()
@@ -79,8 +94,17 @@ class EchoGuard:
         return mask_of(sound, mask)
 
     def open(self, source: Source) -> None:
-        """Learn which source the sound comes from now."""
+        """Learn which source the sound comes from now; the first tells which hall it is."""
         self.reference.open(source)
+        if not self.source:
+            self.source = f"{source.name} {source.pick}"
+            if self._memory is not None:
+                self.guard = Guard(self._memory.recall(self.source))
+
+    def keep(self) -> None:
+        """Keep what was learned of the hall, for the next one at the same source."""
+        if self._memory is not None and self.source:
+            self._memory.keep(self.source, self.guard.known)
 
     def hear(self, block: bytes) -> None:
         """Take a block of that source, with all its channels, before its sound is pushed."""
@@ -150,7 +174,7 @@ class EchoGuard:
             if explained:
                 mask[number * FRAME : (number + 1) * FRAME] = 0
         self._runs += 1
-        if self._runs == 1 or self.guard.delay is None:
+        if self._runs == 1 or not self.guard.is_found:
             # The canceller's begins with what was before its pause; and at its very first it takes
             # off all, the performer's voice too.
             self._runs = 1

@@ -18,7 +18,7 @@ Until it is known nothing is explained.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -41,14 +41,18 @@ _FRAMES_TO_LOOK: Final = 8
 """Frames with a band as loud as that, before a delay is looked for in a stretch."""
 _DECAY_DB: Final = 0.7
 """A hall's, by frame: 60 dB in 0.86 s."""
-_SMEAR: Final = 3
-"""Frames: the reference is as loud as in the loudest of them."""
+_SMEAR: Final = 4
+"""Frames: the reference is as loud as in the loudest of them ..."""
+_AHEAD: Final = 1
+"""... so many of them sooner than the delay says: a reference that arrives over a network moves."""
 _QUANTILE: Final = 0.35
 """The performer speaks over most of an echo, but not in every band of it."""
 _WHILE_SPOKEN: Final = 0.3
 """Less is learned upwards where levels stand out: that may be the performer."""
 _LEARN_DB, _AT_FIRST_DB = 0.15, 0.6
 """By frame; and before anything is known."""
+_LOOKED_BACK: Final = 200
+"""Frames that are learned from at once, when the delay has been found."""
 _LEARNT: Final = 30
 """Loud frames that are learned from, before anything is explained."""
 _ENOUGH: Final = 50
@@ -73,21 +77,45 @@ _HOLD: Final = 12
 """... and for so many frames more."""
 _ANEW_DB, _RECENT = 1.2, 20
 """It takes more after so many frames in which nobody did: who begins anew does so aloud."""
+_SURE_DB, _UNSURE = 2.0, 15
+"""Who speaks stands out as much as that every now and then: what hardly does, for more frames than
+these, is an echo that is learned too low. With a frame of the detector that is less than 200 ms."""
 _LIKE, _APART, _AGAIN = 0.25, 0.05, 2
 """Of a delay: its share at least, how much more that is than any other's, and how often it has to
 be found again, one time after the other."""
 
+_TRIAL: Final = 300
+"""Loud frames in which what was known beforehand has to be found again; else it is forgotten."""
+_ELSEWHERE: Final = 6
+"""Frames by which the delay may differ, and it is the same hall; else all is learned anew ..."""
+_AGAIN_ELSEWHERE: Final = 6
+"""... if it is found as often: in a voice's first second many a delay is."""
+
 Samples = npt.NDArray[np.int16]
 Loud = npt.NDArray[np.bool_]
+
+
+class Known(NamedTuple):
+    """What a guard has learned of a hall."""
+
+    delay: int
+    """Frames by which the echo comes later than the reference."""
+    learned: Levels
+    """By signal (microphone's, what the canceller leaves of it) and band, in dB."""
+    sums: npt.NDArray[np.float64]
+    """Of the microphone's power beside the reference's, by kind and band."""
 
 
 class Guard:
     """Judges frames of 10 ms of microphone, canceller and reference; 16 kHz mono.
 
     Frames without a reference need not be pushed, if it was silent for `LONGEST` frames before.
+
+    `known`: learned of this hall before. It counts at once, and is forgotten if it is not found
+    again in the first seconds of an echo.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: Known | None = None) -> None:
         window = 2 * FRAME
         bins = np.fft.rfftfreq(window, 1 / SPEECH.rate)
         within = [(bins >= low) & (bins < high) for low, high in pairwise(_BORDERS)]
@@ -110,7 +138,28 @@ class Guard:
         self._sums = np.zeros((5, BANDS))
         self._follows_db = 0.0
         self._known = 0.0  # loud frames that were learned from
-        self._hold = self._quiet = 0  # frames
+        self._hold = self._quiet = self._unsure = 0  # frames
+        self._tried = 0.0  # loud frames left to find again what was known beforehand
+        if known is not None:
+            self._begin_with(known)
+
+    def _begin_with(self, known: Known) -> None:
+        self.delay = known.delay
+        self._learned[:, 0], self._sums = known.learned, known.sums.copy()
+        self._known, self._tried = _ENOUGH + 1.0, float(_TRIAL)
+        self._follow()
+
+    @property
+    def is_found(self) -> bool:
+        """The delay was found in what was heard, and is not from before alone."""
+        return self.delay is not None and not self._tried
+
+    @property
+    def known(self) -> Known | None:
+        """What it has learned by now; None: too little."""
+        if self.delay is None or not self.is_found or self._known <= _ENOUGH:
+            return None
+        return Known(self.delay, self._learned[:, 0].copy(), self._sums.copy())
 
     @property
     def level_db(self) -> float:
@@ -166,12 +215,16 @@ class Guard:
     def _judge(self, levels: Levels, at: int, frames: int) -> list[bool]:
         if self.delay is None:
             return [False] * frames
-        first = at - self.delay
+        ahead = min(_AHEAD, self.delay)
+        first = at - self.delay + ahead
         played = self._levels[2, first - _SMEAR + 1 : first + frames]
         expected = np.empty((frames, BANDS), np.float32)
         now = self._decayed
+        loudest = played[:frames]
+        for later in range(1, _SMEAR):
+            loudest = np.maximum(loudest, played[later : later + frames])
         for frame in range(frames):
-            now = np.maximum(played[frame : frame + _SMEAR].max(axis=0), now - _DECAY_DB)
+            now = np.maximum(loudest[frame], now - _DECAY_DB)
             expected[frame] = now
         self._decayed = now
         self._expected[at : at + frames] = expected
@@ -180,8 +233,11 @@ class Guard:
             np.minimum(over - self._learned, levels[:2] - self._noise + _SPARED_DB) - _MARGIN_DB
         )
         stands = stands.clip(0, _MOST_DB).mean(axis=2)
-        self._learn(levels, expected, played[_SMEAR - 1 :] > _LOUD_DB)
-        both = np.minimum(stands[0], stands[1] * _LEFT_SHARE).tolist()
+        last = _SMEAR - 1 - ahead
+        self._learn(levels, expected, played[last : last + frames] > _LOUD_DB)
+        # At its very first the canceller takes off all, the performer's voice too.
+        left = stands[1] * _LEFT_SHARE if self.is_found else stands[0]
+        both = np.minimum(stands[0], left).tolist()
         return [
             self._is_explained(each, loud > _LOUD_DB)
             for each, loud in zip(both, expected.max(axis=1).tolist(), strict=True)
@@ -192,7 +248,9 @@ class Guard:
         needed = _STANDS_OUT_DB if self._quiet < _RECENT else _ANEW_DB
         self._hold = _HOLD if self._run > needed else max(0, self._hold - 1)
         self._quiet = 0 if self._hold else self._quiet + 1
-        return loud and not self._hold and self._known > _LEARNT
+        self._unsure = 0 if self._run > _SURE_DB else self._unsure + 1
+        speaks = self._hold > 0 and self._unsure <= _UNSURE
+        return loud and not speaks and self._known > _LEARNT
 
     def _learn(self, levels: Levels, expected: Levels, loud: Loud) -> None:
         """What an echo comes to, by band: of loud frames of the reference."""
@@ -204,9 +262,10 @@ class Guard:
             return
         steps = np.where(levels[:2] - expected > self._learned, up, _QUANTILE - 1.0) * loud
         self._known += frames
-        self._learned += np.float32(max(_LEARN_DB, _AT_FIRST_DB - self._known / 100)) * steps.sum(
-            axis=1, keepdims=True
-        )
+        # On trial as fast as at first: a hall that is taken for a louder one swallows words.
+        known = 0.0 if self._tried else self._known
+        step = np.float32(max(_LEARN_DB, _AT_FIRST_DB - known / 100))
+        self._learned += step * steps.sum(axis=1, keepdims=True)
         if self._known > _ENOUGH:
             np.minimum(self._learned, np.float32(self._follows_db), out=self._learned)
 
@@ -222,6 +281,9 @@ class Guard:
         new = np.stack((loud, played, heard, played * played, played * heard))
         self._sums *= 1 - float(loud.mean()) * len(loud) / _FORGOTTEN
         self._sums += new.sum(axis=1, dtype=np.float64)
+        self._follow()
+
+    def _follow(self) -> None:
         count, mean_of, heard_of, squares, products = self._sums + 1e-9
         scale = count / (mean_of * mean_of)
         both = float(((products - mean_of * heard_of / count) * scale).sum())
@@ -237,9 +299,36 @@ class Guard:
         if int((reference.max(axis=1) > _LOUD_DB).sum()) < _FRAMES_TO_LOOK:
             return
         found = self._finder.look(mic, reference)
+        if self._tried:
+            self._tried -= STEP
+            if self._tried <= 0:
+                self._forget()
         self._again = self._again + 1 if abs(found.frames - self._seen) <= 1 else 0
         self._seen = found.frames
-        if found.share < _LIKE or found.share - found.beside < _APART or self._again < _AGAIN:
+        elsewhere = self._tried > 0 and abs(found.frames - (self.delay or 0)) > _ELSEWHERE
+        again = _AGAIN_ELSEWHERE if elsewhere else _AGAIN
+        if found.share < _LIKE or found.share - found.beside < _APART or self._again < again:
             return
-        if self.delay is None or abs(found.frames - self.delay) > 1:
+        if elsewhere:
+            self._forget()
+        self._tried = 0.0
+        if self.delay is None:
             self.delay = found.frames
+            self._look_back()
+        elif abs(found.frames - self.delay) > 1:
+            self.delay = found.frames
+
+    def _forget(self) -> None:
+        """What was known beforehand is of another hall."""
+        self.delay = None
+        self._learned[:] = 0.0
+        self._sums[:] = 0.0
+        self._known = self._tried = self._follows_db = 0.0
+
+    def _look_back(self) -> None:
+        """Learn at once from what was heard before the delay was known."""
+        assert self.delay is not None
+        for at in range(max(LONGEST + _SMEAR, self._count - _LOOKED_BACK), self._count, STEP):
+            frames = min(STEP, self._count - at)
+            self._judge(self._levels[:, at : at + frames], at, frames)
+            self._regress(at, at + frames)

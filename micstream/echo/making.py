@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from micstream.echo.echo_guard import EchoGuard
+from micstream.echo.memory import HallMemory
 from micstream.echo.reference import Beside, Reference
 from micstream.echo.room_sound import RoomSound
 from micstream.echo.watch import EchoWatch
@@ -25,7 +26,7 @@ def maker(channel: int, room_sound: RoomSound | None) -> MakeGuard:
             reference = Beside(channel)
         else:
             reference = room_sound.branch()
-        guard = EchoGuard(reference)
+        guard = EchoGuard(reference, HallMemory(f"channel:{channel}" if channel else "auto"))
         return guard, EchoWatch(guard, emit)
 
     return make

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.hall_echo import main
-from bench.hall_loop import RATE, Hall, judge, perform, script
+from bench.hall_loop import RATE, Hall, check, judge, perform, script
 from bench.labelled import read_folder
 from micstream.demo.assets import bundled
 
@@ -13,10 +13,9 @@ def test_the_guard_ends_what_would_go_on() -> None:
     said, spans = script(files, 25.0, 3)
     hall = Hall(0, 220, seed=3)
     without = perform(hall, said, spans, guarded=False)
-    guarded = perform(hall, said, spans, guarded=True)
+    guarded = perform(hall, said, spans, guarded=True, known=check(hall))
     assert without.begun + without.prolonged > 0
-    assert guarded.begun == 0
-    assert guarded.prolonged < without.prolonged
+    assert guarded.begun == guarded.prolonged == 0
     assert guarded.held_ms <= 20
 
 
@@ -29,6 +28,10 @@ def test_what_is_begun_prolonged_and_lost_is_counted() -> None:
     )
     assert (outcome.begun, outcome.prolonged) == (1, 1)
     assert outcome.lost_percent == 25.0
+    over_the_pause = judge([(RATE, round(6.4 * RATE))], spans, hangover_ms=420)
+    assert (over_the_pause.begun, over_the_pause.prolonged) == (0, 1)
+    in_order = judge([(RATE, round(2.4 * RATE)), (5 * RATE, 6 * RATE)], spans, hangover_ms=420)
+    assert (in_order.begun, in_order.prolonged) == (0, 0)
 
 
 def test_it_runs_shortly(capsys: object) -> None:

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from micstream.demo.server import LocalServer
+from micstream.echo.memory import memory_file
 from testbed.loudspeakers import loudspeakers
 from testbed.program import program, run
 from testbed.sound import VirtualMicrophone
@@ -61,6 +62,7 @@ async def test_the_avatar_does_not_go_on_by_itself(
             assert len(ours.named("utterance_started")) == before + len(ended), str(ours)
             said_s = sum(each["duration_s"] for each in ended)
             assert said_s < 2 * (WORD_S + LONGER_S), str(ours)
+        assert memory_file().stat().st_size > 0  # for the next show in this hall
 
 
 async def test_the_doctor_says_what_comes_back(
@@ -80,5 +82,15 @@ async def test_the_doctor_says_what_comes_back(
             (found,) = [each for each in checks if each["name"] == "echo"]
             if found["state"] == "ok":
                 break
-    assert found["state"] == "ok", found
-    assert "that will do" in found["found"]
+        assert found["state"] == "ok", found
+        assert "that will do" in found["found"]
+        # What it has learned counts from the show's first word on.
+        word = tmp_path / "word.wav"
+        silence = np.zeros(round(SILENCE_S * RATE), np.int16)
+        soundfile.write(word, np.concatenate([samples(HELLO), silence]), RATE)
+        live = ("live", *options, "--echo-guard", "auto")
+        async with program(tmp_path / "live", *live, env=env) as ours:
+            await ours.until("ready")
+            await microphone.speak(word)
+            (ended,) = ours.named("utterance_ended")
+            assert ended["duration_s"] < WORD_S + LONGER_S, str(ours)

@@ -15,8 +15,9 @@ from micstream.show.osc_words import feedback
 from micstream.speech.events import EndReason
 from micstream.state import State, fold
 from rehearsal.accounts import Accounts, Asked, Harmed, Kept, Lit, Loud
-from rehearsal.cast import ANNA, BEN, FRONT, PHONE, SOUNDS
+from rehearsal.cast import ANNA, BEN, FRONT, MICROPHONES, PHONE, SOUNDS
 from rehearsal.judge import judge
+from rehearsal.judge_kept import RETURN_S
 from rehearsal.script import cue, interrupt, mark, mute, panic, route, talk
 from rehearsal.tones import Heard
 
@@ -119,6 +120,7 @@ def show() -> Accounts:
     told.tell(24, events.Connection, state="connected", attempt=1)
     told.tell(25, events.AvatarReady, identity=ANNA, how="probe")
     told.tell(25.1, events.Ready)
+    told.tell(25.2, events.Microphone, state="back", device=MICROPHONES[PHONE], performer=PHONE)
     told.say(26, 2)
 
     told.ask(30, cue("osc", "music"))
@@ -145,7 +147,7 @@ def show() -> Accounts:
         sent={t["id"]: t["bytes"] for t in told.all.record if t["event"] == "utterance_ended"},
         other_digest=told.all.other_digest,
         published_loud_s=told.all.heard_loud_s,
-        microphone_s=35.0,
+        microphone_s={FRONT: 34.0, PHONE: 32.0},
     )
     return told.all
 
@@ -213,14 +215,15 @@ def of_the_other(accounts: Accounts) -> None:
     changed("utterance_started", source=PHONE)(accounts)
 
 
-def loud(seconds: float = 2.0) -> Callable[[Accounts], None]:
-    """The loudspeakers are on: of three utterances the last is so long, and is one too many."""
+def loud(seconds: float = 2.0, first: float = 2.0) -> Callable[[Accounts], None]:
+    """The loudspeakers are on: three utterances, of which the last is one too many."""
 
     def spoil(accounts: Accounts) -> None:
         accounts.loud.append(Loud(40.0, 43.0))
         for number in range(3):
             id, told = f"e{number}", {"t": 40.5 + number, "avatar": ANNA}
-            source, over = FRONT, {"duration_s": seconds, "bytes": 0, "reason": "silence"}
+            lasts = seconds if number else first
+            source, over = FRONT, {"duration_s": lasts, "bytes": 0, "reason": "silence"}
             lead = {"onset_s": 0.0, "decided_s": 0.0, "lead_ms": 100, "source": source}
             accounts.record.append({**told, "event": "utterance_started", "id": id, **lead})
             accounts.record.append({**told, "event": "utterance_ended", "id": id, **over})
@@ -266,6 +269,11 @@ def kept(**fields: Any) -> Callable[[Accounts], None]:
     return spoil
 
 
+def back_late(accounts: Accounts) -> None:
+    """He was gone for longer than the server was."""
+    changed("microphone", t=22.0 + RETURN_S + 0.1)(accounts)
+
+
 def lacks_a_word(accounts: Accounts) -> None:
     assert accounts.kept is not None
     accounts.kept.sent["u1"] -= 2
@@ -293,6 +301,7 @@ def lacks_a_word(accounts: Accounts) -> None:
         (never_lit, "cue applause: end"),
         (without("cue_ended", cue="music"), "cue music"),
         (loud(5.0), "with loudspeakers on for 3 s no utterance goes on: 2"),
+        (loud(first=9.0), "with loudspeakers on for 3 s no utterance goes on: 2"),
         (loud(), "nor does one begin by them"),
         (of_the_other, "of who has the voice alone is sent: 1 utterances, 1 times given"),
         (heard(17.3), "silence after each interrupt: 2"),
@@ -308,14 +317,19 @@ def lacks_a_word(accounts: Accounts) -> None:
         (lambda a: setattr(a, "levels_a_second", 20), "the page gets levels, ten a second at most"),
         (lambda a: setattr(a, "kept", None), "the record can be read, and is whole"),
         (kept(notes=["torn"]), "the record can be read, and is whole"),
-        (kept(events=[]), "the record's events are those that were told: 51"),
+        (kept(events=[]), "the record's events are those that were told: 52"),
         (lacks_a_word, "it holds every utterance as it was sent: 6"),
         (kept(sent={"u9": 2}), "it holds every utterance as it was sent: 6"),
         (
             kept(other_digest=""),
             "what it holds for the other avatar is what came there, byte for byte",
         ),
-        (kept(microphone_s=30.0), "it holds both microphones whole"),
+        (kept(microphone_s={FRONT: 34.0}), "it holds both microphones whole"),
+        (kept(microphone_s={FRONT: 31.0, PHONE: 34.0}), "it holds both microphones whole"),
+        (kept(microphone_s={FRONT: 34.0, PHONE: 28.5}), "it holds both microphones whole"),
+        (without("microphone", state="back"), "it holds both microphones whole"),
+        (changed("microphone", performer=FRONT), "it holds both microphones whole"),
+        (back_late, "it holds both microphones whole"),
         (kept(published_loud_s=0.0), "the avatar is in it as the third participant heard it"),
         (changed("bye", utterances=99), "the summary is the record's"),
         (changed("warning", code=events.EVENTS_LOST), "no event was lost"),
@@ -334,6 +348,26 @@ def test_what_was_said_before_a_mute_may_be_sent_just_after_it_and_is_cut() -> N
     assert "nothing is sent while muted: 2 times" in differing(accounts)
     changed("utterance_ended", reason="mute")(accounts)
     assert "nothing is sent while muted: 2 times" not in differing(accounts)
+
+
+def test_the_guard_learns_the_hall_in_one_utterance() -> None:
+    line = "with loudspeakers on for 3 s no utterance goes on: 2"
+    accounts = show()
+    loud(first=6.0)(accounts)
+    assert line not in differing(accounts)
+    last = accounts.record[-4:]  # of the second and the third
+    last[1]["duration_s"] = 6.0
+    assert line in differing(accounts)
+    next(t for t in accounts.record if t["event"] == "utterance_ended" and t["id"] == "e0").update(
+        duration_s=2.0
+    )
+    assert line not in differing(accounts)
+
+
+def test_a_performer_by_page_is_missed_while_the_server_runs() -> None:
+    accounts = show()
+    accounts.harmed = [each for each in accounts.harmed if each.fault != "server restarts"]
+    assert "it holds both microphones whole" in differing(accounts)
 
 
 def test_a_show_of_which_nothing_is_known_does_not_agree() -> None:

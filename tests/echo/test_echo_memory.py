@@ -1,0 +1,142 @@
+"""What was learned of a hall is kept for a day, and a file that is spoilt does no harm."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from micstream.echo.delay import LONGEST
+from micstream.echo.echo_guard import EchoGuard
+from micstream.echo.guard import BANDS, Known
+from micstream.echo.memory import AGES_S, HallMemory, memory_file
+from micstream.echo.reference import Arriving
+from tests.support.sources import Silent
+
+HALL = Known(22, np.full((2, BANDS), -6.25, np.float32), np.full((5, BANDS), 3.5))
+SHARED = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+class Clock:
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def memory(place: Path, reference: str = "auto", clock: Clock | None = None) -> HallMemory:
+    return HallMemory(reference, place / "echo" / "halls.json", now=clock or Clock())
+
+
+def test_a_hall_is_known_again_at_its_source_and_reference_alone(tmp_path: Path) -> None:
+    memory(tmp_path).keep("usb 1", HALL)
+    again = memory(tmp_path).recall("usb 1")
+    assert again is not None and again.delay == HALL.delay
+    assert np.allclose(again.learned, HALL.learned) and np.allclose(again.sums, HALL.sums)
+    assert memory(tmp_path).recall("usb 2") is None
+    assert memory(tmp_path, "channel:2").recall("usb 1") is None
+    memory(tmp_path).keep("usb 1", None)
+    assert memory(tmp_path).recall("usb 1") is not None
+    memory(tmp_path).forget("usb 1")
+    assert memory(tmp_path).recall("usb 1") is None
+
+
+def test_it_is_for_its_owner_alone_and_holds_the_last_sixteen(tmp_path: Path) -> None:
+    for number in range(20):
+        memory(tmp_path).keep(f"usb {number}", HALL)
+    place = tmp_path / "echo" / "halls.json"
+    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+    assert [*json.loads(place.read_text())] == [f"auto usb {n}" for n in range(4, 20)]
+
+
+@pytest.mark.parametrize(("age", "there"), [(AGES_S, True), (AGES_S + 1, False), (-1.0, False)])
+def test_it_counts_for_a_day(tmp_path: Path, age: float, there: bool) -> None:
+    clock = Clock()
+    memory(tmp_path, clock=clock).keep("usb 1", HALL)
+    clock.now += age
+    assert (memory(tmp_path, clock=clock).recall("usb 1") is not None) is there
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["at", "delay", "learned", "sums", "x"]), inner, max_size=4
+        )
+    ),
+    max_leaves=8,
+)
+spoilt = st.fixed_dictionaries(
+    {"at": st.just(1_000), "delay": st.just(22), "learned": anything, "sums": anything}
+)
+
+
+@SHARED
+@given(what=st.one_of(anything, st.builds(lambda it: {"auto usb 1": it}, anything | spoilt)))
+def test_a_foreign_file_is_no_hall(tmp_path: Path, what: Any) -> None:
+    place = tmp_path / "echo" / "halls.json"
+    place.parent.mkdir(exist_ok=True)
+    place.write_text(json.dumps(what))
+    assert memory(tmp_path).recall("usb 1") is None
+    memory(tmp_path).keep("usb 1", HALL)
+    assert memory(tmp_path).recall("usb 1") is not None
+
+
+@SHARED
+@given(what=st.binary(max_size=50))
+def test_a_torn_file_is_no_hall(tmp_path: Path, what: bytes) -> None:
+    place = tmp_path / "echo" / "halls.json"
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(what)
+    assert memory(tmp_path).recall("usb 1") is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("delay", LONGEST + 1),
+        ("delay", -1),
+        ("delay", float("inf")),
+        ("at", float("nan")),
+        ("learned", np.full((2, BANDS), 61.0).tolist()),
+        ("learned", np.full((2, BANDS), np.nan).tolist()),
+        ("sums", np.full((5, BANDS), -1.0).tolist()),
+        ("sums", np.full((5, BANDS), np.inf).tolist()),
+        ("sums", [[1.0]]),
+    ],
+)
+def test_what_cannot_be_is_no_hall(tmp_path: Path, field: str, value: object) -> None:
+    memory(tmp_path).keep("usb 1", HALL)
+    place = tmp_path / "echo" / "halls.json"
+    halls = json.loads(place.read_text())
+    halls["auto usb 1"][field] = value
+    place.write_text(json.dumps(halls))
+    assert memory(tmp_path).recall("usb 1") is None
+
+
+def test_where_it_cannot_be_kept_it_is_not(tmp_path: Path) -> None:
+    (tmp_path / "echo").write_text("a file in the folder's place")
+    memory(tmp_path).keep("usb 1", HALL)
+    assert memory(tmp_path).recall("usb 1") is None
+
+
+def test_a_guard_begins_with_it_and_keeps_nothing_that_it_has_not_found(tmp_path: Path) -> None:
+    source = Silent(16_000, 1)
+    memory(tmp_path).keep(f"{source.name} {source.pick}", HALL)
+    before = (tmp_path / "echo" / "halls.json").read_text()
+    guard = EchoGuard(Arriving(), memory(tmp_path))
+    guard.open(source)
+    assert guard.guard.delay == HALL.delay and not guard.guard.is_found
+    guard.keep()
+    assert (tmp_path / "echo" / "halls.json").read_text() == before
+
+
+def test_it_lies_in_the_users_state() -> None:
+    assert memory_file().parts[-3:] == ("micstream", "echo", "halls.json")
