@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -226,6 +227,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.add_argument("--films", type=Path, metavar="FOLDER", help="of real talking heads")
     options.add_argument("--only", default=ITEMS, metavar="NAME", help="of the kit, for --live")
     given = options.parse_args(arguments)
+    if given.lossy and getattr(os, "geteuid", lambda: 1)() != 0:
+        options.error("--lossy needs Linux and root: it makes a network of its own")
     figures = bench(given)
     if given.json:
         dump("lipsync", figures)

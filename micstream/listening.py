@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack, aclosing
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from micstream import events, notices
 from micstream.audio.advice import Preset
@@ -24,7 +23,10 @@ from micstream.spare_model import SpareModel
 from micstream.speech.detectors import make_cutter
 from micstream.speech.events import EndReason, SegmentEvent, Timed
 from micstream.taps import Listener
-from micstream.tasks import task_group
+from micstream.tasks import apart, finish, task_group
+
+_KEEP_S: Final = 1.0
+"""Longest wait for a disk on which what an echo guard has learned is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,9 @@ class Listening:
                 await self._listen(live, tasks)
             finally:
                 self._unwatch()
+                if self._path is not None and self._path.guard is not None:
+                    # Apart: a disk that is slow holds up nobody's last words.
+                    await finish(apart(self._path.guard.keep, within_s=_KEEP_S))
 
     async def _listen(self, live: LiveSource, tasks: asyncio.TaskGroup) -> None:
         with ExitStack() as governed:
@@ -139,9 +144,6 @@ class Listening:
             finally:
                 if self._path is not None:
                     self._put(self._path.finish(EndReason.SHUTDOWN))
-                    if self._path.guard is not None:
-                        # Not here: a disk that is slow holds up nobody's last words.
-                        threading.Thread(target=self._path.guard.keep).start()
 
     # ---- in its turn ---------------------------------------------------------------------------
 

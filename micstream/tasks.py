@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -63,6 +64,26 @@ async def finish(work: Coroutine[Any, Any, T]) -> T:
             working.exception()  # the cancellation goes before it
         raise asyncio.CancelledError
     return working.result()
+
+
+async def apart(work: Callable[[], None], *, within_s: float) -> None:
+    """Do it in a thread of its own, and wait for it for so many seconds at most.
+
+    It may go on afterwards, and ends with the process.
+    """
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(done.set)
+
+    threading.Thread(target=run, daemon=True, name="apart").start()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            await done.wait()
 
 
 def _each(failed: BaseExceptionGroup[BaseException]) -> list[BaseException]:

@@ -17,8 +17,8 @@ RETURN_S: Final = 15.0
 """Who performs by page is back in the room so long after the server was killed, at most."""
 ALIKE: Final = 0.1
 """Two participants hear an avatar alike up to this share: each by a way of its own."""
-A_WRITE: Final = 9_600
-"""Bytes of one write at most: 0.3 s at 16 kHz."""
+A_WRITE: Final = 32_000
+"""Bytes of one write at most: the longest prebuffer, a second at 16 kHz."""
 AWAY_S: Final = 5.0
 """And each comes back from a fault in its own time."""
 

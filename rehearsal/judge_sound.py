@@ -160,12 +160,12 @@ class JudgeOfSound:
         found += f", {lost:.1f} s told as dropped" if lost else ""
         cut = end["reason"] in ("interrupt", "panic", "performer")
         least = 0.0 if cut else max(0.0, 0.8 * sent - 0.4)
-        agrees = least <= sounds <= sent + 0.4
+        agrees = least <= sounds <= end["sent_s"] + 0.4
         if tone:
             first = tone[0].t - told["t"]
             self._measured["cue_to_heard_ms"].append(first * 1000)
             found += f", the first after {first * 1000:.0f} ms"
-            agrees &= bool(lost) or first <= FIRST_S * self._stretch
+            agrees &= first <= FIRST_S * self._stretch + lost
         lit = next(
             (
                 each.at

@@ -78,6 +78,7 @@ def delivered_stretches(
     def found(at: int) -> int:
         first = max(0, offset + at - astray)
         around = delivered[first : offset + at + edge + astray]
+        assert around.size >= edge, f"what was delivered ends before {at / RATE:.1f} s of the file"
         return first + int(np.argmax(np.correlate(around, said[at : at + edge], "valid")))
 
     return [

@@ -112,21 +112,20 @@ class _Measuring(EchoGuard):
 
     def keep(self) -> None:
         """What it has learned, and nothing of what was known before; no echo: that too."""
-        known = self.guard.known
         if self.heard and self.guard.delay is None:
             self._kept_in.forget(self.source)
         else:
-            self._kept_in.keep(self.source, known)
+            self._kept_in.keep(self.source, self.known)
 
-    def found(self, late_ms: int) -> Echo:
-        """What was found; `late_ms`: how much later the reference was laid."""
+    def found(self) -> Echo:
+        """What was found."""
         if not self.heard:
             return Echo(heard=False)
         if self.guard.delay is None or not self._before:
             return Echo(heard=True)
         return Echo(
             heard=True,
-            delay_ms=self.guard.delay * 10 + late_ms,
+            delay_ms=self.guard.delay * 10 + round(1000 * self.reference.late / SPEECH.rate),
             level_db=self.guard.level_db,
             taken_off_db=10 * float(np.log10((self._before + 1) / (self._after + 1))),
             told_apart=self._known / self._before,
@@ -183,7 +182,7 @@ async def _measure(settings: Settings, room: Room, avatar: str) -> Echo:
                 if (guard.heard and not guard.is_loud) or waited_s > _PATIENCE_S + _SOUND_S:
                     break
     await asyncio.to_thread(guard.keep)
-    return guard.found(0 if channel else branch.late_ms)
+    return guard.found()
 
 
 async def _play(room: Room, avatar: str) -> None:

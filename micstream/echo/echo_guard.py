@@ -8,6 +8,7 @@ import numpy as np
 
 from micstream.audio.format import SAMPLE_WIDTH, SPEECH
 from micstream.echo.canceller import DELAY, FRAME, Canceller
+from micstream.echo.delay import LONGEST
 from micstream.echo.guard import Guard, Known, Samples
 from micstream.echo.reference import Reference
 from micstream.sources.source import Source
@@ -49,6 +50,9 @@ class EchoGuard:
         self._memory = memory
         self.source = ""
         """The first that was opened, with its channel; empty: none was."""
+        self._moved = False
+        """Another one was opened since: nobody knows of which what is learned is true."""
+        self._laid = self._laid_now
         self.heard = 0
         """Samples in whose time the reference was loud, or had just been."""
         self._canceller = Canceller()
@@ -87,7 +91,20 @@ class EchoGuard:
     @property
     def level_db(self) -> float | None:
         """Level of the echo beside the reference, in dB; None: none was found."""
-        return None if self.guard.delay is None else self.guard.level_db
+        return self.guard.level_db if self.guard.is_found else None
+
+    @property
+    def known(self) -> Known | None:
+        """What was learned of the hall, its delay counted from the sound's arrival."""
+        known = None if self._moved else self.guard.known
+        if known is None:
+            return None
+        return known._replace(delay=min(LONGEST, known.delay + self._laid))
+
+    @property
+    def _laid_now(self) -> int:
+        """Frames by which the reference is laid later than it arrives."""
+        return round(self.reference.late / FRAME)
 
     def masked(self, sound: bytes, mask: bytes) -> bytes:
         """Sound with silence where its mask is 0."""
@@ -96,15 +113,24 @@ class EchoGuard:
     def open(self, source: Source) -> None:
         """Learn which source the sound comes from now; the first tells which hall it is."""
         self.reference.open(source)
+        name = f"{source.name} {source.pick}"
         if not self.source:
-            self.source = f"{source.name} {source.pick}"
+            self.source, self._laid = name, 0
             if self._memory is not None:
                 self.guard = Guard(self._memory.recall(self.source))
+            self._lay()
+        self._moved |= name != self.source
 
     def keep(self) -> None:
         """Keep what was learned of the hall, for the next one at the same source."""
         if self._memory is not None and self.source:
-            self._memory.keep(self.source, self.guard.known)
+            self._memory.keep(self.source, self.known)
+
+    def _lay(self) -> None:
+        """The reference is laid later, or sooner, than it was: so much sooner the echo comes."""
+        laid, self._laid = self._laid, self._laid_now
+        if laid != self._laid:
+            self.guard.move(laid - self._laid)
 
     def hear(self, block: bytes) -> None:
         """Take a block of that source, with all its channels, before its sound is pushed."""
@@ -169,6 +195,7 @@ class EchoGuard:
             return late, mask
         self._lingers = max(0, self._lingers - frames)
         self.heard += len(heard)
+        self._lay()
         left = np.frombuffer(self._canceller.process(mic, beside), np.int16)
         for number, explained in enumerate(self.guard.push(heard, left, played)):
             if explained:

@@ -72,14 +72,15 @@ _LEFT_SHARE: Final = 0.8
 """What the canceller leaves stands out more easily than the sound as it was."""
 _SMOOTH: Final = 0.25
 _STANDS_OUT_DB: Final = 0.8
-"""Mean over the bands, from which on somebody speaks ..."""
+"""Mean over the bands, from which on somebody may speak, and less is learned ..."""
 _HOLD: Final = 12
 """... and for so many frames more."""
 _ANEW_DB, _RECENT = 1.2, 20
 """It takes more after so many frames in which nobody did: who begins anew does so aloud."""
 _SURE_DB, _UNSURE = 2.0, 15
-"""Who speaks stands out as much as that every now and then: what hardly does, for more frames than
-these, is an echo that is learned too low. With a frame of the detector that is less than 200 ms."""
+"""Who speaks stands out as much as that at first and every now and then: what does not, for more
+frames than these, is an echo that is learned too low. With a frame of the detector that is less
+than 200 ms."""
 _LIKE, _APART, _AGAIN = 0.25, 0.05, 2
 """Of a delay: its share at least, how much more that is than any other's, and how often it has to
 be found again, one time after the other."""
@@ -148,6 +149,11 @@ class Guard:
         self._learned[:, 0], self._sums = known.learned, known.sums.copy()
         self._known, self._tried = _ENOUGH + 1.0, float(_TRIAL)
         self._follow()
+
+    def move(self, frames: int) -> None:
+        """The echo comes so much later beside the reference: that is laid sooner."""
+        if self.delay is not None:
+            self.delay = min(LONGEST, max(0, self.delay + frames))
 
     @property
     def is_found(self) -> bool:

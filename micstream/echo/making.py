@@ -20,13 +20,15 @@ MakeGuard = Callable[[Emit], tuple[EchoGuard, Listener]]
 def maker(channel: int, room_sound: RoomSound | None) -> MakeGuard:
     """Maker of guards whose reference is `channel`, from 1; 0: the avatars' sound in the room."""
 
+    memory = HallMemory(f"channel:{channel}" if channel else "auto")
+
     def make(emit: Emit) -> tuple[EchoGuard, Listener]:
         reference: Reference
         if channel or room_sound is None:
             reference = Beside(channel)
         else:
             reference = room_sound.branch()
-        guard = EchoGuard(reference, HallMemory(f"channel:{channel}" if channel else "auto"))
+        guard = EchoGuard(reference, memory)
         return guard, EchoWatch(guard, emit)
 
     return make

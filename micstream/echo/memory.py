@@ -29,6 +29,9 @@ _LIMIT: Final = 1_000_000
 _MOST_DB: Final = 60.0
 """No echo is as much louder than what was played, or quieter."""
 
+_MOST_SUM: Final = 1e9
+"""Of some hundred frames' levels and their squares there is no more."""
+
 _writing: Final = threading.Lock()
 """Several performers of one session are kept at a time."""
 
@@ -39,7 +42,10 @@ def memory_file() -> Path:
 
 
 class HallMemory:
-    """Halls by reference and source; `reference` as `--echo-guard` names it."""
+    """Halls by reference and source; `reference` as `--echo-guard` names it.
+
+    Read once, here; one serves all guards of a session.
+    """
 
     def __init__(
         self,
@@ -51,10 +57,12 @@ class HallMemory:
         self._reference = reference
         self._place = place or memory_file()
         self._now = now
+        self._known = self._read()
+        """Before the show: none of it waits for a disk then."""
 
     def recall(self, source: str) -> Known | None:
         """What was learned at this source within a day; None: nothing that can be used."""
-        found = self._read().get(self._key(source))
+        found = self._known.get(self._key(source))
         return None if found is None else _known(found, self._now())
 
     def keep(self, source: str, known: Known | None) -> None:
@@ -114,6 +122,6 @@ def _known(found: object, now: float) -> Known | None:
         return None
     if not np.isfinite(learned).all() or not np.isfinite(sums).all():
         return None
-    if np.abs(learned).max() > _MOST_DB or sums.min() < 0:
+    if np.abs(learned).max() > _MOST_DB or sums.min() < 0 or sums.max() > _MOST_SUM:
         return None
     return Known(delay, learned, sums)

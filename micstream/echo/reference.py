@@ -52,11 +52,16 @@ class Reference(Protocol):
         """Samples that were not there when they were wanted."""
         ...
 
+    @property
+    def late(self) -> int:
+        """Samples by which it is laid later than it was played."""
+        ...
+
 
 class Beside:
     """Reference on channel `channel` (from 1) of the microphone's own device."""
 
-    missed = 0
+    missed = late = 0
 
     def __init__(self, channel: int) -> None:
         self._channel = channel
@@ -113,9 +118,9 @@ class Arriving:
         return self._loud_at
 
     @property
-    def late_ms(self) -> int:
-        """How much later than it comes at the earliest it is laid."""
-        return round(1000 * self._late / SPEECH.rate)
+    def late(self) -> int:
+        """Samples by which it is laid later than it comes at the earliest."""
+        return self._late
 
     def break_off(self) -> None:
         """Nothing more comes of this sound; another may, with another clock."""

@@ -142,9 +142,9 @@ class Branch:
         return sum(each.reference.missed for each in self._sinks.values())
 
     @property
-    def late_ms(self) -> int:
-        """How much later than it comes at the earliest the sound is laid."""
-        return max((each.reference.late_ms for each in self._sinks.values()), default=0)
+    def late(self) -> int:
+        """Samples by which the sound is laid later than it comes at the earliest."""
+        return max((each.reference.late for each in self._sinks.values()), default=0)
 
     def open(self, source: Source) -> None:
         """Another opening of the microphone."""

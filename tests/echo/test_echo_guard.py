@@ -27,7 +27,7 @@ OPTIONS = SegmenterOptions(
 class Known:
     """A reference that is known beforehand."""
 
-    missed = 0
+    missed = late = 0
 
     def __init__(self, sound: Samples) -> None:
         self._sound, self._at = sound.astype("<i2").tobytes(), 0

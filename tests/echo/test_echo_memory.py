@@ -16,7 +16,7 @@ from micstream.echo.delay import LONGEST
 from micstream.echo.echo_guard import EchoGuard
 from micstream.echo.guard import BANDS, Known
 from micstream.echo.memory import AGES_S, HallMemory, memory_file
-from micstream.echo.reference import Arriving
+from micstream.echo.reference import Arriving, Beside
 from tests.support.sources import Silent
 
 HALL = Known(22, np.full((2, BANDS), -6.25, np.float32), np.full((5, BANDS), 3.5))
@@ -109,6 +109,7 @@ def test_a_torn_file_is_no_hall(tmp_path: Path, what: bytes) -> None:
         ("learned", np.full((2, BANDS), np.nan).tolist()),
         ("sums", np.full((5, BANDS), -1.0).tolist()),
         ("sums", np.full((5, BANDS), np.inf).tolist()),
+        ("sums", np.full((5, BANDS), 1e300).tolist()),
         ("sums", [[1.0]]),
     ],
 )
@@ -131,11 +132,60 @@ def test_a_guard_begins_with_it_and_keeps_nothing_that_it_has_not_found(tmp_path
     source = Silent(16_000, 1)
     memory(tmp_path).keep(f"{source.name} {source.pick}", HALL)
     before = (tmp_path / "echo" / "halls.json").read_text()
-    guard = EchoGuard(Arriving(), memory(tmp_path))
+    guard = EchoGuard(Beside(1), memory(tmp_path))
     guard.open(source)
     assert guard.guard.delay == HALL.delay and not guard.guard.is_found
     guard.keep()
     assert (tmp_path / "echo" / "halls.json").read_text() == before
+
+
+class Laid(Arriving):
+    """A reference that is laid as late as a test says."""
+
+    samples = 320
+
+    @property
+    def late(self) -> int:
+        return self.samples
+
+
+class Found(EchoGuard):
+    """Has found the hall that is known."""
+
+    def find(self) -> None:
+        self.guard.delay = HALL.delay
+        self.guard._known = 1_000.0
+        self.guard._tried = 0.0
+
+
+def test_a_delay_is_kept_as_from_the_sounds_arrival_however_late_it_was_laid(
+    tmp_path: Path,
+) -> None:
+    source, reference = Silent(16_000, 1), Laid()
+    first = Found(reference, memory(tmp_path))
+    first.open(source)
+    first.find()
+    first.keep()
+    reference.samples = 1_280  # another network: 60 ms more
+    second = EchoGuard(reference, memory(tmp_path))
+    second.open(source)
+    assert second.guard.delay == HALL.delay - 6
+    reference.samples = 320
+    loud = np.full(1_600, 1_000, np.int16).tobytes()
+    second.reference.take = lambda samples, at: loud[: 2 * samples]  # type: ignore[method-assign]
+    second.push(loud, 1.0)
+    assert second.guard.delay == HALL.delay
+
+
+def test_what_was_learned_at_two_microphones_is_kept_at_none(tmp_path: Path) -> None:
+    one, other = Silent(16_000, 1), Silent(16_000, 1)
+    other.name = "another"
+    guard = Found(Arriving(), memory(tmp_path))
+    guard.open(one)
+    guard.open(other)
+    guard.find()
+    guard.keep()
+    assert not (tmp_path / "echo" / "halls.json").exists()
 
 
 def test_it_lies_in_the_users_state() -> None:
