@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--reverb", type=float, default=0.6, help="of the hall, in s (0.6)")
     options.add_argument("--tail", type=float, default=-3.0, help="reverberation, in dB (-3)")
     options.add_argument("--unchecked", action="store_true", help="nobody has run doctor --echo")
+    options.add_argument("--begins", type=float, default=0.0, help="loudspeakers on after s (0)")
     options.add_argument("--guarded", action="store_true", help="leave out the run without guard")
     given = options.parse_args(arguments)
     if given.quick:
@@ -74,9 +75,10 @@ def _row(files: Sequence[Labelled], given: argparse.Namespace, level: int, delay
     seed = 1_000 * given.seed + 10 * delay + level
     said, spans = script(files, 60 * given.minutes, seed)
     hall = Hall(level, delay, reverb_s=given.reverb, tail_db=given.tail, seed=seed)
+    late = replace(hall, begins_s=given.begins)
     known = None if given.unchecked else check(hall)
     outcomes = {
-        name: perform(hall, said, spans, guarded=guarded, known=known if guarded else None)
+        name: perform(late, said, spans, guarded=guarded, known=known if guarded else None)
         for name, guarded in (("without", False), ("with", True))
         if guarded or not given.guarded
     }

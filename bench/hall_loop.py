@@ -61,6 +61,8 @@ class Hall:
     avatar_ms: int = 60
     """From what is sent to what the avatar publishes."""
     seed: int = 0
+    begins_s: float = 0.0
+    """The loudspeakers are switched on so late."""
 
 
 @dataclass(slots=True)
@@ -215,6 +217,8 @@ class Loop:
         share = (place - at).astype(np.float32)
         played = self._published[at] * (1 - share) + self._published[at + 1] * share
         echo = self._speakers.play(np.where(place > 0, played, 0).astype(np.float32))
+        if low < hall.begins_s * RATE:
+            echo = np.zeros_like(echo)
         noise = self._chance.standard_normal(BLOCK) * _NOISE
         while self._wired + _FRAME <= high:
             late = min(0.030, self._chance.exponential(0.005))

@@ -32,6 +32,8 @@ LEAST_S: Final = 2.6 + 1.1
 """The shortest sentence and its pause."""
 PARTED: Final = 1.3
 """An echo between two words may part a sentence: hardly one in three."""
+MOMENT_S: Final = 0.5
+"""What is told of one thing is told within it."""
 DECIDED_S: Final = 0.15
 """By so much the microphone's clock may seem late: the quickest utterance sets it."""
 
@@ -58,8 +60,9 @@ class JudgeOfSound:
         for told in begun:
             end = finished.get(told["id"])
             if end is None:
-                over = ended.get(told["id"], {}).get("t", float("inf"))
-                if not self._at_fault(told["t"], over):
+                over = ended.get(told["id"], {})
+                gone = over.get("reason") == "avatar" and self._is_gone(over["t"])
+                if not gone and not self._at_fault(told["t"], over.get("t", float("inf"))):
                     lost.append(told["id"])
                 continue
             if end["interrupted"]:
@@ -82,6 +85,12 @@ class JudgeOfSound:
         )
         yield Line("it was played as long as it was sent", not short, some(short))
         yield Line("each utterance has its report, or a fault", not lost, some(lost))
+
+    def _is_gone(self, at: float) -> bool:
+        """Whether it is told that the avatar left or fell silent just then, and of what is lost."""
+        told = [*self._named("avatar_left", identity=ANNA), *self._named("avatar_silent")]
+        lost = self._named("dropped", avatar=ANNA, code="avatar_lost")
+        return all(any(abs(each["t"] - at) <= MOMENT_S for each in one) for one in (told, lost))
 
     def _by_hand(self, at: float) -> bool:
         """Whether the gate was open by hand then."""

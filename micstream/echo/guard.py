@@ -92,6 +92,10 @@ _ELSEWHERE: Final = 6
 _AGAIN_ELSEWHERE: Final = 6
 """... if it is found as often: in a voice's first second many a delay is."""
 
+_GONE: Final = 25
+"""Looks with a loud reference in which nothing is found, five seconds: what is found then is
+another echo, as where loudspeakers are switched on in mid-show, and is learned anew."""
+
 Samples = npt.NDArray[np.int16]
 Loud = npt.NDArray[np.bool_]
 
@@ -127,6 +131,7 @@ class Guard:
         self.delay: int | None = None
         """Frames by which the echo comes later than the reference; None: not known."""
         self._seen, self._again = -1, 0
+        self._unfound = 0  # looks, since a delay was found
         self._due = STEP + LONGEST + BEFORE
         self._last = np.zeros((3, FRAME), np.float32)
         self._levels: Levels = np.zeros((3, _KEPT, BANDS), np.float32)
@@ -311,12 +316,15 @@ class Guard:
                 self._forget()
         self._again = self._again + 1 if abs(found.frames - self._seen) <= 1 else 0
         self._seen = found.frames
-        elsewhere = self._tried > 0 and abs(found.frames - (self.delay or 0)) > _ELSEWHERE
+        on_trial = self._tried > 0
+        elsewhere = on_trial and abs(found.frames - (self.delay or 0)) > _ELSEWHERE
         again = _AGAIN_ELSEWHERE if elsewhere else _AGAIN
         if found.share < _LIKE or found.share - found.beside < _APART or self._again < again:
+            self._unfound += 1
             return
-        if elsewhere:
+        if elsewhere or (not on_trial and self._unfound > _GONE):
             self._forget()
+        self._unfound = 0
         self._tried = 0.0
         if self.delay is None:
             self.delay = found.frames

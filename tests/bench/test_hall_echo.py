@@ -19,6 +19,14 @@ def test_the_guard_ends_what_would_go_on() -> None:
     assert guarded.held_ms <= 20
 
 
+def test_loudspeakers_that_are_switched_on_in_mid_show_are_learned_within_an_utterance() -> None:
+    files = [each for each in read_folder(bundled("sentences.flac").parent) if each.labels]
+    said, spans = script(files, 75.0, 6)
+    outcome = perform(Hall(0, 220, seed=6, begins_s=40.0), said, spans, guarded=True)
+    assert outcome.begun == 0
+    assert outcome.prolonged <= 1, outcome.where
+
+
 def test_what_is_begun_prolonged_and_lost_is_counted() -> None:
     spans = [(RATE, 2 * RATE), (5 * RATE, 6 * RATE)]
     outcome = judge(

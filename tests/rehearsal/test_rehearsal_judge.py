@@ -370,6 +370,20 @@ def test_a_performer_by_page_is_missed_while_the_server_runs() -> None:
     assert "it holds both microphones whole" in differing(accounts)
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_what_an_avatar_that_is_gone_took_with_it_has_to_be_told_as_lost(told: bool) -> None:
+    accounts = show()
+    without("playback_finished", id="u1")(accounts)
+    (ended,) = [e for e in accounts.record if e["event"] == "utterance_ended" and e["id"] == "u1"]
+    ended["reason"] = "avatar"
+    gone = {"t": ended["t"] - 0.01, "event": "avatar_left", "identity": ANNA}
+    accounts.record.append(gone)
+    lost = {"avatar": ANNA, "code": "avatar_lost", "seconds": 0.5, "why": "the avatar was lost"}
+    if told:
+        accounts.record.append({"t": ended["t"] + 0.01, "event": "dropped", **lost})
+    assert ("each utterance has its report, or a fault" in differing(accounts)) is not told
+
+
 def test_a_show_of_which_nothing_is_known_does_not_agree() -> None:
     assert not judge(Accounts()).agrees
 
