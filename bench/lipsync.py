@@ -32,15 +32,14 @@ from typing import Any
 
 from bench import lipsync_films as films
 from bench.report import Figures, dump, parser, show
-from bench.senders import tell
-from chaos.relay import relay
+from bench.senders import Way, far_end, tell
 from micstream.demo.server import LocalServer, find_server, local_server
 from testbed.lipsynced import IDENTITY, lipsynced
 from testbed.program import environment, run
 
 ROOM, SENDER = "bench-lipsync", "external-audio-sender"
 LIVE_MS, QUICK_LIVE_MS, LOSSY_MS = tuple(range(-240, 241, 40)), (-160, 120), (-160, -80, 120, 200)
-LOSS = 0.03
+LOSSY = Way("3 % lost", 0.0, 0.0, 0.03)
 LIVE = {"live": "Live", "lossy": "Live, 3 % of packets lost"}
 ITEMS = "harvard-[12]"
 RUN_S = 300.0
@@ -48,10 +47,10 @@ _KEPT = ("offset_ms", "drawn_offset_ms", "transport_offset_ms", "verdict", "why"
 _TO_REACH = {"median_ms": 15.0, "worst_ms": 25.0}
 
 
-async def live(steps_ms: Sequence[int], items: str, loss: float = 0.0) -> list[Figures]:
+async def live(steps_ms: Sequence[int], items: str, way: Way | None = None) -> list[Figures]:
     """Each offset put in, once in the drawing and once on the way, and what was found.
 
-    `loss`: so many of the packets to and from who measures are lost.
+    `way`: between the server and who measures.
     """
     put_in: list[dict[str, Any]] = [{}]
     put_in += [{part: each} for part in ("drawn_ms", "transport_ms") for each in steps_ms if each]
@@ -60,14 +59,8 @@ async def live(steps_ms: Sequence[int], items: str, loss: float = 0.0) -> list[F
     with tempfile.TemporaryDirectory(prefix="micstream-bench-") as folder:
         for number, errors in enumerate(put_in):
             tell(f"lipsync: live, {number + 1} of {len(put_in)}: {errors or 'nothing put in'}")
-            async with local_server(binary) as server:
-                place = Path(folder) / str(number)
-                if not loss:
-                    rows.append(await _run(server, place, errors, items))
-                    continue
-                async with relay(server.ports) as way:
-                    way.loss = loss
-                    rows.append(await _run(server, place, errors, items, way.prefix))
+            async with local_server(binary) as server, far_end(way, server) as prefix:
+                rows.append(await _run(server, Path(folder) / str(number), errors, items, prefix))
     return rows
 
 
@@ -76,7 +69,7 @@ async def _run(
     folder: Path,
     errors: dict[str, Any],
     items: str,
-    prefix: Sequence[str] = (),
+    prefix: Sequence[str],
 ) -> Figures:
     async with lipsynced(server, ROOM, SENDER, **errors):
         code, program = await run(
@@ -137,7 +130,7 @@ def bench(given: argparse.Namespace) -> Figures:
     steps_of = {"live": QUICK_LIVE_MS if given.quick else LIVE_MS, "lossy": LOSSY_MS}
     for kind, steps in steps_of.items():
         if getattr(given, kind):
-            rows = asyncio.run(live(steps, given.only, LOSS if kind == "lossy" else 0.0))
+            rows = asyncio.run(live(steps, given.only, LOSSY if kind == "lossy" else None))
             figures |= {kind: rows, f"{kind}_summary": _live_summary(rows)}
     return figures
 

@@ -175,8 +175,8 @@ class Way:
 
 
 @asynccontextmanager
-async def _prefix(way: Way | None, server: LocalServer) -> AsyncIterator[Sequence[str]]:
-    """The command that puts the sender at the other end of it."""
+async def far_end(way: Way | None, server: LocalServer) -> AsyncIterator[Sequence[str]]:
+    """The words before a command that put it at the other end of `way`; None: beside the server."""
     if way is None:
         yield ()
         return
@@ -206,7 +206,7 @@ async def stage(
         with ears(microphone) as listening:
             await wait_until(lambda: listening.hears, 10, "the microphone's first block")
             async with (
-                _prefix(way, server) as prefix,
+                far_end(way, server) as prefix,
                 running(sender, server, microphone.env, stdin, prefix) as child,
             ):
                 await child.until("ready")

@@ -49,6 +49,11 @@ class Take:
         return not self.torn
 
 
+def in_full_scale(samples: npt.NDArray[np.int16]) -> Sound:
+    """16-bit samples as sound, full scale 1.0."""
+    return samples / 32_768
+
+
 def take(said: Sound, delivered: Sound) -> Take:
     """Compare what was said with what was delivered; both mono, 16 kHz, full scale 1.0."""
     said, delivered = _low(said), _low(delivered)

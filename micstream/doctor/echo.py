@@ -14,6 +14,7 @@ from micstream.audio.format import SPEECH
 from micstream.doctor.check import Check, failed
 from micstream.doctor.through import as_sender
 from micstream.echo.echo_guard import EchoGuard
+from micstream.echo.making import memory_of
 from micstream.echo.memory import HallMemory
 from micstream.echo.reference import Beside, Reference
 from micstream.echo.room_sound import RoomSound
@@ -156,8 +157,7 @@ async def _measure(settings: Settings, room: Room, avatar: str) -> Echo:
     capture, channel = settings.capture(), settings.sound_path().echo_guard
     ears = RoomSound()
     branch = ears.branch()
-    memory = HallMemory(f"channel:{channel}" if channel else "auto")
-    guard = _Measuring(Beside(channel) if channel else branch, memory)
+    guard = _Measuring(Beside(channel) if channel else branch, memory_of(channel or 0))
     path = make_path(Whole(), SoundPathSettings(clean=False, send_original=False), guard=guard)
     live = opening.live(capture.device, channel=capture.channel, channels=capture.channels)
     room.ears = ears

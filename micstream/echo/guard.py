@@ -333,7 +333,7 @@ class Guard:
             self.delay = found.frames
 
     def _forget(self) -> None:
-        """What was known beforehand is of another hall."""
+        """What was learned is of another hall."""
         self.delay = None
         self._learned[:] = 0.0
         self._sums[:] = 0.0

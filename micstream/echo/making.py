@@ -20,7 +20,7 @@ MakeGuard = Callable[[Emit], tuple[EchoGuard, Listener]]
 def maker(channel: int, room_sound: RoomSound | None) -> MakeGuard:
     """Maker of guards whose reference is `channel`, from 1; 0: the avatars' sound in the room."""
 
-    memory = HallMemory(f"channel:{channel}" if channel else "auto")
+    memory = memory_of(channel)
 
     def make(emit: Emit) -> tuple[EchoGuard, Listener]:
         reference: Reference
@@ -32,3 +32,8 @@ def maker(channel: int, room_sound: RoomSound | None) -> MakeGuard:
         return guard, EchoWatch(guard, emit)
 
     return make
+
+
+def memory_of(channel: int) -> HallMemory:
+    """What was learned of halls with this reference: a channel, from 1; 0: the avatars' sound."""
+    return HallMemory(f"channel:{channel}" if channel else "auto")

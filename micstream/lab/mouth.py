@@ -226,9 +226,9 @@ def runs(what: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
-def _best_stretch(speech: npt.NDArray[np.bool_], most_s: float = SEARCH_S) -> tuple[int, int]:
+def _best_stretch(speech: npt.NDArray[np.bool_], longest_s: float = SEARCH_S) -> tuple[int, int]:
     """The stretch with the most speech in it, so long at most."""
-    size = round(most_s * CURVE_RATE)
+    size = round(longest_s * CURVE_RATE)
     if speech.size <= size:
         return 0, speech.size
     total = np.concatenate([[0], np.cumsum(speech)])

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pytest
 import soundfile
 
@@ -16,7 +15,7 @@ from testbed.program import Program, environment, program
 from testbed.rooms import Bystander, ReceivedStream, bystander, wire_avatar
 from testbed.sound import VirtualMicrophone
 from testbed.speech import RATE, SENTENCES, Samples, labels, place, samples, stretches
-from testbed.takes import Sound, delivered_stretches, take
+from testbed.takes import delivered_stretches, in_full_scale, take
 from testbed.waiting import wait_until
 from tests.conftest import AvatarFactory
 
@@ -121,10 +120,6 @@ def captured_by(record: Path) -> Samples:
     """All that a program captured, by its record."""
     (file,) = record.rglob("microphone-*.wav")
     return samples(file)
-
-
-def in_full_scale(sound: Samples) -> Sound:
-    return sound.astype(np.float64) / 32_768
 
 
 def assert_summary(ours: Program) -> None:

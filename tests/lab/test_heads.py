@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from micstream.lab.follow import CURVE_RATE
 from micstream.lab.heads import LEAST_S, find_held
-from micstream.lab.lipsync import level_of, measure
 from micstream.lab.mouth import Roi, Seen, sampled
 from micstream.lab.predict import RATE as LOOKED_AT
 from micstream.lab.predict import SKIP, spectrum_of
 from micstream.lab.steady import moved
 from testbed.films import said
 from testbed.speech import RATE
+from tests.support.foretold import bands_without_level, offset
 
 FPS, SECONDS = 25, 24.0
 SIDE = 30
@@ -32,29 +32,17 @@ def head(pcm: Pcm, *, late_s: float = 0.0, reach: float = 3.0, seed: int = 0) ->
     face = 60 + 120 / (1 + np.exp(np.hypot(y - 15, x - 15) - 8))
     spots = np.kron(rng.normal(0, 25, (10, 10)), np.ones((3, 3)))
     face = face + np.where(np.hypot(y - 15, x - 15) < 9, spots, 0)
-    bands = spectrum_of(pcm, RATE)[1:]
-    bands = bands - bands.mean(1, keepdims=True)
-    level = level_of(pcm, RATE)
-    level = level - level.mean()
-    bands -= np.outer(bands @ level / (level @ level), level)  # no cell goes by the level
-    times = np.arange(0, pcm.size / RATE, 1 / FPS)
-    at = np.arange(bands.shape[1]) / CURVE_RATE
-    said_ = np.array([np.interp(times - late_s, at, band) for band in bands])
+    times, bands = bands_without_level(pcm, FPS, late_s)
     cells = np.repeat(face[None], times.size, axis=0)
     rows, columns = MOUTH
     mixing = rng.normal(size=(rows.stop - rows.start, columns.stop - columns.start, len(bands)))
-    cells[:, rows, columns] += 7 * np.moveaxis(mixing @ said_, -1, 0)
+    cells[:, rows, columns] += 7 * np.moveaxis(mixing @ bands, -1, 0)
     wander = reach * np.stack(
         [np.sin(2 * np.pi * hertz * times + rng.uniform(0, 6)) for hertz in (0.11, 0.17)], axis=1
     )
     nod = 0.2 * np.sin(2 * np.pi * 1.6 * times)[:, None] * np.array([1.0, 0.5])
     there = moved(cells, wander + nod) + rng.normal(0, 0.5, cells.shape)
     return Seen(times, there.astype(np.float32))
-
-
-def offset(seen: Seen, pcm: Pcm, roi: Roi | None = None) -> float | None:
-    spectrum = spectrum_of(pcm, RATE)
-    return measure(seen, level_of(pcm, RATE), spectrum=spectrum, roi=roi).offset_ms
 
 
 @pytest.mark.parametrize("late_ms", [-200, 0, 120])

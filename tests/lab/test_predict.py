@@ -14,6 +14,7 @@ from micstream.lab.mouth import Roi, Seen, find_mouth, speech_in
 from micstream.lab.predict import LEAST_S, find_telling, masked_spectrum, spectrum_of
 from testbed.films import said
 from testbed.speech import RATE
+from tests.support.foretold import bands_without_level, offset
 
 FPS, SECONDS = 25, 24.0
 ROWS = COLUMNS = 32
@@ -24,25 +25,13 @@ WITHIN: Roi = (10 / 32, 18 / 32, 22 / 32, 26 / 32)
 def filmed(pcm: npt.NDArray[np.int16], *, late_s: float = 0.0, seed: int = 0) -> Seen:
     """A face that says it: each cell of its mouth goes by the bands, in a way of its own."""
     rng = np.random.default_rng(seed)
-    bands = spectrum_of(pcm, RATE)[1:]
-    bands = bands - bands.mean(1, keepdims=True)
-    level = level_of(pcm, RATE)
-    level = level - level.mean()
-    bands -= np.outer(bands @ level / (level @ level), level)  # no cell goes by the level
-    times = np.arange(0, pcm.size / RATE, 1 / FPS)
-    at = np.arange(bands.shape[1]) / CURVE_RATE
-    moved = np.array([np.interp(times - late_s, at, band) for band in bands])
-    mixing = rng.normal(size=(8, 12, len(bands)))
+    times, moved = bands_without_level(pcm, FPS, late_s)
+    mixing = rng.normal(size=(8, 12, len(moved)))
     sway = np.cumsum(rng.normal(size=times.size))
     cells = 100 + 4 * rng.normal(size=(times.size, ROWS, COLUMNS))
     cells += 0.2 * sway[:, None, None] * rng.normal(size=(ROWS, COLUMNS))
     cells[:, MOUTH[0], MOUTH[1]] += 2 * np.moveaxis(mixing @ moved, -1, 0)
     return Seen(times, cells.astype(np.float32))
-
-
-def offset(seen: Seen, pcm: npt.NDArray[np.int16], roi: Roi | None = None) -> float | None:
-    spectrum = spectrum_of(pcm, RATE)
-    return measure(seen, level_of(pcm, RATE), spectrum=spectrum, roi=roi).offset_ms
 
 
 @pytest.mark.parametrize("late_ms", [-200, 0, 120])

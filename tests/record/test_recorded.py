@@ -18,7 +18,7 @@ from testbed.program import environment, program, run
 from testbed.rooms import wire_avatar
 from testbed.sound import VirtualMicrophone
 from testbed.speech import HELLO, RATE, SENTENCES, place, samples
-from testbed.takes import delivered_stretches
+from testbed.takes import delivered_stretches, in_full_scale
 from testbed.waiting import wait_until
 from tests.conftest import AvatarFactory
 
@@ -70,7 +70,7 @@ async def test_what_is_spoken_is_recorded_performed_again_and_told(
     captured = heard(record, "microphone")
     _, likeness = place(spoken.tobytes(), np.frombuffer(captured, dtype=np.int16))
     assert likeness > 0.6, "a microphone that stutters tears it: at worst in two"
-    said, came = (each / 32_768 for each in (spoken, np.frombuffer(captured, dtype=np.int16)))
+    said, came = (in_full_scale(each) for each in (spoken, np.frombuffer(captured, np.int16)))
     whole = (0.0, said.size / RATE)
     ((begin, end),) = delivered_stretches(said, came, [whole])
     assert end - begin == pytest.approx(whole[1], abs=0.3)
