@@ -186,7 +186,7 @@ class Listening:
         governed.enter_context(self._controls.governing(path))
         self._hurried = source if isinstance(source, Hurried) else None
         self._floor_db = known.floor_db if known is not None else None
-        self._health.opened(source.name, floor_db=self._floor_db)
+        self._health.opened(source, floor_db=self._floor_db)
         self._put(path.open(source))
 
     def _reopen(self, source: Source) -> None:
@@ -196,7 +196,7 @@ class Listening:
             self._bus.emit(notices.other_microphone(self._device, source.name))
         self._device = source.name
         self._hurried = source if isinstance(source, Hurried) else None
-        self._health.opened(source.name, floor_db=self._floor_db)
+        self._health.opened(source, floor_db=self._floor_db)
         self._put(self._path.open(source))
 
     def _push(self, block: Block) -> None:

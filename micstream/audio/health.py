@@ -79,13 +79,19 @@ def is_far_below(level_db: float, floor_db: float) -> bool:
 
 
 class MicrophoneHealth:
-    """Judges one microphone: 16 kHz mono 16-bit PCM, as it is captured."""
+    """Judges one microphone: 16 kHz mono 16-bit PCM, as it is captured.
 
-    def __init__(self, calibrated_floor_db: float | None = None) -> None:
+    `silent_at_rest`: it is silenced where nobody speaks; neither ZEROS nor MUTED is told of it.
+    """
+
+    def __init__(
+        self, calibrated_floor_db: float | None = None, *, silent_at_rest: bool = False
+    ) -> None:
         self.meter = Meter()
         self.muted_db: float | None = None
         """Level that MUTED was told for."""
         self._calibrated_floor_db = calibrated_floor_db
+        self._silent_at_rest = silent_at_rest
         self.hum: Hum | None = None
         """Hum that HUM was told for."""
         self.speech_db: float | None = None
@@ -122,6 +128,8 @@ class MicrophoneHealth:
             self._speech.extend(levels[levels >= self._floor_db + WELL_ABOVE_DB].tolist())
 
     def _judge_zeros(self) -> list[Trouble]:
+        if self._silent_at_rest:
+            return []
         if self._turns(Trouble.ZEROS, self.meter.zeros >= _ZEROS, self.meter.zeros < _ZEROS):
             return [Trouble.ZEROS if Trouble.ZEROS in self._open else Trouble.BACK]
         return []
@@ -148,6 +156,8 @@ class MicrophoneHealth:
 
     def _judge_muted(self) -> list[Trouble]:
         """By the level that a tenth of the last second reached: a click of the cable is no life."""
+        if self._silent_at_rest:
+            return []
         level_db = quantile(self.meter.newest_levels(_JUDGED_EVERY), 0.9)
         zeros = 2 * self.meter.newest_silent(_JUDGED_EVERY) > _JUDGED_EVERY
         floor_db = self._calibrated_floor_db

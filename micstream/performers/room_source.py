@@ -1,8 +1,8 @@
 """A participant of the room as a live source: a second machine, a phone, a browser.
 
 Its sound comes when it comes: a block's time is its arrival here, the way through the network
-before it is not known. A participant who has muted himself sends silence; that is not handed on,
-so that nobody takes it for a dead microphone, and told as lost with the next sound.
+before it is not known. Where nobody speaks it is silent to the last bit: a browser suppresses
+noise, and a participant may have muted himself.
 """
 
 from __future__ import annotations
@@ -12,20 +12,14 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final
 
-import numpy as np
-
 from micstream.audio.clock import CaptureClock
 from micstream.audio.format import SPEECH, AudioFormat
 from micstream.errors import AudioDeviceError
 from micstream.room.hearing import Frame, Hearing
-from micstream.sources.source import Block, LossCode
+from micstream.sources.source import Block
 
 _BACK_S: Final = 3.0
 """How long one who was lost is waited for before that is told."""
-_SILENT_LSB: Final = 4
-"""What a codec makes of digital silence is no louder."""
-_SILENT_S: Final = 1.5
-"""So much of it is handed on: longer than any hangover, so that an utterance ends by it."""
 _GAP_S: Final = 0.15
 """Lateness of all frames of a second from which sound was lost, and nobody said so."""
 
@@ -77,6 +71,7 @@ class RoomSource:
 
     format: Final[AudioFormat] = SPEECH
     pick: Final = 0
+    silent_at_rest: Final = True
 
     def __init__(self, identity: str, first: Frame, frames: AsyncGenerator[Frame, None]) -> None:
         self.name = f"room:{identity}"
@@ -92,11 +87,9 @@ class RoomSource:
         """
         telling = Telling()
         async with aclosing(self._frames):
-            if (block := telling.told(self._first)) is not None:
-                yield block
+            yield telling.told(self._first)
             async for frame in self._frames:
-                if (block := telling.told(frame)) is not None:
-                    yield block
+                yield telling.told(frame)
         raise AudioDeviceError(
             f"the microphone of {self._identity!r} is gone",
             hint="it is heard again as soon as it is published",
@@ -105,26 +98,17 @@ class RoomSource:
 
 
 class Telling:
-    """Makes blocks of frames: what is lost before each, and nothing of a long silence."""
+    """Makes blocks of frames, each with what was lost before it."""
 
     def __init__(self) -> None:
         self._clock = CaptureClock()
         self._position_s = 0.0
         self._late_s: list[float] = []
-        self._silent_s = 0.0
-        self._kept_s = 0.0
 
-    def told(self, frame: Frame) -> Block | None:
-        """The block, or None in a silence that goes on."""
-        seconds = SPEECH.seconds(len(frame.pcm))
-        lost_s = self._missing(seconds, frame.arrived)
-        self._silent_s = self._silent_s + seconds if _is_silent(frame.pcm) else 0.0
-        if self._silent_s > _SILENT_S:
-            self._kept_s += seconds + lost_s
-            return None
-        kept_s, self._kept_s = self._kept_s, 0.0
-        code: LossCode = "device" if kept_s else "gap" if lost_s else ""
-        return Block(frame.pcm, frame.arrived, lost_s + kept_s, code)
+    def told(self, frame: Frame) -> Block:
+        """The block of this frame."""
+        lost_s = self._missing(SPEECH.seconds(len(frame.pcm)), frame.arrived)
+        return Block(frame.pcm, frame.arrived, lost_s, "gap" if lost_s else "")
 
     def _missing(self, seconds: float, arrived: float) -> float:
         """Seconds lost before it: as much as all frames of a second came later than due."""
@@ -137,8 +121,3 @@ class Telling:
         self._position_s = due_s + missing_s
         self._clock.observe(self._position_s, arrived)
         return missing_s
-
-
-def _is_silent(pcm: bytes) -> bool:
-    samples = np.frombuffer(pcm, dtype=np.int16)
-    return not len(samples) or int(np.abs(samples.astype(np.int32)).max()) <= _SILENT_LSB

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from micstream import events, notices
 from micstream.audio.health import HUM_HINT, MUTED_HINT, MicrophoneHealth, Trouble
-from micstream.sources.source import Block
+from micstream.sources.source import Block, Source, Suppressed
 from micstream.taps import Captured
 
 
@@ -23,11 +23,12 @@ class HealthReporter:
         self._device = ""
         self._health = MicrophoneHealth()
 
-    def opened(self, device: str, *, floor_db: float | None = None) -> None:
+    def opened(self, source: Source, *, floor_db: float | None = None) -> None:
         """Another device, or the same one anew: no more is known of it than the floor that was
         calibrated, if any."""
-        self._device = device
-        self._health = MicrophoneHealth(floor_db)
+        self._device = source.name
+        silent = isinstance(source, Suppressed) and source.silent_at_rest
+        self._health = MicrophoneHealth(floor_db, silent_at_rest=silent)
 
     def captured(self, sound: Captured) -> None:
         """Judge the next piece."""

@@ -48,6 +48,17 @@ class Hurried(Protocol):
         ...
 
 
+@runtime_checkable
+class Suppressed(Protocol):
+    """A source that something before us silences where nobody speaks: a browser's noise
+    suppression, a mute key far away. Its silence says nothing of the microphone."""
+
+    @property
+    def silent_at_rest(self) -> bool:
+        """Whether it is so."""
+        ...
+
+
 class Source(Protocol):
     """An open source. Iterate once; leaving the iteration closes it.
 

@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from micstream import events
+from micstream.audio.format import SPEECH
 from micstream.sources.health import HealthReporter
+from micstream.sources.source import Block
 from micstream.taps import Captured
 from tests.audio.test_meter import noise, pcm
 
 BLOCK = 1_024
+
+
+class Device:
+    """A source by its name."""
+
+    format = SPEECH
+    pick = 0
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def blocks(self) -> AsyncIterator[Block]:
+        """Nothing is read of it here."""
+        return
+        yield
+
+
+class Browser(Device):
+    """One that is silent where nobody speaks."""
+
+    silent_at_rest = True
 
 
 def heard(reporter: HealthReporter, sound: bytes) -> None:
@@ -24,7 +49,7 @@ def test_a_headset_that_is_muted_at_itself_is_told_with_what_to_do(
 ) -> None:
     told: list[events.Event] = []
     reporter = HealthReporter(told.append)
-    reporter.opened("Jabra", floor_db=floor_db)
+    reporter.opened(Device("Jabra"), floor_db=floor_db)
     heard(reporter, pcm(noise(-78, seconds)))
     (warned,) = told
     assert isinstance(warned, events.Warned)
@@ -37,8 +62,28 @@ def test_a_headset_that_is_muted_at_itself_is_told_with_what_to_do(
 def test_another_device_begins_anew() -> None:
     told: list[events.Event] = []
     reporter = HealthReporter(told.append)
-    reporter.opened("Jabra", floor_db=-60.0)
+    reporter.opened(Device("Jabra"), floor_db=-60.0)
     heard(reporter, pcm(noise(-78, 8)))
-    reporter.opened("studio")
+    reporter.opened(Device("studio"))
     heard(reporter, pcm(noise(-78, 50)))
     assert told == []
+
+
+@pytest.mark.parametrize("silence", [bytes(90 * 32_000), pcm(noise(-88, 90))])
+def test_a_silence_that_a_browser_makes_is_no_dead_microphone(silence: bytes) -> None:
+    told: list[events.Event] = []
+    reporter = HealthReporter(told.append)
+    reporter.opened(Browser("room:anna"), floor_db=-60.0)
+    heard(reporter, silence)
+    assert told == []
+    reporter.opened(Device("Jabra"), floor_db=-60.0)
+    heard(reporter, silence)
+    assert len(told) == 1
+
+
+def test_a_browser_that_clips_is_told() -> None:
+    told: list[events.Event] = []
+    reporter = HealthReporter(told.append)
+    reporter.opened(Browser("room:anna"))
+    heard(reporter, pcm(noise(6, 20)))
+    assert [type(each) for each in told] == [events.Microphone]
