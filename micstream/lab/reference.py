@@ -183,7 +183,7 @@ def calibrated(take: Take, said: Sequence[float] = ()) -> Calibration:
     near = np.array([each for each in apart if abs(each) <= 1000 * _NEAR_S])
     arrived = take.pictures.arrived
     begin, end = (float(arrived[0]), float(arrived[-1])) if arrived.size else (0.0, 0.0)
-    waited = delays(take.waited, take.pictures, begin, end)
+    waited = delays(take, begin, end)
     if near.size < 2:
         return Calibration(0.0, float("inf"), int(near.size))
     low, middle, high = np.percentile(near, [25, 50, 75])
@@ -195,6 +195,7 @@ def calibrated(take: Take, said: Sequence[float] = ()) -> Calibration:
         picture_ms=waited.picture_ms,
         since_made_ms=waited.since_made_ms,
         sound_way_ms=_way_ms(clicks, take.clock.seconds(said)),
+        late_ms=waited.late_ms,
     )
 
 

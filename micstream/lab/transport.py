@@ -4,6 +4,9 @@ A viewer knows three things of the way: how long sound and pictures waited in it
 pictures were decoded, and, where an avatar stamps its pictures, when each was made. Between the
 same two participants the network is the same for both. What is left, the viewer's own path, is
 measured with a reference whose picture and sound are in step (`Calibration`), and taken off.
+
+Pictures are laid on the clock as those came that did not wait for packets to be sent again. So what
+others waited is no part of the path, though the viewer's statistics hold it.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from typing import Any, Final, Self
 import numpy as np
 
 from micstream.errors import InputError
-from micstream.lab.take import Pictures, Waited
+from micstream.lab.take import RATE, Pictures, Take, Waited
 
 SCHEMA: Final = 1
 STEADY_MS: Final = 25.0
@@ -37,7 +40,9 @@ class Delays:
     sound_ms: float | None
     """Jitter buffer."""
     picture_ms: float | None
-    """Jitter buffer and decoder."""
+    """Jitter buffer and decoder, of a picture that came in time."""
+    late_ms: float
+    """How much later than in time a picture was there: its packets had to be sent again."""
     since_made_ms: float | None
     """From a picture's stamp to its arrival, median; None where it bears none. Holds the
     difference of both machines' clocks."""
@@ -60,11 +65,12 @@ class Calibration:
     since_made_ms: float | None = None
     sound_way_ms: float | None = None
     """From sound's being handed over to its being heard."""
+    late_ms: float | None = None
 
     @property
     def is_steady(self) -> bool:
         """Whether it may be taken off: enough was seen, it did not wander, nothing was jammed."""
-        jammed = (self.picture_ms or 0.0) > JAMMED_MS
+        jammed = (self.picture_ms or 0.0) + (self.late_ms or 0.0) > JAMMED_MS
         return self.pairs >= FEWEST and self.spread_ms <= STEADY_MS and not jammed
 
     def as_dict(self) -> dict[str, Any]:
@@ -83,7 +89,7 @@ class Calibration:
         try:
             if told["schema"] != SCHEMA:
                 raise ValueError
-            known = {name: told[name] for name in names}
+            known = {name: {"late_ms": None, **told}[name] for name in names}
             numbers = {k: None if v is None else float(v) for k, v in known.items()}
             return cls(**{**numbers, "pairs": int(known["pairs"])})  # type: ignore[arg-type]
         except (KeyError, TypeError, ValueError):
@@ -94,10 +100,11 @@ class Calibration:
             ) from None
 
 
-def delays(waited: Sequence[Waited], pictures: Pictures, begin: float, end: float) -> Delays:
+def delays(take: Take, begin: float, end: float) -> Delays:
     """What delayed both between two unix seconds."""
     sound = picture = None
-    lost = 0.0
+    lost = late = 0.0
+    waited = take.waited
     if waited:
         before = [each for each in waited if each.at <= begin]
         after = [each for each in waited if each.at >= end]
@@ -106,10 +113,37 @@ def delays(waited: Sequence[Waited], pictures: Pictures, begin: float, end: floa
         sound = _mean_ms(last.sound_s - first.sound_s, last.sounds - first.sounds)
         held = _mean_ms(last.pictures_s - first.pictures_s, last.pictures - first.pictures)
         coded = _mean_ms(last.decoding_s - first.decoding_s, last.decoded - first.decoded)
-        picture = None if held is None else held + (coded or 0.0)
+        if held is not None:
+            whole = held + (coded or 0.0)
+            late = min(whole, _late_ms(take, begin, end))
+            picture = whole - late
         came = last.received - first.received
         lost = max(0, last.lost - first.lost) / came if came > 0 else 0.0
-    return Delays(sound, picture, _since_made(pictures, begin, end), lost)
+    return Delays(sound, picture, late, _since_made(take.pictures, begin, end), lost)
+
+
+def _late_ms(take: Take, begin: float, end: float) -> float:
+    """How late pictures came by the way, mean.
+
+    Sound leaves its buffer at an even pace: how late it comes is how late this machine is, and
+    pictures come as much later by that.
+    """
+    pictures = take.pictures
+    within = (pictures.arrived >= begin) & (pictures.arrived <= end)
+    if not within.any():
+        return 0.0
+    late = float((pictures.arrived - pictures.shown)[within].mean())
+    blocks = np.array([each for each in take.blocks if begin <= each[1] <= end], np.float64)
+    here = (take.clock.seconds(blocks[:, 1]) - blocks[:, 0] / RATE).mean() if blocks.size else 0.0
+    return 1000 * max(0.0, late - max(0.0, float(here)))
+
+
+def agreed_ms(reports: Sequence[float]) -> float | None:
+    """Middle of what reports tell; None: they differ by more than what they are to tell."""
+    if not reports:
+        return None
+    low, middle, high = np.percentile(reports, [25, 50, 75])
+    return float(middle) if high - low <= _REPORTS_MS else None
 
 
 def path_ms(found: Delays, calibration: Calibration | None) -> float:

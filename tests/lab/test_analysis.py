@@ -125,6 +125,24 @@ def test_the_way_and_the_drawing_are_told_apart_where_pictures_bear_stamps(
     assert figures["drawn_offset_ms"] == pytest.approx(drawn_ms, abs=20)
 
 
+@pytest.mark.parametrize(("drawn_ms", "transport_ms"), [(0, 120), (120, 0)])
+def test_what_pictures_wait_for_packets_sent_again_is_no_part_of_the_path(
+    drawn_ms: int, transport_ms: int
+) -> None:
+    known = Calibration(0.0, 2.0, 16, 30.0, 20.0, since_made_ms=45.0, sound_way_ms=20.0)
+    figures = measured(
+        drawn_ms + transport_ms,
+        calibration=known,
+        waited=waited(30, 20 + 110 / 2),
+        stamped_s=0.045 + transport_ms / 1000,
+        resent_s=0.11,
+    ).figures
+    assert figures["buffers"]["picture_ms"] == pytest.approx(20, abs=2)
+    assert figures["buffers"]["late_ms"] == pytest.approx(55, abs=2)
+    assert figures["transport_offset_ms"] == pytest.approx(transport_ms, abs=5)
+    assert figures["drawn_offset_ms"] == pytest.approx(drawn_ms, abs=20)
+
+
 def test_without_statistics_the_parts_are_not_told() -> None:
     figures = measured().figures
     assert figures["transport_offset_ms"] is None

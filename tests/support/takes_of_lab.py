@@ -38,6 +38,7 @@ def take_of(
     late_s: float = 0.0,
     stamped_s: float | None = None,
     jitter_s: float = 0.0,
+    resent_s: float = 0.0,
     waited: tuple[Waited, ...] = (),
     fps: float = FPS,
     seed: int = 0,
@@ -45,7 +46,8 @@ def take_of(
     """A run: what was heard, and frames so much later than they were drawn.
 
     `stamped_s`: each frame bears when it was made, so long before it is due. `jitter_s`: most of
-    what arrives does so late, by up to so much.
+    what arrives does so late, by up to so much. `resent_s`: so much later comes every second
+    picture.
     """
     rng = np.random.default_rng(seed)
     seconds = len(frames) / fps
@@ -57,6 +59,7 @@ def take_of(
     blocks = [(at, BEGAN + at / RATE + _late(rng, jitter_s)) for at in range(0, line.size, BLOCK)]
     due = np.arange(len(frames)) / fps + late_s
     arrived = BEGAN + due + np.array([_late(rng, jitter_s) for _ in due])
+    arrived[::2] += resent_s
     none = np.full(len(frames), np.nan)
     return Take(
         avatar="avatar-test",
