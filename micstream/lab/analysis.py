@@ -22,7 +22,7 @@ from micstream.lab.predict import masked_spectrum
 from micstream.lab.said import Window, control_figures, mouth_figures, moves_in_speech
 from micstream.lab.story import Mark, Point, Still, Story, Told
 from micstream.lab.take import RATE, Pictures, Spoken, Take
-from micstream.lab.transport import Calibration, Delays, agreed_ms, delays, path_ms, transport_ms
+from micstream.lab.transport import Calibration, Delays, delays, path_ms, transport_ms
 
 _LATEST_S: Final = 15.0
 """An utterance is heard within so long of its being sent, or not at all."""
@@ -245,8 +245,8 @@ def _whole(
     for name in _MEDIANS:
         told[name] = _median(rows, name)
     reports = [row.get("report_delay_ms") for row in rows]
-    reported = agreed_ms([-each for each in reports if each is not None])
-    transport, how = transport_ms(waited, calibration, reported)
+    since_reports = [-each for each in reports if each is not None]
+    transport, how = transport_ms(waited, calibration, since_reports)
     told |= {"transport_offset_ms": transport, "transport_how": how}
     if found.offset_ms is not None and found.offset_ci_ms is not None:
         offset = found.offset_ms - zero_ms

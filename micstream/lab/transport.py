@@ -138,14 +138,6 @@ def _late_ms(take: Take, begin: float, end: float) -> float:
     return 1000 * max(0.0, late - max(0.0, float(here)))
 
 
-def agreed_ms(reports: Sequence[float]) -> float | None:
-    """Middle of what reports tell; None: they differ by more than what they are to tell."""
-    if not reports:
-        return None
-    low, middle, high = np.percentile(reports, [25, 50, 75])
-    return float(middle) if high - low <= _REPORTS_MS else None
-
-
 def path_ms(found: Delays, calibration: Calibration | None) -> float:
     """What the measuring path puts between sound and picture of an avatar, to be taken off.
 
@@ -162,12 +154,12 @@ def path_ms(found: Delays, calibration: Calibration | None) -> float:
 
 
 def transport_ms(
-    found: Delays, calibration: Calibration | None, reported_ms: float | None = None
+    found: Delays, calibration: Calibration | None, reports_ms: Sequence[float] = ()
 ) -> tuple[float | None, str]:
     """Transport offset: what came in between an avatar's making both and the viewer's buffers.
 
-    Known where pictures bear stamps. `reported_ms`: from the avatar's report that an utterance is
-    heard to its being heard; it tells when the sound was published.
+    Known where pictures bear stamps. `reports_ms`: of each utterance, from the avatar's report that
+    it is heard to its being heard; they tell when the sound was published.
     """
     if found.since_made_ms is None:
         return None, "the pictures bear no stamps: published late and drawn late look the same"
@@ -177,11 +169,23 @@ def transport_ms(
     picture_zero = _apart(calibration.since_made_ms, calibration.picture_ms)
     if picture is None or picture_zero is None:
         return None, "the SDK told nothing of its buffers"
-    sound = _apart(reported_ms, found.sound_ms)
     sound_zero = _apart(calibration.sound_way_ms, calibration.sound_ms)
-    if sound is not None and sound_zero is not None and abs(sound - sound_zero) > _REPORTS_MS:
-        return picture - picture_zero - (sound - sound_zero), "by stamps and reports"
+    if found.sound_ms is not None and sound_zero is not None:
+        late = _sound_late_ms([each - found.sound_ms - sound_zero for each in reports_ms])
+        if late > _REPORTS_MS:
+            return picture - picture_zero - late, "by stamps and reports"
     return picture - picture_zero, "by the pictures' stamps"
+
+
+def _sound_late_ms(late_ms: Sequence[float]) -> float:
+    """How late sound is published, of how late it seems by each report.
+
+    No sound is sooner here than the reference's: such a report came late. And where sound on its
+    way to the avatar had to be sent again, it was held up after the report: so of the others one
+    of the least, and not the middle.
+    """
+    possible = [each for each in late_ms if each > -_REPORTS_MS]
+    return float(np.percentile(possible, 25, method="lower")) if possible else 0.0
 
 
 def _apart(one: float | None, other: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""What delayed sound and pictures, and what reports tell: told of statistics alone."""
+"""What delayed sound and pictures, and what reports tell, of statistics alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from micstream.lab.take import RATE, Pictures, Take, Waited
-from micstream.lab.transport import Delays, agreed_ms, delays, transport_ms
+from micstream.lab.transport import Calibration, Delays, delays, transport_ms
 from tests.support.takes_of_lab import BEGAN, BLOCK
 
 LENGTH_S, FPS = 20.0, 25
@@ -62,9 +62,29 @@ def test_without_statistics_nothing_is_told() -> None:
     assert transport_ms(told, None)[0] is None
 
 
-def test_reports_that_agree_tell_their_middle_and_others_nothing() -> None:
-    assert agreed_ms([48.0, 51.0, 45.0]) == pytest.approx(48.0)
-    assert agreed_ms([48.0]) == pytest.approx(48.0)
-    assert agreed_ms([48.0, 51.0, 45.0, 300.0, 47.0]) == pytest.approx(48.0), "one of five"
-    assert agreed_ms([226.0, 34.0]) is None
-    assert agreed_ms([]) is None
+KNOWN = Calibration(0.0, 2.0, 16, 30.0, 20.0, since_made_ms=45.0, sound_way_ms=50.0)
+"""Sound takes 20 ms beside its buffer, pictures 25."""
+
+
+@pytest.mark.parametrize("late_ms", [40, 160, 240])
+@given(
+    held_up=st.lists(st.floats(0, 900), max_size=3),
+    late_reports=st.lists(st.floats(80, 2_000), max_size=8),
+)
+def test_sound_that_is_published_late_is_told_by_reports_whatever_some_of_them_say(
+    late_ms: int, held_up: list[float], late_reports: list[float]
+) -> None:
+    usual = [20.0 + 30.0 + late_ms] * 3
+    spoilt = [usual[0] + each for each in held_up]
+    late = [usual[0] - late_ms - each for each in late_reports]
+    found = Delays(30.0, 20.0, 0.0, 45.0, 0.03)
+    told, how = transport_ms(found, KNOWN, [*spoilt, *usual, *late])
+    assert how == "by stamps and reports"
+    assert told == pytest.approx(-late_ms)
+
+
+@pytest.mark.parametrize("reports", [[], [50.0], [50.0, 70.0, 250.0], [-400.0, -300.0]])
+def test_sound_that_is_in_time_is_not_called_late(reports: list[float]) -> None:
+    told, how = transport_ms(Delays(30.0, 20.0, 0.0, 145.0, 0.0), KNOWN, reports)
+    assert told == pytest.approx(100)
+    assert how == "by the pictures' stamps"
