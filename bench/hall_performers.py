@@ -277,7 +277,7 @@ async def by_page(count: int) -> Figures:
             continue
         near = [each for each in started if 0 <= each["t"] - result.spoken_at < 1.5]
         if near:
-            name = "ben" if near[0]["source"].startswith("room:") else "anna"
+            name = "ben" if near[0]["source"] == "ben" else "anna"
             delays[name].append(result.start_ms)
     medians = {name: statistics.median(each) if each else None for name, each in delays.items()}
     known = medians["anna"] is not None and medians["ben"] is not None

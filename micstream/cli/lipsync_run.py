@@ -195,6 +195,7 @@ def _words(known: Calibration) -> str:
     if known.pairs < 2:
         return "failed: no flash and click of the reference came through"
     said = f"{known.offset_ms:+.0f} ms, spread {known.spread_ms:.0f} ms, {known.pairs} flashes"
+    said += f", pictures held for {known.held_ms:.0f} ms"
     return said if known.is_steady else f"not steady, so nothing was taken off: {said}"
 
 
@@ -298,7 +299,7 @@ def calibrate(flags: Flags, output: Output) -> None:
         sys.stdout.flush()
     else:
         typer.echo(f"{_words(known)}; positive: the sound comes before the picture")
-        for name, value in (("sound waited", known.sound_ms), ("picture waited", known.picture_ms)):
+        for name, value in (("sound waited", known.sound_ms), ("picture waited", known.held_ms)):
             if value is not None:
                 typer.echo(f"{name:<15} {value:.0f} ms")
     raise typer.Exit(int(not known.is_steady))

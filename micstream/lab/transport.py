@@ -20,7 +20,7 @@ import numpy as np
 from micstream.errors import InputError
 from micstream.lab.take import RATE, Pictures, Take, Waited
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 STEADY_MS: Final = 25.0
 """Spread of the reference's offsets above which nothing can be taken off."""
 JAMMED_MS: Final = 80.0
@@ -41,7 +41,7 @@ class Delays:
     """Jitter buffer."""
     picture_ms: float | None
     """Jitter buffer and decoder, of a picture that came in time."""
-    late_ms: float
+    late_ms: float | None
     """How much later than in time a picture was there: its packets had to be sent again."""
     since_made_ms: float | None
     """From a picture's stamp to its arrival, median; None where it bears none. Holds the
@@ -68,9 +68,14 @@ class Calibration:
     late_ms: float | None = None
 
     @property
+    def held_ms(self) -> float:
+        """For how long a picture was held in all, mean."""
+        return (self.picture_ms or 0.0) + (self.late_ms or 0.0)
+
+    @property
     def is_steady(self) -> bool:
         """Whether it may be taken off: enough was seen, it did not wander, nothing was jammed."""
-        jammed = (self.picture_ms or 0.0) + (self.late_ms or 0.0) > JAMMED_MS
+        jammed = self.held_ms > JAMMED_MS
         return self.pairs >= FEWEST and self.spread_ms <= STEADY_MS and not jammed
 
     def as_dict(self) -> dict[str, Any]:
@@ -89,7 +94,7 @@ class Calibration:
         try:
             if told["schema"] != SCHEMA:
                 raise ValueError
-            known = {name: {"late_ms": None, **told}[name] for name in names}
+            known = {name: told[name] for name in names}
             numbers = {k: None if v is None else float(v) for k, v in known.items()}
             return cls(**{**numbers, "pairs": int(known["pairs"])})  # type: ignore[arg-type]
         except (KeyError, TypeError, ValueError):
@@ -102,8 +107,8 @@ class Calibration:
 
 def delays(take: Take, begin: float, end: float) -> Delays:
     """What delayed both between two unix seconds."""
-    sound = picture = None
-    lost = late = 0.0
+    sound = picture = late = None
+    lost = 0.0
     waited = take.waited
     if waited:
         before = [each for each in waited if each.at <= begin]

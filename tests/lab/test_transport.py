@@ -44,6 +44,7 @@ def test_what_had_to_be_sent_again_is_told_apart_from_the_usual_wait(resent_ms: 
     told = found(here_ms=0.0, resent_ms=resent_ms)
     assert told.late_ms == pytest.approx(resent_ms / 4, abs=1)
     assert told.picture_ms is not None
+    assert told.late_ms is not None
     assert told.picture_ms + told.late_ms == pytest.approx(PICTURE_MS)
     assert told.sound_ms == pytest.approx(SOUND_MS)
     assert told.lost == pytest.approx(0.03)
@@ -58,8 +59,14 @@ def test_a_machine_that_is_late_does_not_count_as_the_way(here_ms: float, resent
 def test_without_statistics_nothing_is_told() -> None:
     none = Pictures(np.zeros(0), np.zeros(0), np.zeros((0, 1, 1), np.float32), np.zeros(0))
     told = delays(Take("anna", (), np.zeros(9, np.int16), [], none), 0.0, 1.0)
-    assert told == Delays(None, None, 0.0, None, 0.0)
+    assert told == Delays(None, None, None, None, 0.0)
     assert transport_ms(told, None)[0] is None
+
+
+def test_a_reference_whose_pictures_were_held_for_long_is_not_taken_off() -> None:
+    assert Calibration(0.0, 2.0, 16, 30.0, 20.0, late_ms=55.0).is_steady
+    assert not Calibration(0.0, 2.0, 16, 30.0, 20.0, late_ms=65.0).is_steady
+    assert not Calibration(0.0, 2.0, 16, 30.0, 85.0).is_steady
 
 
 KNOWN = Calibration(0.0, 2.0, 16, 30.0, 20.0, since_made_ms=45.0, sound_way_ms=50.0)
@@ -71,7 +78,7 @@ KNOWN = Calibration(0.0, 2.0, 16, 30.0, 20.0, since_made_ms=45.0, sound_way_ms=5
     held_up=st.lists(st.floats(0, 900), max_size=3),
     late_reports=st.lists(st.floats(80, 2_000), max_size=8),
 )
-def test_sound_that_is_published_late_is_told_by_reports_whatever_some_of_them_say(
+def test_sound_that_is_published_late_is_told_though_some_was_held_up_and_reports_came_too_late(
     late_ms: int, held_up: list[float], late_reports: list[float]
 ) -> None:
     usual = [20.0 + 30.0 + late_ms] * 3

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 
 import numpy as np
 import pytest
 from livekit import rtc
 
+from micstream import events
+from micstream.audio.format import SPEECH
 from micstream.backoff import Backoff
 from micstream.demo.server import LocalServer
-from micstream.performers.room_source import RoomOpener, Telling
+from micstream.performers.room_source import RoomOpener, RoomSource, Telling
 from micstream.room.hearing import Frame, Hearing
 from micstream.room.tasks import Changes
+from micstream.sources.health import HealthReporter
 from micstream.sources.live import Reopening
 from micstream.sources.source import Block, Item, Lost, Opened
+from micstream.taps import Captured
 from testbed.performing import performing
 from testbed.rooms import joined
 from testbed.speech import SENTENCES, labels, place, samples
@@ -119,6 +124,24 @@ def test_a_silence_of_any_length_is_sound_and_nothing_of_it_is_lost() -> None:
     blocks = told(given)
     assert [block.pcm for block in blocks] == [frame.pcm for frame in given]
     assert not any(block.lost_s or block.lost_code for block in blocks)
+
+
+async def test_his_silence_is_no_dead_microphone() -> None:
+    async def later() -> AsyncGenerator[Frame, None]:
+        for frame in frames(*[False] * 9_000):
+            yield frame
+
+    told: list[events.Event] = []
+    health = HealthReporter(told.append)
+    source = RoomSource("anna", frames(True)[0], later())
+    health.opened(source, floor_db=-60.0)
+    at = 0
+    async for block in source.blocks():
+        health.captured(Captured("room:anna", 0, at, block.ends_at, block.pcm, speaking=False))
+        at += len(block.pcm) // 2
+        if at > 80 * SPEECH.rate:
+            break
+    assert told == []
 
 
 def test_sound_that_nobody_said_was_lost_is_told() -> None:
