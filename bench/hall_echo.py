@@ -7,6 +7,9 @@ with the delay and level of each row. The guard's reference arrives with jitter,
 loudspeaker and microphone run apart by 100 ppm. Before each row `doctor --echo` has played its
 sound there, another time.
 
+With `--real` all of it is real but the hall (`bench.hall_real`): five minutes a row and side. The
+delay is the loudspeakers' own then; guard's CPU and delay are not told.
+
 begun: utterances in which nobody speaks. prolonged: those that end more than 200 ms later than
 their hangover after the performer fell silent. lost: of his speech, what is in no utterance.
 CPU: of the guard, a second of sound. Delay: what it holds back at most.
@@ -15,12 +18,14 @@ CPU: of the guard, a second of sound. Delay: what it holds back at most.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
+from bench import hall_real
 from bench.hall_loop import Hall, Outcome, check, perform, script
 from bench.labelled import Labelled, read_folder
 from bench.report import Figures, dump, parser, refuse, show
@@ -44,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--unchecked", action="store_true", help="nobody has run doctor --echo")
     options.add_argument("--begins", type=float, default=0.0, help="loudspeakers on after s (0)")
     options.add_argument("--guarded", action="store_true", help="leave out the run without guard")
+    options.add_argument("--real", action="store_true", help="real parts, in real time")
     given = options.parse_args(arguments)
     if given.quick:
         given.minutes, given.level, given.delay = 0.5, (0,), (220,)
@@ -51,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         files = _speech(given.speech)
     except MicstreamError as error:
         refuse("bench.hall_echo", error)
-    rows = [_row(files, given, level, delay) for level in given.level for delay in given.delay]
+    row = _real_row if given.real else _row
+    rows = [row(files, given, level, delay) for level in given.level for delay in given.delay]
     if given.json:
         dump("hall_echo", {"minutes": given.minutes, "rows": rows})
         return 0
@@ -85,6 +92,22 @@ def _row(files: Sequence[Labelled], given: argparse.Namespace, level: int, delay
     row: dict[str, Any] = {name: asdict(outcome) for name, outcome in outcomes.items()}
     print(f"{level:+d} dB, {delay} ms: {outcomes['with']}", file=sys.stderr)
     return {"level_db": level, "delay_ms": delay, **row}
+
+
+def _real_row(
+    files: Sequence[Labelled], given: argparse.Namespace, level: int, delay: int
+) -> Figures:
+    seed = 1_000 * given.seed + 10 * delay + level
+    said, spans = script(files, 60 * given.minutes, seed)
+    hall = Hall(level, delay, reverb_s=given.reverb, tail_db=given.tail, seed=seed)
+    row: dict[str, Any] = {"level_db": level, "delay_ms": delay}
+    for name, guarded in (("without", False), ("with", True)):
+        if guarded or not given.guarded:
+            evening = asyncio.run(hall_real.perform(hall, said, spans, guarded=guarded))
+            told = {"doctor": evening.doctor, "torn_ms": evening.torn_ms}
+            row |= {name: asdict(evening.outcome) | told}
+            print(f"{level:+d} dB, {delay} ms, {name}: {evening}", file=sys.stderr)
+    return row
 
 
 def _cells(row: Figures) -> list[Any]:

@@ -110,7 +110,7 @@ def script(
         at += len(piece) + round(chance.uniform(low, high) * RATE)
 
 
-class _Speakers:
+class Speakers:
     """Loudspeakers and hall: what comes back of what was published."""
 
     def __init__(self, hall: Hall) -> None:
@@ -180,7 +180,7 @@ class Loop:
         self._reference = Arriving()
         self.guard = _TimedGuard(self._reference, _Memory(known)) if guarded else None
         self._path = make_path(self._cutter, SoundPathSettings(False, False), guard=self.guard)
-        self._speakers = _Speakers(hall)
+        self._speakers = Speakers(hall)
         self._published: Sound = np.zeros(len(said) + 60 * RATE, np.float32)
         self._head = 0  # sample up to which is published
         self._wire: deque[tuple[float, bytes]] = deque()

@@ -32,7 +32,7 @@ from rehearsal.cast import ANNA, BEN, MICROPHONES, PHONE, PITCHES, write_show
 from rehearsal.tones import Heard, heard
 from rehearsal.ways import Remote, Ways, remote
 from testbed.browser import browser, shown
-from testbed.loudspeakers import loudspeakers
+from testbed.loudspeakers import louder, loudspeakers
 from testbed.program import environment
 from testbed.rooms import WireAvatar, viewing
 from testbed.sound import SINK, VirtualMicrophone, virtual_microphone
@@ -173,7 +173,7 @@ class Hall:
 
     def loudspeakers(self) -> AbstractAsyncContextManager[None]:
         """The first avatar's sound comes back into the microphone, half as loud, until the end."""
-        return loudspeakers(self.server, ROOM, self._microphone, ANNA, gain_db=-6.0)
+        return loudspeakers(self.server, ROOM, self._microphone, ANNA, through=louder(-6.0))
 
     # ---- what befalls it -----------------------------------------------------------------------
 

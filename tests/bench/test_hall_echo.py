@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+from hypothesis import given, settings
+
 from bench.hall_echo import main
 from bench.hall_loop import RATE, Hall, check, judge, perform, script
+from bench.hall_real import Response
 from bench.labelled import read_folder
 from micstream.demo.assets import bundled
+from tests.support.chunks import chunked, cuts
 
 
 def test_the_guard_ends_what_would_go_on() -> None:
@@ -40,6 +45,19 @@ def test_what_is_begun_prolonged_and_lost_is_counted() -> None:
     assert (over_the_pause.begun, over_the_pause.prolonged) == (0, 1)
     in_order = judge([(RATE, round(2.4 * RATE)), (5 * RATE, 6 * RATE)], spans, hangover_ms=420)
     assert (in_order.begun, in_order.prolonged) == (0, 0)
+
+
+@settings(max_examples=20, deadline=None)
+@given(cuts(RATE))
+def test_a_hall_sounds_the_same_however_its_sound_is_divided(where: list[int]) -> None:
+    pcm = np.random.default_rng(1).normal(0, 3_000, RATE).astype(np.int16)
+    even = [2 * (each // 2) for each in where]
+    divided = Response(Hall(0, 220))
+    parts = [divided(np.frombuffer(piece, np.int16)) for piece in chunked(pcm.tobytes(), even)]
+    whole = Response(Hall(0, 220))(pcm)
+    heard = np.concatenate(parts)
+    assert len(pcm) - 256 < len(heard) <= len(pcm)
+    np.testing.assert_array_equal(heard, whole)
 
 
 def test_it_runs_shortly(capsys: object) -> None:
