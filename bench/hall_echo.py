@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench import hall_real
-from bench.hall_loop import Hall, Outcome, check, perform, script
+from bench.hall_loop import Hall, Outcome, Sound, check, perform, script
 from bench.labelled import Labelled, read_folder
 from bench.report import Figures, dump, parser, refuse, show
 from micstream.demo.assets import bundled
@@ -78,16 +78,27 @@ def _speech(folder: Path | None) -> list[Labelled]:
     return [each for each in read_folder(where) if each.name in BUNDLED]
 
 
-def _row(files: Sequence[Labelled], given: argparse.Namespace, level: int, delay: int) -> Figures:
+def _evening(
+    files: Sequence[Labelled], given: argparse.Namespace, level: int, delay: int
+) -> tuple[Hall, Sound, list[tuple[int, int]]]:
+    """The hall of a row, what is said in it, and where."""
     seed = 1_000 * given.seed + 10 * delay + level
     said, spans = script(files, 60 * given.minutes, seed)
-    hall = Hall(level, delay, reverb_s=given.reverb, tail_db=given.tail, seed=seed)
+    return Hall(level, delay, reverb_s=given.reverb, tail_db=given.tail, seed=seed), said, spans
+
+
+def _sides(given: argparse.Namespace) -> dict[str, bool]:
+    """Without the guard and with it, as far as they are asked for."""
+    return {"with": True} if given.guarded else {"without": False, "with": True}
+
+
+def _row(files: Sequence[Labelled], given: argparse.Namespace, level: int, delay: int) -> Figures:
+    hall, said, spans = _evening(files, given, level, delay)
     late = replace(hall, begins_s=given.begins)
     known = None if given.unchecked else check(hall)
     outcomes = {
         name: perform(late, said, spans, guarded=guarded, known=known if guarded else None)
-        for name, guarded in (("without", False), ("with", True))
-        if guarded or not given.guarded
+        for name, guarded in _sides(given).items()
     }
     row: dict[str, Any] = {name: asdict(outcome) for name, outcome in outcomes.items()}
     print(f"{level:+d} dB, {delay} ms: {outcomes['with']}", file=sys.stderr)
@@ -97,16 +108,13 @@ def _row(files: Sequence[Labelled], given: argparse.Namespace, level: int, delay
 def _real_row(
     files: Sequence[Labelled], given: argparse.Namespace, level: int, delay: int
 ) -> Figures:
-    seed = 1_000 * given.seed + 10 * delay + level
-    said, spans = script(files, 60 * given.minutes, seed)
-    hall = Hall(level, delay, reverb_s=given.reverb, tail_db=given.tail, seed=seed)
+    hall, said, spans = _evening(files, given, level, delay)
     row: dict[str, Any] = {"level_db": level, "delay_ms": delay}
-    for name, guarded in (("without", False), ("with", True)):
-        if guarded or not given.guarded:
-            evening = asyncio.run(hall_real.perform(hall, said, spans, guarded=guarded))
-            told = {"doctor": evening.doctor, "torn_ms": evening.torn_ms}
-            row |= {name: asdict(evening.outcome) | told}
-            print(f"{level:+d} dB, {delay} ms, {name}: {evening}", file=sys.stderr)
+    for name, guarded in _sides(given).items():
+        evening = asyncio.run(hall_real.perform(hall, said, spans, guarded=guarded))
+        told = {"doctor": evening.doctor, "torn_ms": evening.torn_ms}
+        row[name] = asdict(evening.outcome) | told
+        print(f"{level:+d} dB, {delay} ms, {name}: {evening}", file=sys.stderr)
     return row
 
 

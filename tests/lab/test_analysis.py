@@ -20,6 +20,8 @@ from tests.support.takes_of_lab import BEGAN, Said, take_of
 
 pytestmark = pytest.mark.slow
 
+STAMPED = Calibration(0.0, 2.0, 16, 30.0, 20.0, since_made_ms=45.0, sound_way_ms=20.0)
+"""Of a path over which pictures bear stamps."""
 LEAD_S = 2.0
 """Before the sound is heard."""
 
@@ -113,10 +115,9 @@ def test_and_with_it_the_viewers_buffers_as_they_are_for_the_avatar(
 def test_the_way_and_the_drawing_are_told_apart_where_pictures_bear_stamps(
     drawn_ms: int, transport_ms: int
 ) -> None:
-    known = Calibration(0.0, 2.0, 16, 30.0, 20.0, since_made_ms=45.0, sound_way_ms=20.0)
     figures = measured(
         drawn_ms + transport_ms,
-        calibration=known,
+        calibration=STAMPED,
         waited=waited(30, 20),
         stamped_s=0.045 + transport_ms / 1000,
     ).figures
@@ -129,10 +130,9 @@ def test_the_way_and_the_drawing_are_told_apart_where_pictures_bear_stamps(
 def test_what_pictures_wait_for_packets_sent_again_is_no_part_of_the_path(
     drawn_ms: int, transport_ms: int
 ) -> None:
-    known = Calibration(0.0, 2.0, 16, 30.0, 20.0, since_made_ms=45.0, sound_way_ms=20.0)
     figures = measured(
         drawn_ms + transport_ms,
-        calibration=known,
+        calibration=STAMPED,
         waited=waited(30, 20 + 110 / 2),
         stamped_s=0.045 + transport_ms / 1000,
         resent_s=0.11,
