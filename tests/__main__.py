@@ -20,6 +20,8 @@ OPTIONS = (
 )
 
 if __name__ == "__main__":
+    # As micstream itself; else each process spins on all cores, and what keeps time does not.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     status = pytest.main([*OPTIONS, *sys.argv[1:]])
     sys.stdout.flush()
     sys.stderr.flush()

@@ -54,6 +54,32 @@ def answering(body: str, status: str = "200 OK") -> Server:
     return Server(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
 
 
+@pytest.mark.parametrize("given", [None, "2"])
+def test_linear_algebra_has_one_thread_where_nobody_wants_more(given: str | None) -> None:
+    """It is loaded after the command line; more threads spin where others must be in time."""
+    variables = {k: v for k, v in environment().items() if k != "OPENBLAS_NUM_THREADS"}
+    if given is not None:
+        variables["OPENBLAS_NUM_THREADS"] = given
+    code = (
+        "import os, sys, micstream.cli.press as module\n"
+        "def told(words):\n"
+        "    import numpy as np\n"
+        "    np.linalg.eigh(np.eye(300))\n"
+        "    print(os.environ['OPENBLAS_NUM_THREADS'], len(os.listdir('/proc/self/task')))\n"
+        "    return 0\n"
+        "module.press = told\n"
+        "from micstream.cli import main\n"
+        "main()\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True
+    ).stdout
+    if given is None:
+        assert said.split() == ["1", "1"]
+    else:
+        assert said.split()[0] == given
+
+
 def test_it_is_sent_with_nothing_heavy_loaded(tmp_path: Path) -> None:
     server = answering(ANSWER)
     code = (
