@@ -8,7 +8,8 @@ loudspeaker and microphone run apart by 100 ppm. Before each row `doctor --echo`
 sound there, another time.
 
 With `--real` all of it is real but the hall (`bench.hall_real`): five minutes a row and side. The
-delay is the loudspeakers' own then; guard's CPU and delay are not told.
+delay is the loudspeakers' own then; guard's CPU and delay are not told, and the doctor has always
+been there, with the loudspeakers on from the start.
 
 begun: utterances in which nobody speaks. prolonged: those that end more than 200 ms later than
 their hangover after the performer fell silent. lost: of his speech, what is in no utterance.
@@ -51,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--guarded", action="store_true", help="leave out the run without guard")
     options.add_argument("--real", action="store_true", help="real parts, in real time")
     given = options.parse_args(arguments)
+    if given.real and (given.unchecked or given.begins):
+        options.error("--real goes with neither --unchecked nor --begins")
     if given.quick:
         given.minutes, given.level, given.delay = 0.5, (0,), (220,)
     try:

@@ -29,7 +29,7 @@ from micstream.lab.align import locate
 from micstream.record.reading import read_record
 from micstream.settings import load
 from testbed.loudspeakers import loudspeakers
-from testbed.program import Event, environment, program, run
+from testbed.program import Event, at_microphone, program, run
 from testbed.sound import VirtualMicrophone, virtual_microphone
 
 _DOCTOR_S: Final = 120.0
@@ -39,7 +39,6 @@ _AFTER_S: Final = 4.0
 _BEGINS_S: Final = 20.0
 """What is spoken begins in the record within this."""
 _HANGOVER_MS: Final = 420
-_PRIVATE: Final = ("LIVEKIT_", "MICSTREAM_", "AVALUMA_", "AVATAR_")
 
 
 class Response:
@@ -106,9 +105,7 @@ async def _live(
     """What the doctor found, and what the program told."""
     wav = folder / "said.wav"
     await asyncio.to_thread(soundfile.write, wav, said.astype(np.int16), RATE)
-    around = {k: v for k, v in microphone.env.items() if not k.startswith(_PRIVATE)}
-    around |= {k: v for k, v in environment(server).items() if k.startswith("LIVEKIT_")}
-    around |= {f"XDG_{name}_HOME": str(folder / name) for name in ("STATE", "CONFIG")}
+    around = at_microphone(microphone.env, server, folder)
     options = ["--device", microphone.DEVICE, "--room", ROOM, "--avatar", AVATAR, "--json"]
     doctor = ""
     if guarded:

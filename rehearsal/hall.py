@@ -33,7 +33,7 @@ from rehearsal.tones import Heard, heard
 from rehearsal.ways import Remote, Ways, remote
 from testbed.browser import browser, shown
 from testbed.loudspeakers import louder, loudspeakers
-from testbed.program import environment
+from testbed.program import at_microphone
 from testbed.rooms import WireAvatar, viewing
 from testbed.sound import SINK, VirtualMicrophone, virtual_microphone
 from testbed.staged import settings_for
@@ -43,7 +43,6 @@ IDENTITY: Final = "external-audio-sender"
 ROOM: Final = "rehearsal"
 _CALLS: Final = 2
 _AGAIN_S: Final = 0.05
-_PRIVATE: Final = ("LIVEKIT_", "MICSTREAM_", "AVALUMA_", "AVATAR_")
 
 
 class Hall:
@@ -89,10 +88,7 @@ class Hall:
         self._stack.push_async_callback(hush)
 
     async def _start(self) -> None:
-        ours = {k: v for k, v in self._microphone.env.items() if not k.startswith(_PRIVATE)}
-        ours |= {k: v for k, v in environment(self.server).items() if k.startswith("LIVEKIT_")}
-        for name in ("STATE", "CONFIG"):
-            ours[f"XDG_{name}_HOME"] = str(self._folder / name.lower())
+        ours = at_microphone(self._microphone.env, self.server, self._folder)
         port = _free_port()
         options = [
             *("--room", ROOM, "--avatar", ANNA, "--avatar", BEN, "--route", "1"),

@@ -18,7 +18,8 @@ from testbed.waiting import wait_until
 
 Event = dict[str, Any]
 
-_OURS = ("LIVEKIT_", "MICSTREAM_", "AVALUMA_", "AVATAR_", "PULSE_", "XDG_RUNTIME_DIR")
+_SETTINGS = ("LIVEKIT_", "MICSTREAM_", "AVALUMA_", "AVATAR_")
+_OURS = (*_SETTINGS, "PULSE_", "XDG_RUNTIME_DIR")
 
 
 def environment(server: LocalServer | None = None, **more: str) -> dict[str, str]:
@@ -31,6 +32,15 @@ def environment(server: LocalServer | None = None, **more: str) -> dict[str, str
             "LIVEKIT_API_SECRET": server.api_secret,
         }
     return clean | {"COLUMNS": "200", **more}
+
+
+def at_microphone(around: Mapping[str, str], server: LocalServer, folder: Path) -> dict[str, str]:
+    """That of a person at a virtual microphone (`around` is its `env`), with this server's
+    credentials, whose settings and state are in the folder."""
+    clean = {name: value for name, value in around.items() if not name.startswith(_SETTINGS)}
+    given = {k: v for k, v in environment(server).items() if k.startswith("LIVEKIT_")}
+    kept = {f"XDG_{name}_HOME": str(folder / name.lower()) for name in ("STATE", "CONFIG")}
+    return clean | given | kept
 
 
 NO_DEVICES = "import sounddevice\nsounddevice.query_devices = lambda: sounddevice.DeviceList()\n"

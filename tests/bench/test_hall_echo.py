@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 
 from bench.hall_echo import main
@@ -62,3 +63,10 @@ def test_a_hall_sounds_the_same_however_its_sound_is_divided(where: list[int]) -
 
 def test_it_runs_shortly(capsys: object) -> None:
     assert main(["--quick", "--json", "--minutes", "0.1"]) == 0
+
+
+@pytest.mark.parametrize("option", [["--unchecked"], ["--begins", "40"]])
+def test_what_the_real_loop_cannot_do_is_refused(option: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--real", *option])
+    assert ended.value.code == 2
