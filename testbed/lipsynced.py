@@ -32,6 +32,7 @@ from micstream.demo.avatar import REASON, AvatarProcess
 from micstream.room.token import mint_avatar
 from testbed.mouths import Errors
 from testbed.rooms import Server
+from testbed.sound import AT_ONCE
 from testbed.waiting import wait_until
 
 IDENTITY: Final = "avatar-lipsynced"
@@ -53,7 +54,7 @@ async def lipsynced(
     with tempfile.TemporaryDirectory(prefix="micstream-lipsynced-") as folder:
         log = Path(folder) / "worker.log"
         running = process.start(
-            [sys.executable, "-m", "testbed.lipsynced"],
+            [*AT_ONCE, sys.executable, "-m", "testbed.lipsynced"],  # what it puts in is to be exact
             environment=_environment(server, room, sender, identity, Errors(**errors)),
             log=log,
         )

@@ -131,7 +131,7 @@ class VirtualMicrophone:
         before = self.listed("sink-inputs").count("\n")
         task = asyncio.create_task(self.speak(wav))
         try:
-            await self._until_listed("sink-inputs", 10, "something that plays", more_than=before)
+            await self.until_listed("sink-inputs", 10, "something that plays", more_than=before)
             yield
         finally:
             task.cancel()
@@ -139,9 +139,9 @@ class VirtualMicrophone:
 
     async def heard_by_someone(self, timeout: float = 10.0) -> None:
         """Until a program records from it: what is said before that is lost to it."""
-        await self._until_listed("source-outputs", timeout, "a recording program")
+        await self.until_listed("source-outputs", timeout, "a recording program")
 
-    async def _until_listed(
+    async def until_listed(
         self, kind: str, timeout: float, what: str, *, more_than: int = 0
     ) -> None:
         """Until there are more of a kind; the loop goes on meanwhile."""

@@ -36,7 +36,7 @@ async def test_a_mouth_that_is_drawn_late_is_found_and_laid_to_the_drawing(
     server: LocalServer, room_name: str, tmp_path: Path
 ) -> None:
     report, film = tmp_path / "report.html", tmp_path / "run.mkv"
-    async with lipsynced(server, room_name, SENDER, drawn_ms=240) as avatar:
+    async with lipsynced(server, room_name, SENDER, drawn_ms=240, size="360p") as avatar:
         kept = ("--report", str(report), "--save", str(film))
         # What is late on a busy machine is late: measured again where it was in the way.
         for number in range(4):
@@ -62,7 +62,7 @@ async def test_a_mouth_that_is_drawn_late_is_found_and_laid_to_the_drawing(
     assert row["item"] == "harvard-2"
     assert row["heard_delay_ms"] > 0
     assert row["missing_s"] < 3
-    assert found["size"] == [1280, 720]
+    assert found["size"] == [640, 360]
     # The film says the same, of what was not taken off.
     assert seen == pytest.approx(found["offset_ms"] + found["taken_off_ms"], abs=30)
     page = report.read_text()
@@ -73,7 +73,7 @@ async def test_a_mouth_that_is_drawn_late_is_found_and_laid_to_the_drawing(
 async def test_a_picture_that_stands_still_is_undecided(
     server: LocalServer, room_name: str, tmp_path: Path
 ) -> None:
-    async with lipsynced(server, room_name, SENDER, mouth="still"):
+    async with lipsynced(server, room_name, SENDER, mouth="still", size="360p"):
         said = await measured(tmp_path, server, room_name, "--calibration", "no")
     found = result(said)
     assert (found["verdict"], found["offset_ms"]) == ("undecided", None)
