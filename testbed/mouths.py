@@ -22,7 +22,7 @@ from micstream.demo.motion import Performer, mood_of
 Mouths = Literal["follows", "random", "hangs", "other", "still"]
 Pcm = npt.NDArray[np.int16]
 
-SIZES: Final = {"360p": (640, 360), "720p": (1280, 720), "1080p": (1920, 1080)}
+SIZES: Final = {"180p": (320, 180), "360p": (640, 360), "720p": (1280, 720), "1080p": (1920, 1080)}
 SPEAKS: Final = 0.02
 """A mouth that is less open is shut."""
 _REST_S: Final = 0.5
