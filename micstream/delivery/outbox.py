@@ -10,7 +10,15 @@ from dataclasses import replace
 from typing import Final
 
 from micstream.delivery.actions import Action, Call, Tell
-from micstream.events import AvatarEvent, Dropped, Event, Warned
+from micstream.events import (
+    AvatarEvent,
+    Dropped,
+    Event,
+    PlaybackFinished,
+    PlaybackStarted,
+    UtteranceStarted,
+    Warned,
+)
 
 GRAIN_S: Final = 0.001
 """A timer for what is reckoned (not for a moment that was set) is set so much later: sums of floats
@@ -32,6 +40,10 @@ class Outbox:
         self._numbers = itertools.count(1)
         self._calls: dict[int, float] = {}
         """When each call that was not answered has failed."""
+        self._unbegun = ""
+        """The utterance that has its turn, until it is told that it has started."""
+        self._early: list[Tell] = []
+        """What the avatar has reported of it meanwhile."""
 
     def put(self, action: Action) -> None:
         """Have the shell do this."""
@@ -46,7 +58,23 @@ class Outbox:
         """Emit an event; `name`: of the avatar it is about, where that is no longer this one."""
         if isinstance(event, AvatarEvent | Dropped | Warned):
             event = replace(event, avatar=self.name if name is None else name)
-        self.put(Tell(event))
+        match event:
+            case PlaybackStarted(id=self._unbegun) | PlaybackFinished(id=self._unbegun):
+                self._early.append(Tell(event))
+            case UtteranceStarted(id=self._unbegun):
+                self.put(Tell(event))
+                self.expect("")
+            case _:
+                self.put(Tell(event))
+
+    def expect(self, utterance: str) -> None:
+        """Expect that this one is told as started, once its first write has returned; none: empty.
+
+        On a machine with much else to do the avatar reports it sooner. That is told afterwards, as
+        whoever reads the events knows nothing of it before.
+        """
+        self._actions += self._early
+        self._unbegun, self._early = utterance, []
 
     def call(self, method: str, payload: str, timeout_s: float, now: float) -> int:
         """Call the avatar; the number under which the answer comes, `NONE` after `timeout_s`."""

@@ -279,6 +279,7 @@ class Sending:
             self._refuse(request)
             return
         id = next(self._ids)
+        self._outbox.expect(id)
         captured_at = now if request.captured_at is None else request.captured_at
         self._rest_until = math.inf
         self._current = OpenUtterance(
@@ -352,6 +353,7 @@ class Sending:
     def _settle(self, current: OpenUtterance, now: float) -> None:
         """Account for it: its stream is closed, or never was opened."""
         self._current = None
+        self._outbox.expect("")  # where nothing could be written it never has started
         reason = current.ending
         assert reason is not None
         ledger = self._playback.ledger

@@ -23,9 +23,22 @@ class TestReports:
         stage.begin()
         stage.go_on(0.2)
         stage.started()
-        (started,) = stage.named("playback_started")
-        assert (started.id, started.delay_ms) == ("u1", 200)
         assert stage.now == pytest.approx(begun + 0.2)
+        stage.run(0.5)
+        begins, started = stage.named("utterance_started", "playback_started")
+        assert (begins.id, begins.EVENT) == ("u1", "utterance_started")
+        assert (started.id, started.delay_ms) == ("u1", 200)
+
+    def test_one_of_what_could_not_be_written_is_told_at_its_end(self) -> None:
+        stage = ready(Conduct(write_s=0.5, writes=False, plays=False))
+        stage.begin()
+        stage.go_on(0.2)
+        stage.started()
+        stage.end()
+        stage.run(2)
+        (started,) = stage.named("playback_started")
+        assert started.id == "u1"
+        assert stage.named("utterance_started", "utterance_ended") == []
 
     def test_strays_are_no_events(self) -> None:
         stage = ready(Conduct(plays=False))

@@ -236,16 +236,22 @@ def assert_all_is_counted(stage: Stage, direct: Direct) -> None:
 def assert_events_are_in_order(stage: Stage) -> None:
     started: list[str] = []
     ended: list[str] = []
-    for event in stage.named("utterance_started", "utterance_ended", "playback_started"):
+    played: set[str] = set()
+    for event in stage.named(
+        "utterance_started", "utterance_ended", "playback_started", "playback_finished"
+    ):
         match event.EVENT:
             case "utterance_started":
                 assert event.id not in started
+                assert event.id not in played, "it is played once it is known"
                 assert len(started) == len(ended), "the one before has ended"
                 started.append(event.id)
             case "utterance_ended":
                 assert started[-1] == event.id
                 assert event.duration_s > 0
                 ended.append(event.id)
+            case _:
+                played.add(event.id)
     assert started == ended
 
 
