@@ -10,6 +10,8 @@ from rehearsal.cast import ANNA, FRONT, MICROPHONES, PITCHES
 from rehearsal.evidence import Evidence, Line, some
 from rehearsal.tones import WINDOW_S
 
+SHORTEST_S: Final = 0.4
+"""Of a cue: what is shorter may be played, and be over before somebody else hears its pitch."""
 SILENT_S: Final = 1.0
 """From an interrupt until nothing more is heard; its figure is measured elsewhere."""
 FIRST_S: Final = 1.5
@@ -168,8 +170,8 @@ class JudgeOfSound:
         found = f"{sent:.1f} s sent, {sounds:.1f} s heard"
         found += f", {lost:.1f} s told as dropped" if lost else ""
         cut = end["reason"] in ("interrupt", "panic", "performer")
-        least = 0.0 if cut else max(0.0, 0.8 * sent - 0.4)
-        agrees = least <= sounds <= end["sent_s"] + 0.4
+        least = 0.0 if cut else max(0.0, 0.8 * sent - SHORTEST_S)
+        agrees = least <= sounds <= end["sent_s"] + SHORTEST_S
         if tone:
             first = tone[0].t - told["t"]
             self._measured["cue_to_heard_ms"].append(first * 1000)
@@ -190,7 +192,7 @@ class JudgeOfSound:
             agrees &= abs(late) <= LIT_S * self._stretch
         elif tone and not cut:
             agrees, found = False, f"{found}, never lit"
-        elif lit is not None:
+        elif lit is not None and sent > SHORTEST_S:
             agrees, found = False, f"{found}, lit and never heard"
         return Line(what, agrees, found)
 

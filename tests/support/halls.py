@@ -18,14 +18,16 @@ LATEST_S = 1.0
 LOUD = 1_500
 SURE = 0.8
 """As alike as that it is there, and not in what the performer says meanwhile."""
-STILL_MS = 30.0
+STILL_MS = 20.0
 """More than that two receivers' buffers do not differ by turns, where the machine has time."""
+ENOUGH = 3
+"""Pieces that are found; of fewer nobody knows whether it stood still."""
 Sound = npt.NDArray[np.int16]
 
 
 def moved_ms(folder: Path, since: float) -> float:
     """By how many ms the delay of the avatar's sound differs from one moment to another; infinite:
-    it is nowhere to be heard, as where it comes back torn.
+    it is hardly to be heard, as where it comes back torn.
 
     Args:
         folder: a record, with the avatar's sound.
@@ -43,7 +45,7 @@ def moved_ms(folder: Path, since: float) -> float:
         found = locate(piece, mine, at_s, at_s + LATEST_S)
         if found is not None and found[1] >= SURE:
             delays.append((found[0] - at_s) * 1000)
-    return max(delays) - min(delays) if delays else float("inf")
+    return max(delays) - min(delays) if len(delays) >= ENOUGH else float("inf")
 
 
 def _track(record: Record, kind: Kind) -> Sound:
