@@ -31,8 +31,8 @@ from micstream.demo import process
 from micstream.demo.avatar import REASON, AvatarProcess
 from micstream.room.token import mint_avatar
 from testbed.mouths import Errors
+from testbed.program import AT_ONCE
 from testbed.rooms import Server
-from testbed.sound import AT_ONCE
 from testbed.waiting import wait_until
 
 IDENTITY: Final = "avatar-lipsynced"

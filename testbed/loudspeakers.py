@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 import numpy as np
 import numpy.typing as npt
 
+from testbed.program import AT_ONCE
 from testbed.rooms import Server, viewing
-from testbed.sound import AT_ONCE, SINK, VirtualMicrophone
+from testbed.sound import SINK, VirtualMicrophone
 from testbed.speech import RATE
 
 LATER_S = 0.3
@@ -46,7 +47,7 @@ async def loudspeakers(
     held = (f"--latency-msec={latency_ms}", f"--process-time-msec={latency_ms - 20}")
     form = ("--raw", f"--rate={RATE}", "--channels=1", "--format=s16le")
     async with viewing(server, room, "loudspeakers") as viewer:
-        playing_already = microphone.listed("sink-inputs").count("\n")
+        playing_already = microphone.count("sink-inputs")
         player = await asyncio.create_subprocess_exec(
             *(*AT_ONCE, "paplay", f"--device={SINK}", *held, *form),
             stdin=asyncio.subprocess.PIPE,

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from micstream.demo import process
+from testbed.program import AT_ONCE
 from testbed.waiting import until, wait_until
 
 PROGRAMS = {
@@ -26,9 +27,6 @@ SINK = "vmic"
 BUFFERED = ("--latency-msec=1000", "--process-time-msec=490")
 """The sink asks for 10 ms at a time (half of what is left between the two); what is said waits in
 the sound server, so that a speaker that gets no turn for half a second is not heard to stutter."""
-AT_ONCE = ("nice", "-n", "-11")
-"""As the sound server asks for itself: a microphone waits for nobody. Where it may not, it runs as
-anything else does."""
 
 
 class VirtualMicrophone:
@@ -128,7 +126,7 @@ class VirtualMicrophone:
     @asynccontextmanager
     async def speaking(self, wav: Path) -> AsyncIterator[None]:
         """Says it within the context, from its beginning to its end, mixed with all else."""
-        before = self.listed("sink-inputs").count("\n")
+        before = self.count("sink-inputs")
         task = asyncio.create_task(self.speak(wav))
         try:
             await self.until_listed("sink-inputs", 10, "something that plays", more_than=before)
@@ -147,13 +145,17 @@ class VirtualMicrophone:
         """Until there are more of a kind; the loop goes on meanwhile."""
 
         async def more() -> bool:
-            return (await asyncio.to_thread(self.listed, kind)).count("\n") > more_than
+            return await asyncio.to_thread(self.count, kind) > more_than
 
         await until(more, what, timeout)
 
     def _has_sink(self) -> bool:
         assert self._server is not None and self._server.poll() is None, "pulseaudio has ended"
         return self._socket.exists() and SINK in self.listed("sinks")
+
+    def count(self, what: str) -> int:
+        """How many of these the sound server lists."""
+        return self.listed(what).count("\n")
 
     def listed(self, what: str) -> str:
         """What the sound server lists of sinks, sink-inputs, source-outputs: a line each."""

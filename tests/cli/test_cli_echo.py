@@ -15,8 +15,8 @@ import soundfile
 from micstream.demo.server import LocalServer
 from micstream.echo.memory import memory_file
 from testbed.loudspeakers import loudspeakers
-from testbed.program import Program, program, run
-from testbed.sound import AT_ONCE, VirtualMicrophone
+from testbed.program import AT_ONCE, Program, program, run
+from testbed.sound import VirtualMicrophone
 from testbed.speech import HELLO, RATE, samples
 from tests.cli.test_cli_keys import credentials
 from tests.conftest import AvatarFactory
