@@ -26,7 +26,7 @@ from micstream.errors import MicstreamError
 from micstream.viewer.recording import SoundRecording
 from testbed.program import environment
 from testbed.rooms import viewing
-from testbed.sound import SINK, VirtualMicrophone, virtual_microphone
+from testbed.sound import SINK, SOON, VirtualMicrophone, virtual_microphone
 from testbed.waiting import wait_until
 
 T = TypeVar("T")
@@ -175,7 +175,7 @@ class Stage:
         self._stack.push_async_callback(hush)
 
     async def _speak_for_ever(self, wav: Path) -> None:
-        command = ["paplay", f"--device={SINK}", "--latency-msec=40", str(wav)]
+        command = ["paplay", f"--device={SINK}", *SOON, str(wav)]
         while True:
             paplay = process.start(
                 command, environment=self.microphone.env, log=self.folder / "paplay.log"

@@ -32,10 +32,10 @@ from rehearsal.cast import ANNA, BEN, MICROPHONES, PHONE, PITCHES, write_show
 from rehearsal.tones import Heard, heard
 from rehearsal.ways import Remote, Ways, remote
 from testbed.browser import browser, shown
-from testbed.loudspeakers import louder, loudspeakers
+from testbed.loudspeakers import Loudspeakers, louder, loudspeakers
 from testbed.program import at_microphone
 from testbed.rooms import WireAvatar, viewing
-from testbed.sound import SINK, VirtualMicrophone, virtual_microphone
+from testbed.sound import SINK, SOON, VirtualMicrophone, virtual_microphone
 from testbed.staged import settings_for
 from testbed.waiting import until, wait_until
 
@@ -156,7 +156,7 @@ class Hall:
 
     async def _speak(self) -> None:
         wav = self._folder / "spoken.wav"
-        command = ["paplay", f"--device={SINK}", "--latency-msec=40", str(wav)]
+        command = ["paplay", f"--device={SINK}", *SOON, str(wav)]
         while True:
             paplay = process.start(
                 command, environment=self._microphone.env, log=self._folder / "paplay.log"
@@ -167,7 +167,7 @@ class Hall:
                 await process.end(paplay)
             await asyncio.sleep(_AGAIN_S)
 
-    def loudspeakers(self) -> AbstractAsyncContextManager[None]:
+    def loudspeakers(self) -> AbstractAsyncContextManager[Loudspeakers]:
         """The first avatar's sound comes back into the microphone, half as loud, until the end."""
         return loudspeakers(self.server, ROOM, self._microphone, ANNA, through=louder(-6.0))
 

@@ -27,6 +27,9 @@ SINK = "vmic"
 BUFFERED = ("--latency-msec=1000", "--process-time-msec=490")
 """The sink asks for 10 ms at a time (half of what is left between the two); what is said waits in
 the sound server, so that a speaker that gets no turn for half a second is not heard to stutter."""
+SOON = ("--latency-msec=40", "--process-time-msec=10")
+"""As much is asked for at a time, and little waits: what was said ends as soon as it is to. Without
+the second word the sink asks for half a millisecond at a time, and its clock is too fast."""
 
 
 class VirtualMicrophone:
