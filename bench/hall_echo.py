@@ -9,7 +9,8 @@ sound there, another time.
 
 With `--real` all of it is real but the hall (`bench.hall_real`): five minutes a row and side. The
 delay is the loudspeakers' own then; guard's CPU and delay are not told, and the doctor has always
-been there, with the loudspeakers on from the start.
+been there, with the loudspeakers on from the start. Where the loudspeakers ran dry the machine was
+too busy: they came later from then on, as those of no hall do, and the row says nothing.
 
 begun: utterances in which nobody speaks. prolonged: those that end more than 200 ms later than
 their hangover after the performer fell silent. lost: of his speech, what is in no utterance.
@@ -27,7 +28,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench import hall_real
-from bench.hall_loop import Hall, Outcome, Sound, check, perform, script
+from bench.hall_loop import Hall, Sound, check, perform, script
 from bench.labelled import Labelled, read_folder
 from bench.report import Figures, dump, parser, refuse, show
 from micstream.demo.assets import bundled
@@ -36,6 +37,12 @@ from micstream.errors import MicstreamError
 LEVELS: Final = (-12, -6, 0, 6)
 DELAYS: Final = (60, 150, 220, 300, 400)
 BUNDLED: Final = ("sentences", "pauses")
+_JUDGED: Final = ("begun", "prolonged", "lost_percent")
+_OWN: Final = {
+    False: {"cpu_ms": "CPU ms/s", "held_ms": "delay ms"},
+    True: {"torn_ms": "torn ms", "ran_dry": "ran dry"},
+}
+"""What only a simulated hall tells, and only a real one."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     show(
         f"Echo guard, {given.minutes:g} min a row, reverberation {given.reverb:g} s",
-        ("echo", "ms", *("begun", "prolonged", "lost %") * 2, "CPU ms/s", "delay ms"),
+        ("echo", "ms", *("begun", "prolonged", "lost %") * 2, *_OWN[given.real].values()),
         [_cells(row) for row in rows],
         "first three: without the guard; the other three: with it",
     )
@@ -115,20 +122,22 @@ def _real_row(
     row: dict[str, Any] = {"level_db": level, "delay_ms": delay}
     for name, guarded in _sides(given).items():
         evening = asyncio.run(hall_real.perform(hall, said, spans, guarded=guarded))
-        told = {"doctor": evening.doctor, "torn_ms": evening.torn_ms}
-        row[name] = asdict(evening.outcome) | told
+        row[name] = asdict(evening.outcome) | {
+            "doctor": evening.doctor,
+            "torn_ms": evening.torn_ms,
+            "ran_dry": evening.ran_dry,
+        }
         print(f"{level:+d} dB, {delay} ms, {name}: {evening}", file=sys.stderr)
     return row
 
 
 def _cells(row: Figures) -> list[Any]:
-    names = [each for each in Outcome.__dataclass_fields__ if each != "where"]
     without, with_ = row.get("without", {}), row["with"]
     return [
         f"{row['level_db']:+d} dB",
         row["delay_ms"],
-        *(without.get(name) for name in names[:3]),
-        *(with_[name] for name in names),
+        *(without.get(name) for name in _JUDGED),
+        *(with_[name] for name in (*_JUDGED, *_OWN["ran_dry" in with_])),
     ]
 
 
