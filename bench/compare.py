@@ -120,7 +120,7 @@ async def speaking(sender: Sender, plan: Plan) -> Figures:
         "stutters_ms": [each["stutter_ms"] or 0 for each in finished],
         "missing": sum(each.missing for each in found),
         "spoiled": plan.utterances - len(found),
-        "cpu_percent": cpu,
+        "cpu_percent": cpu["cpu_percent"],
         "peak_mib": peak,
         "avatar_alive": alive,
     }

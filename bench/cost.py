@@ -4,7 +4,8 @@ CPU and memory: micstream, the same with webrtcvad alone, and livekit-agents' pa
 on a fresh stage (see bench.latency), while a monologue without pauses is spoken into the virtual
 microphone. CPU is the process's user and system time between two moments within it, as a share of
 one core; memory is the most it ever had (VmHWM). Both hold all of the sender: capture, detection,
-the room, and receiving the avatar's sound until it plays.
+the room, and receiving the avatar's sound until it plays. Of the CPU, what LiveKit's client takes
+in threads of its own: no sender that is in a room takes less.
 
 Start: the wall time of `micstream --help`, and from starting `micstream live` to its event
 `capturing`, with a microphone that delivers at once (another program already listens to it) and
@@ -35,6 +36,16 @@ COMPARED = (OURS, WEBRTC, AGENTS)
 ROUNDS, QUICK_ROUNDS = 3, 1
 WINDOW_S, QUICK_WINDOW_S = 45.0, 12.0
 STARTS, QUICK_STARTS = 10, 3
+CLIENT = (
+    "network_thread",
+    "worker_thread",
+    "signaling_threa",
+    "tokio-rt-worker",
+    "SyntheticAudioD",
+    "livekit-",
+    "rtc-",
+)
+"""How the threads of LiveKit's client begin, as the kernel names them (15 letters)."""
 _SETTLED_S = 5.0
 """Into the monologue: the segment is open and the avatar speaks."""
 
@@ -43,28 +54,44 @@ async def speaking(sender: Sender, window_s: float) -> Figures:
     """CPU and memory of one sender while it speaks."""
     async with stage(sender) as on:
         return {
-            "cpu_percent": await cpu_percent(on, window_s),
+            **await cpu_percent(on, window_s),
             "peak_mib": peak_mib(on.sender.pid),
         }
 
 
-async def cpu_percent(on: Stage, window_s: float) -> float:
-    """CPU of the sender on a stage while a monologue is spoken, in percent of a core."""
+async def cpu_percent(on: Stage, window_s: float) -> Figures:
+    """CPU of the sender on a stage while a monologue is spoken, in percent of a core: all of it,
+    and of that LiveKit's client.
+    """
     process = psutil.Process(on.sender.pid)
     since = time.time()
     talk = asyncio.create_task(on.say(bundled_speech("monologue.flac")))
     try:
         async with asyncio.timeout(30):
             await on.heard.until_loud(_SETTLED_S, since=since)
-        before, begun = process.cpu_times(), time.monotonic()
+        before, of_client, begun = process.cpu_times(), client_s(process), time.monotonic()
         await asyncio.sleep(window_s)
         after, ended = process.cpu_times(), time.monotonic()
+        of_client = client_s(process) - of_client
         assert not talk.done(), "the monologue ended before the measurement"
     finally:
         talk.cancel()
         await asyncio.gather(talk, return_exceptions=True)
     spent = (after.user - before.user) + (after.system - before.system)
-    return float(100 * spent / (ended - begun))
+    return {
+        "cpu_percent": 100 * spent / (ended - begun),
+        "client_percent": 100 * of_client / (ended - begun),
+    }
+
+
+def client_s(process: psutil.Process) -> float:
+    """CPU seconds so far of those threads of a process that are LiveKit's client's (Linux)."""
+    tasks = Path(f"/proc/{process.pid}/task")
+    return sum(
+        float(each.user_time + each.system_time)
+        for each in process.threads()
+        if (tasks / str(each.id) / "comm").read_text().startswith(CLIENT)
+    )
 
 
 def peak_mib(pid: int) -> float:
@@ -116,6 +143,7 @@ async def bench(rounds: int, window_s: float, starts: int) -> Figures:
         "senders": {
             name: {
                 "cpu_percent": statistics.median(each["cpu_percent"] for each in runs),
+                "client_percent": statistics.median(each["client_percent"] for each in runs),
                 "peak_mib": max(each["peak_mib"] for each in runs),
             }
             for name, runs in done.items()
@@ -129,6 +157,7 @@ def _print(figures: Figures) -> None:
     none = [None] * (len(COMPARED) - 1)
     rows = [
         ("CPU while speaking, % of a core", *(f"{one['cpu_percent']:.1f}" for one in each)),
+        ("  of that LiveKit's client", *(f"{one['client_percent']:.1f}" for one in each)),
         ("peak memory, MiB", *(f"{one['peak_mib']:.0f}" for one in each)),
         ("micstream --help, s", f"{figures['help_s']:.2f}", *none),
         ("start to capturing, s", f"{figures['capturing_s']:.2f}", *none),
