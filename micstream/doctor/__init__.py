@@ -7,6 +7,7 @@ it sees, and a diagnosis must not be that one.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from micstream.doctor.check import Check, State, failed
 from micstream.doctor.echo import check_echo
@@ -29,8 +30,10 @@ async def diagnose(
     That ends what the avatar plays, and has it hum for a moment. Beside a sender of the same
     identity it is not done, unless `take_over`: that ends the other one.
     """
-    async for check in check_microphone(settings):
-        yield check
+    microphones = _microphones(settings)
+    for whose, own in microphones:
+        async for check in check_microphone(own) if own else _elsewhere():
+            yield replace(check, name=f"{whose}{check.name}")
     try:
         url, _ = credentials(settings.connection())
     except UsageError as error:
@@ -65,5 +68,35 @@ async def diagnose(
         for check in await check_through(settings):
             yield check
     if echo:
-        async for check in check_echo(settings):
-            yield check
+        for whose, own in microphones:
+            async for check in check_echo(own) if own else _elsewhere():
+                yield replace(check, name=f"{whose}{check.name}")
+
+
+def _microphones(settings: Settings) -> list[tuple[str, Settings | None]]:
+    """Each microphone as settings of its own, and whose it is; None: it is not at this machine.
+
+    One that is named by itself is the one that is asked for.
+    """
+    several = settings.performers().performers
+    if not several or settings.device is not None:
+        return [("", settings)]
+    return [
+        (
+            f"{each.name}, ",
+            None
+            if each.identity
+            else settings.model_copy(update={"device": each.device, "channel": each.channel}),
+        )
+        for each in several
+    ]
+
+
+async def _elsewhere() -> AsyncIterator[Check]:
+    yield Check(
+        "microphone",
+        "left out",
+        "it is in the room, and not at this machine",
+        "",
+        "micstream live, once it is there: s names it with its level",
+    )

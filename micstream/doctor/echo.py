@@ -19,16 +19,17 @@ from micstream.echo.memory import HallMemory
 from micstream.echo.reference import Beside, Reference
 from micstream.echo.room_sound import RoomSound
 from micstream.echo.watch import LOUDEST_DB
-from micstream.errors import MicstreamError
+from micstream.errors import AvatarUnavailable, MicstreamError
 from micstream.events import Event
 from micstream.room.room import Room
+from micstream.room.utterance import AvatarGone
 from micstream.settings import Settings
 from micstream.settings.pieces import SoundPathSettings
 from micstream.sound_path import make_path
 from micstream.sources import opening
 from micstream.sources.source import Away, Block, Lost, Opened
 from micstream.speech.whole import Whole
-from micstream.tasks import task_group
+from micstream.tasks import apart, task_group
 
 _EXPECTED: Final = "an echo that the guard takes off, or none"
 _HELPS: Final = (
@@ -41,6 +42,8 @@ _LEARN_S: Final = 3.0
 _SOUND_DB: Final = -20
 _PATIENCE_S: Final = 6.0
 """How long the avatar's sound may take after what was sent."""
+_KEEP_S: Final = 1.0
+"""Longest wait for a disk on which what was learned is kept."""
 _ENOUGH: Final = 0.8
 """Of the echo's energy has to be told from speech; the rest begins nothing that lasts."""
 _LATE: Final = 0.1
@@ -181,13 +184,20 @@ async def _measure(settings: Settings, room: Room, avatar: str) -> Echo:
                 waited_s += guard.taken_s - before
                 if (guard.heard and not guard.is_loud) or waited_s > _PATIENCE_S + _SOUND_S:
                     break
-    await asyncio.to_thread(guard.keep)
+    await apart(guard.keep, within_s=_KEEP_S)
     return guard.found()
 
 
 async def _play(room: Room, avatar: str) -> None:
-    async with room.utterance(avatar=avatar) as utterance:
-        await utterance.write(sound())
+    try:
+        async with room.utterance(avatar=avatar) as utterance:
+            await utterance.write(sound())
+    except (AvatarGone, KeyError):
+        raise AvatarUnavailable(
+            f"{avatar or 'the avatar'} left, or was interrupted, before the sound was over",
+            hint="nothing was learned of the hall: once more, while nobody speaks through it",
+            code="avatar_lost",
+        ) from None
 
 
 def sound() -> bytes:
