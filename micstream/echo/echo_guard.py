@@ -55,6 +55,7 @@ class EchoGuard:
         self._laid = self._laid_now
         self.heard = 0
         """Samples in whose time the reference was loud, or had just been."""
+        self._missed = 0
         self._canceller = Canceller()
         self.reset()
 
@@ -85,8 +86,8 @@ class EchoGuard:
 
     @property
     def missed_s(self) -> float:
-        """Seconds for which the reference was not there in time."""
-        return self.reference.missed / SPEECH.rate
+        """Seconds of those for which the reference was not there in time."""
+        return self._missed / SPEECH.rate
 
     @property
     def level_db(self) -> float | None:
@@ -144,7 +145,10 @@ class EchoGuard:
         samples = len(pcm) // SAMPLE_WIDTH
         self._taken += samples
         self._mic += pcm
+        missed = self.reference.missed
         self._beside += self.reference.take(samples, at)
+        if self.is_loud:  # what is missing of a silence is missed by nobody
+            self._missed += self.reference.missed - missed
         size = len(self._mic) - len(self._mic) % (FRAME * SAMPLE_WIDTH)
         if not size:
             return b"", b""

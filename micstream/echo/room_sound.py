@@ -17,26 +17,32 @@ from micstream.viewer.sound import SoundBlock, SoundFeed
 
 _AVATARS: Final = 8
 """More than anybody plays in one hall: who was heard first of all is forgotten then."""
+_TRACKS: Final = 4
+"""Of one avatar, heard at once; what came first of all is forgotten then."""
 
 
 class _Sink:
-    """One avatar's sound on its way into a reference."""
+    """One avatar's sound on its way into a reference: of each track, as each has its own clock."""
 
     def __init__(self) -> None:
-        self.reference = Arriving()
-        self._track = ""
+        self.tracks: dict[str, Arriving] = {}
 
     def push(self, block: SoundBlock) -> None:
-        """Take the next block; another track has another clock."""
-        if block.track != self._track:
-            self._track = block.track
-            self.reference.break_off()
-        self.reference.push(block.pcm, block.arrived)
+        """Take the next block."""
+        if block.track not in self.tracks:
+            if len(self.tracks) == _TRACKS:
+                del self.tracks[next(iter(self.tracks))]
+            self.tracks[block.track] = Arriving()
+        self.tracks[block.track].push(block.pcm, block.arrived)
 
     def end(self, error: Exception | None) -> None:
         """Nothing comes any more; without a reference the guard guards nothing, and says so."""
         del error
-        self.reference.break_off()
+        self.tracks.clear()
+
+    def gone(self, track: str) -> None:
+        """Nothing comes of this one any more: what is not there is not late."""
+        self.tracks.pop(track, None)
 
 
 class RoomSound:
@@ -112,7 +118,7 @@ class RoomSound:
         if room is self._room and who.identity in self._feeds:
             self._feeds[who.identity].stop(publication.sid)
             for branch in self._branches:
-                branch.sink(who.identity).end(None)  # what is not there is not late
+                branch.sink(who.identity).gone(publication.sid)
 
     def _drop(self) -> None:
         self._room = None
@@ -139,17 +145,17 @@ class Branch:
     @property
     def missed(self) -> int:
         """Samples that were not there when they were wanted."""
-        return sum(each.reference.missed for each in self._sinks.values())
+        return sum(each.missed for each in self._tracks())
 
     @property
     def late(self) -> int:
         """Samples by which the sound is laid later than it comes at the earliest."""
-        return max((each.reference.late for each in self._sinks.values()), default=0)
+        return max((each.late for each in self._tracks()), default=0)
 
     def open(self, source: Source) -> None:
         """Another opening of the microphone."""
-        for each in self._sinks.values():
-            each.reference.open(source)
+        for each in self._tracks():
+            each.open(source)
 
     def hear(self, block: bytes) -> None:
         """Nothing: it does not come with the microphone."""
@@ -159,10 +165,13 @@ class Branch:
 
     def take(self, samples: int, at: float) -> bytes:
         """The sound beside the microphone's next `samples`, captured at monotonic `at`."""
-        taken = [each.reference.take(samples, at) for each in self._sinks.values()]
+        taken = [each.take(samples, at) for each in self._tracks()]
         if not taken:
             return bytes(samples * SAMPLE_WIDTH)
         if len(taken) == 1:
             return taken[0]
         mixed = np.sum([np.frombuffer(each, np.int16) for each in taken], axis=0, dtype=np.int32)
         return mixed.clip(-32_768, 32_767).astype(np.int16).tobytes()
+
+    def _tracks(self) -> list[Arriving]:
+        return [track for sink in self._sinks.values() for track in sink.tracks.values()]

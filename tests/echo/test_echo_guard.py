@@ -46,6 +46,16 @@ class Known:
         return self._sound[start : self._at].ljust(2 * samples, b"\0")
 
 
+class Late(Known):
+    """A reference half of which comes too late."""
+
+    missed = 0
+
+    def take(self, samples: int, at: float) -> bytes:
+        self.missed += samples // 2
+        return super().take(samples, at)
+
+
 def through(guard: EchoGuard, pcm: bytes, where: list[int]) -> tuple[bytes, bytes]:
     parts = [guard.push(block, 0.0) for block in chunked(pcm, where)] + [guard.finish()]
     return b"".join(sound for sound, _ in parts), b"".join(mask for _, mask in parts)
@@ -89,6 +99,14 @@ def test_a_voice_over_the_echo_is_let_through(guarded: tuple[Samples, Samples, S
     _, _, mask = guarded
     voice = np.abs(samples(MONOLOGUE)[3 * RATE : 10 * RATE].reshape(-1, 160)).max(axis=1) > 1_000
     assert (mask[15 * RATE : 22 * RATE : 160] != 0)[voice].mean() > 0.75
+
+
+def test_what_is_missing_of_a_silence_is_missed_by_nobody() -> None:
+    played = np.concatenate([np.zeros(5 * RATE), np.full(RATE, 1_000)]).astype(np.int16)
+    guard = EchoGuard(Late(played))
+    through(guard, bytes(2 * len(played)), list(range(640, 2 * len(played), 640)))
+    assert guard.heard_s == pytest.approx(1.0, abs=0.05)
+    assert guard.missed_s == pytest.approx(guard.heard_s / 2, abs=0.05)
 
 
 def test_what_is_held_back_counts_in_when_it_was_decided() -> None:

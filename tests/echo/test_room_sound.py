@@ -5,11 +5,13 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from livekit import rtc
 
 from micstream.echo import room_sound
-from micstream.echo.room_sound import RoomSound
+from micstream.echo.room_sound import Branch, RoomSound
+from micstream.viewer.sound import SoundBlock
 
 
 class Feed:
@@ -31,6 +33,11 @@ class Feed:
     def stop(self, sid: str) -> None:
         """Read that one no more."""
         self.stopped.append(sid)
+
+
+def block(arrived: float, track: str, level: int = 0) -> SoundBlock:
+    """Ten milliseconds."""
+    return SoundBlock(np.full(160, level, np.int16).tobytes(), 0, arrived, arrived, track)
 
 
 def room_with(*identities: str) -> Any:
@@ -61,9 +68,21 @@ async def test_while_an_avatar_is_away_nothing_of_its_is_late() -> None:
     sound, room = RoomSound(), room_with("avatar-anna")
     branch = sound.branch()
     sound.watch(room)
-    reference = branch.sink("avatar-anna").reference
-    reference.push(bytes(3_200), 1.0)
+    branch.sink("avatar-anna").push(block(1.0, "of avatar-anna"))
+    branch.take(160, 1.0)
+    assert branch.late
     who = room.remote_participants["avatar-anna"]
     room.handlers["track_unsubscribed"](None, who.track_publications["a"], who)
-    branch.take(16_000, 60.0)
-    assert branch.missed == 0
+    assert not any(branch.take(16_000, 60.0))
+    assert (branch.missed, branch.late) == (0, 0)
+
+
+def test_two_tracks_of_an_avatar_are_both_heard() -> None:
+    sink = (branch := Branch()).sink("avatar-anna")
+    for number in range(100):
+        for track, level in (("voice", 1_000), ("music", 200)):
+            sink.push(block(number / 100, track, level))
+    played = np.frombuffer(branch.take(1_600, 0.8), np.int16)
+    assert set(played) == {1_200}
+    sink.gone("music")
+    assert set(np.frombuffer(branch.take(160, 0.9), np.int16)) == {1_000}
