@@ -50,7 +50,7 @@ def replay(
     from micstream.record.reading import read_record
 
     record = read_record(folder)
-    planned = plan(record.pieces, record.events)
+    planned = plan(record.pieces, record.events, record.patterns)
     if not planned.parts:
         raise InputError(
             f"{record.folder}: nothing was sent in it, so there is nothing to perform",

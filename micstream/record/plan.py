@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from micstream.link.people import matches
 from micstream.record.format import Piece
+
+_STILL_PLAYS_S: Final = 30.0
+"""After the last write nothing is heard any more of which an interrupt takes something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class Part:
     """What one avatar of the record was sent, one utterance after the other."""
 
     avatar: str
+    """Its identity, or the pattern by which it was looked for."""
     utterances: tuple[Planned, ...]
 
 
@@ -55,10 +60,13 @@ class Plan:
         return [write for part in self.parts for each in part.utterances for write in each.writes]
 
 
-def plan(pieces: Iterable[Piece], events: Sequence[Mapping[str, Any]]) -> Plan:
+def plan(
+    pieces: Iterable[Piece], events: Sequence[Mapping[str, Any]], patterns: Sequence[str] = ()
+) -> Plan:
     """What a replay does: the first write comes at 0, all else as long after it as it was.
 
-    Of what was sent nothing is left out, and each sample is written once, in its order.
+    Of what was sent nothing is left out, and each sample is written once, in its order. `patterns`:
+    by which the avatars were looked for then; who came in another's place goes on with his part.
     """
     sent = [piece for piece in pieces if piece.kind == "sent"]
     if not sent:
@@ -75,9 +83,15 @@ def plan(pieces: Iterable[Piece], events: Sequence[Mapping[str, Any]]) -> Plan:
             at = max(at, piece.at)
             writes.append((at - begin, piece))
         planned = Planned(own[0].utterance, own[0].rate, tuple(writes))
-        parts.setdefault(own[0].name, []).append(planned)
+        parts.setdefault(_part_of(own[0].name, patterns), []).append(planned)
     cuts = [float(e["at"]) - begin for e in events if e.get("event") == "interrupted"]
-    return Plan(
-        tuple(Part(avatar, tuple(each)) for avatar, each in parts.items()),
-        tuple(at for at in cuts if at > 0),
-    )
+    planned_parts = tuple(Part(avatar, tuple(each)) for avatar, each in parts.items())
+    over = Plan(planned_parts).seconds + _STILL_PLAYS_S
+    return Plan(planned_parts, tuple(at for at in cuts if 0 < at < over))
+
+
+def _part_of(identity: str, patterns: Sequence[str]) -> str:
+    """The pattern that this avatar stood for: its own name before others; itself where none."""
+    if identity in patterns:
+        return identity
+    return next((each for each in patterns if matches((each,), identity)), identity)

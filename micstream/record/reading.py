@@ -39,6 +39,12 @@ class Record:
         return max([*known, *(event["at"] for event in self.events)], default=0.0)
 
     @property
+    def patterns(self) -> tuple[str, ...]:
+        """By which its avatars were looked for; empty where that cannot be read."""
+        told = self.manifest.get("avatars")
+        return tuple(map(str, told)) if isinstance(told, list) else ()
+
+    @property
     def has_ended(self) -> bool:
         """Whether it was completed: else the program was killed, or still records."""
         return "ended_s" in self.manifest

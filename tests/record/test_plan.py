@@ -49,6 +49,19 @@ def test_several_avatars_keep_one_time_and_the_order_in_which_they_came() -> Non
     assert planned.seconds == 1.0 + 100 / 16_000
 
 
+def test_who_came_in_anothers_place_goes_on_with_his_part() -> None:
+    first, second = sent([[(0.0, 100)]], "avatar-a"), sent([[(1.0, 100)]], "avatar-b")
+    (part,) = plan([*second, *first], (), ("avatar-*",)).parts
+    assert (part.avatar, [each.begins for each in part.utterances]) == ("avatar-*", [0.0, 1.0])
+    two = plan([*second, *first], (), ("avatar-*", "avatar-b")).parts
+    assert [part.avatar for part in two] == ["avatar-*", "avatar-b"]
+
+
+def test_an_interrupt_of_what_was_over_long_before_is_not_waited_for() -> None:
+    told = [{"event": "interrupted", "at": at} for at in (5.0, 3_000.0)]
+    assert plan(sent([[(0.0, 16_000)]]), told).interrupts == (2.0,)
+
+
 def test_where_nothing_was_sent_there_is_nothing_to_do() -> None:
     heard = Piece("microphone", "microphone-1.wav", "mic", 16_000, 0.0, 0, 100)
     assert plan([heard], ()).parts == ()
