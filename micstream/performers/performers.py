@@ -225,6 +225,10 @@ class Performer:
         """Tell it, with his name where it is about his microphone."""
         if isinstance(event, events.Capturing | events.Microphone):
             event = replace(event, performer=self.name)
+        elif isinstance(event, events.Warned):
+            event = replace(event, message=f"{self.name}: {event.message}")
+        elif isinstance(event, events.Dropped):
+            event = replace(event, why=f"{self.name}: {event.why}")
         self._owner.bus.emit(event)
         if isinstance(event, events.Capturing):
             self._owner.capturing.set()

@@ -26,6 +26,8 @@ _LOOK_S: Final = 0.05
 _SILENT_S: Final = 1.0
 """A track that is read gives frames of silence too: without any for so long it is gone."""
 _CLOSE_S: Final = 1.0
+_SDK_ERRORS: Final = (RuntimeError, AssertionError)
+"""What the SDK raises for a track that is gone, of which Python has not heard yet."""
 
 
 class Frame(NamedTuple):
@@ -71,19 +73,24 @@ class Hearing:
         publication = self._publication()
         if publication is None:
             return
-        publication.set_subscribed(True)
+        with suppress(*_SDK_ERRORS):
+            publication.set_subscribed(True)
         try:
             while publication.track is None:
                 if self._publication() is not publication:
                     return
                 await asyncio.sleep(_LOOK_S)
-            stream = rtc.AudioStream(
-                publication.track,
-                capacity=_CAPACITY,
-                sample_rate=SPEECH.rate,
-                num_channels=1,
-                frame_size_ms=FRAME_MS,
-            )
+            try:
+                stream = rtc.AudioStream(
+                    publication.track,
+                    capacity=_CAPACITY,
+                    sample_rate=SPEECH.rate,
+                    num_channels=1,
+                    frame_size_ms=FRAME_MS,
+                )
+            except _SDK_ERRORS:
+                await asyncio.sleep(_LOOK_S)  # by then it is heard: it may be asked for again
+                return
             try:
                 with suppress(TimeoutError, StopAsyncIteration):
                     while True:
@@ -96,7 +103,8 @@ class Hearing:
                         await stream.aclose()
         finally:
             if self._publication() is publication:
-                publication.set_subscribed(False)
+                with suppress(*_SDK_ERRORS):
+                    publication.set_subscribed(False)
 
     def _publication(self) -> rtc.RemoteTrackPublication | None:
         """What he publishes as his microphone; where nothing is called that, his only sound."""

@@ -243,6 +243,23 @@ def test_an_open_gate_is_the_detectors_where_who_speaks_first_has_the_voice(
     assert hall.output.kinds.replace("-", "") == "()"
 
 
+def test_what_is_wrong_with_a_microphone_is_told_with_its_performers_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario(hall: Hall) -> None:
+        await hall.hear()
+        late = Block(bytes(320), 0.02, lost_s=0.5, lost_code="slow")
+        hall.sources["ben"].queue.put_nowait(late)
+        hall.sources["ben"].queue.put_nowait(late._replace(ends_at=0.03, lost_code="overflow"))
+        await hall.hear()
+
+    told = play(monkeypatch, scenario).told
+    (dropped,) = [event for event in told if isinstance(event, events.Dropped)]
+    (warned,) = [event for event in told if isinstance(event, events.Warned)]
+    assert dropped.why.startswith("ben: ")
+    assert warned.message.startswith("ben: ")
+
+
 def test_all_are_held_while_something_else_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(hall: Hall) -> None:
         hall.performers.hold()

@@ -144,11 +144,17 @@ async def test_his_silence_is_no_dead_microphone() -> None:
     assert told == []
 
 
-def test_sound_that_nobody_said_was_lost_is_told() -> None:
+def test_sound_that_was_not_taken_in_time_is_told() -> None:
     blocks = told(frames(*[True] * 500, late_from=200, late=0.5))
     (gap,) = [block for block in blocks if block.lost_s]
     assert gap.lost_s == pytest.approx(0.5, abs=0.01)
-    assert gap.lost_code == "gap"
+    emitted: list[events.Event] = []
+    health = HealthReporter(emitted.append)
+    for block in blocks:
+        health.lost(block)
+    (dropped,) = emitted
+    assert isinstance(dropped, events.Dropped)
+    assert (dropped.code, dropped.seconds) == ("slow", gap.lost_s)
 
 
 def test_a_burst_that_is_late_for_a_moment_lost_nothing() -> None:
