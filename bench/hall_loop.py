@@ -58,6 +58,9 @@ class Hall:
     arrives_ms: int = 20
     """From what the avatar publishes to us: the reference, at its earliest; most blocks come up to
     30 ms later, one in 300 up to 40 ms more."""
+    moves_ms: float = 50.0
+    """Two receivers of one sound stretch it by turns: in one utterance of six the echo comes sooner
+    beside the reference by up to this, or later by half of it; measured with `--real`."""
     avatar_ms: int = 60
     """From what is sent to what the avatar publishes."""
     seed: int = 0
@@ -186,6 +189,8 @@ class Loop:
         self._wire: deque[tuple[float, bytes]] = deque()
         self._wired, self._wired_at = 0, 0.0
         self._begun = 0
+        self._moved = [(0, 0.0)]
+        """From which sample of what is published the echo comes so many samples later."""
         self.utterances: list[tuple[int, int]] = []
 
     def play(self, pcm: bytes) -> None:
@@ -213,6 +218,7 @@ class Loop:
         """What the microphone hears meanwhile; and what is published comes on its way to us."""
         hall, high = self._hall, low + BLOCK
         place = np.arange(low, high) * (1 - hall.drift_ppm / 1e6) - hall.delay_ms * RATE / 1000
+        place -= next(later for since, later in reversed(self._moved) if since <= max(0, place[0]))
         at = np.maximum(place, 0).astype(int)
         share = (place - at).astype(np.float32)
         played = self._published[at] * (1 - share) + self._published[at + 1] * share
@@ -232,11 +238,19 @@ class Loop:
         mixed = self._said[low:high] + echo + noise
         return mixed.clip(-32_768, 32_767).astype(np.int16)
 
+    def _move(self) -> float:
+        """By how many samples the echo of the next utterance comes later than it should."""
+        most = self._hall.moves_ms * RATE / 1000
+        if self._chance.random() > 1 / 6:
+            return 0.0
+        return float(self._chance.uniform(-most, most / 2))
+
     def _take(self, happened: Sequence[Timed] | Iterator[Timed], now: int) -> None:
         for event, _ in happened:
             if isinstance(event, Onset):
                 self._begun = event.onset
                 self._head = max(self._head, now + SPEECH.samples(self._hall.avatar_ms))
+                self._moved.append((self._head, self._move()))
             elif isinstance(event, Speech):
                 pcm = np.frombuffer(event.pcm, np.int16)
                 self._head = max(self._head, now)

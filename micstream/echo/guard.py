@@ -45,6 +45,11 @@ _SMEAR: Final = 4
 """Frames: the reference is as loud as in the loudest of them ..."""
 _AHEAD: Final = 1
 """... so many of them sooner than the delay says: a reference that arrives over a network moves."""
+_SOONER: Final = 5
+"""Frames by which an echo may come sooner for a while: each receiver of a room stretches what it
+has for itself. So frames are compared with what is expected twice, and explained by either."""
+_DOUBT_DB: Final = 0.2
+"""What comes sooner than it should has to be explained so much better."""
 _QUANTILE: Final = 0.35
 """The performer speaks over most of an echo, but not in every band of it."""
 _WHILE_SPOKEN: Final = 0.3
@@ -137,10 +142,10 @@ class Guard:
         self._levels: Levels = np.zeros((3, _KEPT, BANDS), np.float32)
         self._expected: Levels = np.zeros((_KEPT, BANDS), np.float32)
         self._count = LONGEST + _SMEAR
-        self._decayed = np.zeros(BANDS, np.float32)
+        self._decayed = np.zeros((2, BANDS), np.float32)  # when it should come; when it may
         self._learned = np.zeros((2, 1, BANDS), np.float32)  # microphone's, what is left of it
         self._noise = np.full(BANDS, 3.0, np.float32)
-        self._run = 0.0
+        self._run = np.zeros(2)
         self._sums = np.zeros((5, BANDS))
         self._follows_db = 0.0
         self._known = 0.0  # loud frames that were learned from
@@ -227,39 +232,40 @@ class Guard:
         if self.delay is None:
             return [False] * frames
         ahead = min(_AHEAD, self.delay)
+        sooner = min(_SOONER, self.delay - ahead)
         first = at - self.delay + ahead
-        played = self._levels[2, first - _SMEAR + 1 : first + frames]
-        expected = np.empty((frames, BANDS), np.float32)
-        now = self._decayed
-        loudest = played[:frames]
+        played = self._levels[2, first - _SMEAR + 1 : first + frames + sooner]
+        loudest = played[: frames + sooner]
         for later in range(1, _SMEAR):
-            loudest = np.maximum(loudest, played[later : later + frames])
+            loudest = np.maximum(loudest, played[later : later + frames + sooner])
+        both = np.stack((loudest[:frames], loudest[sooner:]), axis=1)
+        expected = np.empty((frames, 2, BANDS), np.float32)
+        now = self._decayed
         for frame in range(frames):
-            now = np.maximum(loudest[frame], now - _DECAY_DB)
+            now = np.maximum(both[frame], now - _DECAY_DB)
             expected[frame] = now
         self._decayed = now
-        self._expected[at : at + frames] = expected
-        over = levels[:2] - expected
-        stands = (
-            np.minimum(over - self._learned, levels[:2] - self._noise + _SPARED_DB) - _MARGIN_DB
-        )
-        stands = stands.clip(0, _MOST_DB).mean(axis=2)
+        self._expected[at : at + frames] = expected[:, 0]
+        over = levels[:2, :, None] - expected - self._learned[:, :, None]
+        above = levels[:2, :, None] - self._noise + _SPARED_DB
+        stands = (np.minimum(over, above) - _MARGIN_DB).clip(0, _MOST_DB).mean(axis=3)
         last = _SMEAR - 1 - ahead
-        self._learn(levels, expected, played[last : last + frames] > _LOUD_DB)
+        self._learn(levels, expected[:, 0], played[last : last + frames] > _LOUD_DB)
         # At its very first the canceller takes off all, the performer's voice too.
         left = stands[1] * _LEFT_SHARE if self.is_found else stands[0]
-        both = np.minimum(stands[0], left).tolist()
+        loud = expected.max(axis=(1, 2)) > _LOUD_DB
         return [
-            self._is_explained(each, loud > _LOUD_DB)
-            for each, loud in zip(both, expected.max(axis=1).tolist(), strict=True)
+            self._is_explained(each, is_loud)
+            for each, is_loud in zip(np.minimum(stands[0], left), loud.tolist(), strict=True)
         ]
 
-    def _is_explained(self, stands: float, loud: bool) -> bool:
+    def _is_explained(self, stands: npt.NDArray[np.float32], loud: bool) -> bool:
         self._run += _SMOOTH * (stands - self._run)
+        run = float(min(self._run[0], self._run[1] + _DOUBT_DB))
         needed = _STANDS_OUT_DB if self._quiet < _RECENT else _ANEW_DB
-        self._hold = _HOLD if self._run > needed else max(0, self._hold - 1)
+        self._hold = _HOLD if run > needed else max(0, self._hold - 1)
         self._quiet = 0 if self._hold else self._quiet + 1
-        self._unsure = 0 if self._run > _SURE_DB else self._unsure + 1
+        self._unsure = 0 if run > _SURE_DB else self._unsure + 1
         speaks = self._hold > 0 and self._unsure <= _UNSURE
         return loud and not speaks and self._known > _LEARNT
 

@@ -210,3 +210,13 @@ def test_another_delay_is_another_hall() -> None:
     run(again, played, heard)
     assert again.is_found and again.delay is not None and abs(again.delay - 20) <= 1
     assert again.level_db < 10
+
+
+@pytest.mark.parametrize("sooner_ms", [20, 35, 50])
+def test_an_echo_that_comes_sooner_for_a_while_is_explained(sooner_ms: int) -> None:
+    guard, played, heard = learned()
+    moved = heard[sooner_ms * RATE // 1_000 :]
+    explained = run(guard, played[: len(moved)], moved)[:300]
+    unexplained = loud(moved)[: len(explained)] & ~explained
+    runs = "".join("x" if each else " " for each in unexplained).split()
+    assert max(map(len, runs), default=0) <= 10, "frames in a row, of ten milliseconds"
