@@ -97,6 +97,6 @@ async def _elsewhere() -> AsyncIterator[Check]:
         "microphone",
         "left out",
         "it is in the room, and not at this machine",
-        "",
+        "a participant of the room, who publishes one",
         "micstream live, once it is there: s names it with its level",
     )
