@@ -28,7 +28,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.cost import cpu_percent, peak_mib
+from bench.cost import cpu_shares, peak_mib
 from bench.latency import said_and_heard, spread
 from bench.recording import ears
 from bench.report import Figures, dump, parser, show
@@ -111,7 +111,7 @@ async def speaking(sender: Sender, plan: Plan) -> Figures:
     async with stage(sender) as on:
         said = await said_and_heard(on, track)
         finished = on.sender.events("playback_finished")
-        cpu = await cpu_percent(on, plan.window_s)
+        cpu = await cpu_shares(on, plan.window_s)
         peak, alive = peak_mib(on.sender.pid), on.avatar.alive
     _, found = await asyncio.to_thread(said.measured, track, script)
     assert len(found) > plan.utterances / 2, "the microphone stuttered"

@@ -54,12 +54,12 @@ async def speaking(sender: Sender, window_s: float) -> Figures:
     """CPU and memory of one sender while it speaks."""
     async with stage(sender) as on:
         return {
-            **await cpu_percent(on, window_s),
+            **await cpu_shares(on, window_s),
             "peak_mib": peak_mib(on.sender.pid),
         }
 
 
-async def cpu_percent(on: Stage, window_s: float) -> Figures:
+async def cpu_shares(on: Stage, window_s: float) -> Figures:
     """CPU of the sender on a stage while a monologue is spoken, in percent of a core: all of it,
     and of that LiveKit's client.
     """

@@ -31,7 +31,7 @@ from micstream.lab.align import locate
 from micstream.record.reading import read_record
 from micstream.settings import load
 from testbed.loudspeakers import loudspeakers
-from testbed.program import Event, at_microphone, program, run
+from testbed.program import STEPS, Event, at_microphone, program, run
 from testbed.sound import VirtualMicrophone, virtual_microphone
 
 _SETTLED_S: Final = 2.0
@@ -45,8 +45,6 @@ _AFTER_S: Final = 4.0
 _BEGINS_S: Final = 20.0
 """What is spoken begins in the record within this."""
 _HANGOVER_MS: Final = 420
-_BEFORE: Final = 11
-"""In steps of niceness."""
 
 
 class Response:
@@ -73,12 +71,12 @@ async def _keeping_time() -> AsyncIterator[tuple[str, ...]]:
     """
     before = os.getpriority(os.PRIO_PROCESS, 0)
     try:
-        os.setpriority(os.PRIO_PROCESS, 0, before - _BEFORE)
+        os.setpriority(os.PRIO_PROCESS, 0, before - STEPS)
     except PermissionError:
         yield ()
         return
     try:
-        yield ("nice", "-n", f"{_BEFORE}")
+        yield ("nice", "-n", f"{STEPS}")
     finally:
         os.setpriority(os.PRIO_PROCESS, 0, before)
 

@@ -19,21 +19,19 @@ from chaos import spoken
 from chaos.output import Told
 from chaos.sender import Sender, sender
 from chaos.terminal import Terminal
-from micstream.demo import process
 from micstream.demo.avatar import AvatarProcess, local_avatar
 from micstream.demo.server import LocalServer
 from micstream.errors import MicstreamError
 from micstream.viewer.recording import SoundRecording
 from testbed.program import environment
 from testbed.rooms import viewing
-from testbed.sound import SINK, SOON, VirtualMicrophone, virtual_microphone
+from testbed.sound import VirtualMicrophone, virtual_microphone
 from testbed.waiting import wait_until
 
 T = TypeVar("T")
 
 AVATAR = "avatar-chaos"
 IDENTITY = "external-audio-sender"
-_AGAIN_S = 0.05
 _CALLS = 2
 
 
@@ -166,25 +164,13 @@ class Stage:
         """Somebody speaks into the microphone from now on, whatever happens to it."""
         wav = self.folder / "spoken.wav"
         spoken.write(wav)
-        speaking = asyncio.create_task(self._speak_for_ever(wav))
+        speaking = asyncio.create_task(self.microphone.keep_speaking(wav))
 
         async def hush() -> None:
             speaking.cancel()
             await asyncio.wait([speaking])
 
         self._stack.push_async_callback(hush)
-
-    async def _speak_for_ever(self, wav: Path) -> None:
-        command = ["paplay", f"--device={SINK}", *SOON, str(wav)]
-        while True:
-            paplay = process.start(
-                command, environment=self.microphone.env, log=self.folder / "paplay.log"
-            )
-            try:
-                await process.ended(paplay)
-            finally:
-                await process.end(paplay)
-            await asyncio.sleep(_AGAIN_S)
 
     # ---- what happens on it --------------------------------------------------------------------
 

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack, aclosing
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 from micstream import events, notices
 from micstream.audio.advice import Preset
 from micstream.audio.device_name import is_same
-from micstream.echo.making import MakeGuard
+from micstream.echo.making import KEEP_S, MakeGuard
 from micstream.errors import MicstreamError
 from micstream.settings import calibration
 from micstream.settings.pieces import CaptureSettings, DetectionSettings, SoundPathSettings
@@ -24,9 +24,6 @@ from micstream.speech.detectors import make_cutter
 from micstream.speech.events import EndReason, SegmentEvent, Timed
 from micstream.taps import Listener
 from micstream.tasks import apart, finish, task_group
-
-_KEEP_S: Final = 1.0
-"""Longest wait for a disk on which what an echo guard has learned is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +117,7 @@ class Listening:
                 self._unwatch()
                 if self._path is not None and self._path.guard is not None:
                     # Apart: a disk that is slow holds up nobody's last words.
-                    await finish(apart(self._path.guard.keep, within_s=_KEEP_S))
+                    await finish(apart(self._path.guard.keep, within_s=KEEP_S))
 
     async def _listen(self, live: LiveSource, tasks: asyncio.TaskGroup) -> None:
         with ExitStack() as governed:

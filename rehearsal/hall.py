@@ -21,7 +21,6 @@ from typing import Final
 from chaos import spoken
 from chaos.sender import Sender, sender
 from micstream.bus import Bus
-from micstream.demo import process
 from micstream.demo.avatar import AvatarProcess, local_avatar
 from micstream.demo.server import LocalServer
 from micstream.errors import MicstreamError
@@ -35,14 +34,13 @@ from testbed.browser import browser, shown
 from testbed.loudspeakers import Loudspeakers, louder, loudspeakers
 from testbed.program import at_microphone
 from testbed.rooms import WireAvatar, viewing
-from testbed.sound import SINK, SOON, VirtualMicrophone, virtual_microphone
+from testbed.sound import VirtualMicrophone, virtual_microphone
 from testbed.staged import settings_for
 from testbed.waiting import until, wait_until
 
 IDENTITY: Final = "external-audio-sender"
 ROOM: Final = "rehearsal"
 _CALLS: Final = 2
-_AGAIN_S: Final = 0.05
 
 
 class Hall:
@@ -70,7 +68,8 @@ class Hall:
         self._stack.push_async_callback(self.server.stop)
         self._microphone = await self._stack.enter_async_context(virtual_microphone())
         await asyncio.gather(self._watch(), self._call_anna(), self._call_ben())
-        await asyncio.to_thread(spoken.write, self._folder / "spoken.wav")
+        wav = self._folder / "spoken.wav"
+        await asyncio.to_thread(spoken.write, wav)
         await self._phone()
         await self._start()
         await self.sender.until("ready", timeout=40 * self.stretch)
@@ -79,7 +78,7 @@ class Hall:
             timeout=40 * self.stretch,
             where=lambda told: told["performer"] == PHONE,
         )
-        speaking = asyncio.create_task(self._speak())
+        speaking = asyncio.create_task(self._microphone.keep_speaking(wav))
 
         async def hush() -> None:
             speaking.cancel()
@@ -153,19 +152,6 @@ class Hall:
 
         await until(connected, "the performer's page in the room", 40 * self.stretch)
         await view.page.locator("#keep").check()
-
-    async def _speak(self) -> None:
-        wav = self._folder / "spoken.wav"
-        command = ["paplay", f"--device={SINK}", *SOON, str(wav)]
-        while True:
-            paplay = process.start(
-                command, environment=self._microphone.env, log=self._folder / "paplay.log"
-            )
-            try:
-                await process.ended(paplay)
-            finally:
-                await process.end(paplay)
-            await asyncio.sleep(_AGAIN_S)
 
     def loudspeakers(self) -> AbstractAsyncContextManager[Loudspeakers]:
         """The first avatar's sound comes back into the microphone, half as loud, until the end."""

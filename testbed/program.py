@@ -18,7 +18,9 @@ from testbed.waiting import wait_until
 
 Event = dict[str, Any]
 
-AT_ONCE = ("nice", "-n", "-11")
+STEPS = 11
+"""Of niceness, by which what keeps time goes before the rest."""
+AT_ONCE = ("nice", "-n", f"-{STEPS}")
 """Words before a command (`prefix`) that is to keep time, as the sound server asks for itself: a
 microphone waits for nobody. Where it may not, it runs as anything else does."""
 _SETTINGS = ("LIVEKIT_", "MICSTREAM_", "AVALUMA_", "AVATAR_")

@@ -27,9 +27,10 @@ SINK = "vmic"
 BUFFERED = ("--latency-msec=1000", "--process-time-msec=490")
 """The sink asks for 10 ms at a time (half of what is left between the two); what is said waits in
 the sound server, so that a speaker that gets no turn for half a second is not heard to stutter."""
-SOON = ("--latency-msec=40", "--process-time-msec=10")
+_SOON = ("--latency-msec=40", "--process-time-msec=10")
 """As much is asked for at a time, and little waits: what was said ends as soon as it is to. Without
 the second word the sink asks for half a millisecond at a time, and its clock is too fast."""
+_AGAIN_S = 0.05
 
 
 class VirtualMicrophone:
@@ -125,6 +126,17 @@ class VirtualMicrophone:
         finally:
             await process.end(speaker)
         assert code == 0, f"paplay: {process.tail(self.folder / 'paplay.log')}"
+
+    async def keep_speaking(self, wav: Path) -> None:
+        """Say it again and again, whatever happens to the sound server; hushed when cancelled."""
+        command = ["paplay", f"--device={SINK}", *_SOON, str(wav)]
+        while True:
+            speaker = process.start(command, environment=self.env, log=self.folder / "paplay.log")
+            try:
+                await process.ended(speaker)
+            finally:
+                await process.end(speaker)
+            await asyncio.sleep(_AGAIN_S)
 
     @asynccontextmanager
     async def speaking(self, wav: Path) -> AsyncIterator[None]:

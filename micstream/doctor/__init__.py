@@ -6,8 +6,9 @@ it sees, and a diagnosis must not be that one.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from micstream.doctor.check import Check, State, failed
 from micstream.doctor.echo import check_echo
@@ -21,6 +22,14 @@ from micstream.settings import Settings
 
 __all__ = ["Check", "State", "diagnose"]
 
+_ELSEWHERE: Final = Check(
+    "microphone",
+    "left out",
+    "it is in the room, and not at this machine",
+    "a participant of the room, who publishes one",
+    "micstream live, once it is there: s names it with its level",
+)
+
 
 async def diagnose(
     settings: Settings, *, through: bool, echo: bool = False
@@ -31,9 +40,8 @@ async def diagnose(
     identity it is not done, unless `take_over`: that ends the other one.
     """
     microphones = _microphones(settings)
-    for whose, own in microphones:
-        async for check in check_microphone(own) if own else _elsewhere():
-            yield replace(check, name=f"{whose}{check.name}")
+    async for check in _of_each(microphones, check_microphone):
+        yield check
     try:
         url, _ = credentials(settings.connection())
     except UsageError as error:
@@ -68,9 +76,8 @@ async def diagnose(
         for check in await check_through(settings):
             yield check
     if echo:
-        for whose, own in microphones:
-            async for check in check_echo(own) if own else _elsewhere():
-                yield replace(check, name=f"{whose}{check.name}")
+        async for check in _of_each(microphones, check_echo):
+            yield check
 
 
 def _microphones(settings: Settings) -> list[tuple[str, Settings | None]]:
@@ -92,11 +99,14 @@ def _microphones(settings: Settings) -> list[tuple[str, Settings | None]]:
     ]
 
 
-async def _elsewhere() -> AsyncIterator[Check]:
-    yield Check(
-        "microphone",
-        "left out",
-        "it is in the room, and not at this machine",
-        "a participant of the room, who publishes one",
-        "micstream live, once it is there: s names it with its level",
-    )
+async def _of_each(
+    microphones: Sequence[tuple[str, Settings | None]],
+    checks: Callable[[Settings], AsyncIterator[Check]],
+) -> AsyncIterator[Check]:
+    """These checks of each microphone, named by whose it is."""
+    for whose, own in microphones:
+        if own is None:
+            yield replace(_ELSEWHERE, name=f"{whose}{_ELSEWHERE.name}")
+            continue
+        async for check in checks(own):
+            yield replace(check, name=f"{whose}{check.name}")

@@ -14,7 +14,7 @@ from micstream.audio.format import SPEECH
 from micstream.doctor.check import Check, failed
 from micstream.doctor.through import as_sender
 from micstream.echo.echo_guard import EchoGuard
-from micstream.echo.making import memory_of
+from micstream.echo.making import KEEP_S, memory_of
 from micstream.echo.memory import HallMemory
 from micstream.echo.reference import Beside, Reference
 from micstream.echo.room_sound import RoomSound
@@ -42,8 +42,6 @@ _LEARN_S: Final = 3.0
 _SOUND_DB: Final = -20
 _PATIENCE_S: Final = 6.0
 """How long the avatar's sound may take after what was sent."""
-_KEEP_S: Final = 1.0
-"""Longest wait for a disk on which what was learned is kept."""
 _ENOUGH: Final = 0.8
 """Of the echo's energy has to be told from speech; the rest begins nothing that lasts."""
 _LATE: Final = 0.1
@@ -184,7 +182,7 @@ async def _measure(settings: Settings, room: Room, avatar: str) -> Echo:
                 waited_s += guard.taken_s - before
                 if (guard.heard and not guard.is_loud) or waited_s > _PATIENCE_S + _SOUND_S:
                     break
-    await apart(guard.keep, within_s=_KEEP_S)
+    await apart(guard.keep, within_s=KEEP_S)
     return guard.found()
 
 

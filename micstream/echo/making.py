@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from micstream.echo.echo_guard import EchoGuard
 from micstream.echo.memory import HallMemory
@@ -12,6 +13,8 @@ from micstream.echo.watch import EchoWatch
 from micstream.events import Warned
 from micstream.taps import Listener
 
+KEEP_S: Final = 1.0
+"""Longest wait for a disk on which what an echo guard has learned is kept."""
 Emit = Callable[[Warned], None]
 MakeGuard = Callable[[Emit], tuple[EchoGuard, Listener]]
 """Makes the guard of one more sound path, and the listener that tells what is in its way."""

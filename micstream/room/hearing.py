@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, Protocol
 from livekit import rtc
 
 from micstream.audio.format import SPEECH
+from micstream.room.streams import SDK_ERRORS
 from micstream.room.tasks import Changes
 
 FRAME_MS: Final = 10
@@ -26,8 +27,6 @@ _LOOK_S: Final = 0.05
 _SILENT_S: Final = 1.0
 """A track that is read gives frames of silence too: without any for so long it is gone."""
 _CLOSE_S: Final = 1.0
-_SDK_ERRORS: Final = (RuntimeError, AssertionError)
-"""What the SDK raises for a track that is gone, of which Python has not heard yet."""
 
 
 class Frame(NamedTuple):
@@ -73,7 +72,7 @@ class Hearing:
         publication = self._publication()
         if publication is None:
             return
-        with suppress(*_SDK_ERRORS):
+        with suppress(*SDK_ERRORS):
             publication.set_subscribed(True)
         try:
             while publication.track is None:
@@ -88,7 +87,7 @@ class Hearing:
                     num_channels=1,
                     frame_size_ms=FRAME_MS,
                 )
-            except _SDK_ERRORS:
+            except SDK_ERRORS:
                 await asyncio.sleep(_LOOK_S)  # by then it is heard: it may be asked for again
                 return
             try:
@@ -103,7 +102,7 @@ class Hearing:
                         await stream.aclose()
         finally:
             if self._publication() is publication:
-                with suppress(*_SDK_ERRORS):
+                with suppress(*SDK_ERRORS):
                     publication.set_subscribed(False)
 
     def _publication(self) -> rtc.RemoteTrackPublication | None:

@@ -9,6 +9,7 @@ from livekit import rtc
 
 from micstream.errors import MicstreamError
 from micstream.messages import Message
+from micstream.room.streams import SDK_ERRORS
 
 _TIMEOUT_S: Final = 5.0
 
@@ -47,7 +48,7 @@ async def send(room: rtc.Room | None, identity: str, message: Message) -> None:
         raise _failed(identity, message, _words(error)) from None
     except TimeoutError:
         raise _failed(identity, message, f"no answer within {_TIMEOUT_S:g} s") from None
-    except (ConnectionError, RuntimeError, AssertionError):  # the room is gone
+    except SDK_ERRORS:
         raise _failed(identity, message, "the room is not connected") from None
 
 

@@ -16,7 +16,7 @@ _PIECE: Final = 3_200
 """Bytes: the frame of a stock receiver, 100 ms at 16 kHz."""
 _CLOSE_S: Final = 0.5
 """Timeout of a close that nobody waits for."""
-_SDK_ERRORS: Final = (ConnectionError, RuntimeError, AssertionError)
+SDK_ERRORS: Final = (ConnectionError, RuntimeError, AssertionError)
 """What the SDK raises once the room is gone; a failed assertion for a handle it has let go."""
 
 
@@ -58,7 +58,7 @@ class Streams:
             size = _PIECE if nudges else max(1, len(pcm))
             for at in range(0, len(pcm), size):
                 await writer.write(pcm[at : at + size])
-        except _SDK_ERRORS:
+        except SDK_ERRORS:
             return False
         self._nudge(nudges)
         return True
@@ -69,7 +69,7 @@ class Streams:
         try:
             assert writer is not None
             await writer.aclose()
-        except _SDK_ERRORS:
+        except SDK_ERRORS:
             return False
         finally:
             self._opening.pop(stream, None)
@@ -87,7 +87,7 @@ class Streams:
         opening = self._opening.pop(stream, None)
         writer = await opening if opening is not None else None
         if writer is not None:
-            with contextlib.suppress(*_SDK_ERRORS, TimeoutError):
+            with contextlib.suppress(*SDK_ERRORS, TimeoutError):
                 async with asyncio.timeout(_CLOSE_S):
                     await writer.aclose()
 
@@ -105,5 +105,5 @@ async def _open(room: rtc.Room, identity: str, rate: int) -> rtc.ByteStreamWrite
             destination_identities=[identity],
             attributes=wire.stream_attributes(rate),
         )
-    except _SDK_ERRORS:
+    except SDK_ERRORS:
         return None
