@@ -16,10 +16,9 @@ and each write waits for a block alone. Where it waits for a detector's frame of
 for the block. Each case is drawn a thousand times: place of the start within a block, each write's
 way (uniform), in order as a reliable stream has it.
 
-On a way that loses, a write is several packets. One that is lost is sent again once three reports
-have come of packets that were sent after it, or after the sender's patience (SCTP: RFC 9260, 7.2.4
-and 6.3), and all that follows waits for it. Nudges are small packets after each write, that bring
-such reports sooner.
+On a way that loses, a write is several packets, and what was lost waits for reports of others
+(`bench.packets`). Nudges are small packets after each write, that bring such reports sooner: at
+once, or one after another.
 """
 
 from __future__ import annotations
@@ -31,14 +30,23 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.packets import Association, Way
 from bench.report import Figures, dump, parser, show
 
 RUNS = 1_000
+NUDGING = {
+    (100.0, 0, 0.0): "as it is",
+    (20.0, 0, 0.0): "chunks of 20 ms",
+    (100.0, 3, 0.0): "three nudges at once",
+    (100.0, 8, 0.0): "eight at once",
+    (100.0, 8, 6.0): "eight, each 6 ms",
+}
+"""Chunk, nudges, and at what intervals."""
 LONG_MS = 3_000
 _BYTES_A_MS = 32
-_PACKET = 1_150
-_PATIENCE_MS = 500.0
-"""Retransmission timeout, before it has been estimated; 400 at the least in libwebrtc."""
+_AROUND = 60
+"""Bytes around each write."""
+_PIECE_MS = 100
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,8 @@ class Case:
     loss: float = 0.0
     """So many packets of one, in each direction."""
     nudges: int = 0
+    nudge_every: float = 0.0
+    """They go at such intervals; 0: at once."""
     chunk: float = 100.0
     """Sound in a write, after the first."""
 
@@ -73,8 +83,11 @@ def play(case: Case, rng: np.random.Generator) -> Played:
     phase = rng.uniform(0, case.block)
     # What has been captured is known at the end of each block: (moment, sound from the start on).
     known = np.arange(phase, LONG_MS + case.block, case.block)
-    edges = [float(known[np.searchsorted(known, case.prebuffer)])]
-    sent = [edges[0]]
+    first = float(known[np.searchsorted(known, case.prebuffer)])
+    # On a way that loses, the first write goes in pieces (see `room.streams`).
+    pieces = np.arange(_PIECE_MS, first, _PIECE_MS) if case.loss else ()
+    sent = [*map(float, pieces), first]
+    edges = [first] * len(sent)
     for upto in np.arange(case.chunk, LONG_MS + 1, case.chunk):
         if upto > sent[-1]:
             edges.append(float(known[np.searchsorted(known, upto)]))
@@ -94,36 +107,15 @@ def _arrivals(
     edges: Sequence[float], sent: Sequence[float], case: Case, rng: np.random.Generator
 ) -> np.ndarray:
     """When each write is whole at the other end; `edges`: when it was written."""
-
-    def ways(count: int) -> np.ndarray:
-        return rng.uniform(case.way, case.way + case.jitter, count)
-
-    whole: np.ndarray = np.asarray(edges) + ways(len(sent))
     if not case.loss:
+        whole: np.ndarray = np.asarray(edges) + rng.uniform(
+            case.way, case.way + case.jitter, len(sent)
+        )
         return whole
-    # Each packet: when it went, and the write that it belongs to (-1: a nudge, that nobody awaits).
-    went, of = [], []
-    for number, at in enumerate(edges):
-        held_ms = sent[number] - (sent[number - 1] if number else 0.0)
-        packets = int(np.ceil(held_ms * _BYTES_A_MS / _PACKET))
-        went += [at] * (packets + case.nudges)
-        of += [number] * packets + [-1] * case.nudges
-    times = np.array(went)
-    lost = rng.random(times.size) < case.loss
-    came = np.where(lost, np.inf, times + ways(times.size))
-    unheard = rng.random(times.size) < case.loss
-    reported = np.where(lost | unheard, np.inf, came + ways(times.size))
-    for place in np.flatnonzero(lost):
-        again = times[place]
-        later = np.sort(reported[place + 1 :])
-        while not np.isfinite(came[place]):
-            patience = again + _PATIENCE_MS
-            again = min(patience, max(again, later[2]) if later.size > 2 else patience)
-            if rng.random() >= case.loss:
-                came[place] = again + ways(1)[0]
-            later = later[later > again]
-    writes = np.array(of)
-    return np.array([came[writes == number].max() for number in range(len(edges))])
+    sizes = np.diff([0.0, *sent]) * _BYTES_A_MS + _AROUND
+    writes = [(at, int(size)) for at, size in zip(edges, sizes, strict=True)]
+    between = Association(Way(case.way, case.jitter, case.loss), rng)
+    return between.play(writes, [number * case.nudge_every for number in range(case.nudges)])
 
 
 def judged(case: Case, runs: int = RUNS) -> Figures:
@@ -171,13 +163,21 @@ def bench(*, quick: bool) -> Figures:
         {
             "chunk": chunk,
             "nudges": nudges,
+            "every": every,
             "prebuffer": each,
-            **judged(Case(each, 16, 30, way=25, loss=0.005, chunk=chunk, nudges=nudges), runs),
+            **judged(_losing(each, chunk, nudges, every), runs),
         }
-        for chunk, nudges in ((100.0, 0), (20.0, 0), (100.0, 3))
+        for chunk, nudges, every in NUDGING
         for each in range(110, 331, 20)
     ]
     return {"sweep": sweep, "least": enough, "losing": losing}
+
+
+def _losing(prebuffer: float, chunk: float, nudges: int, every: float) -> Case:
+    """On a way of 40 ms ± 15 that loses 0.5 %."""
+    return Case(
+        prebuffer, 16, 30, way=25, loss=0.005, chunk=chunk, nudges=nudges, nudge_every=every
+    )
 
 
 def draw(figures: Figures, place: Path) -> None:
@@ -199,12 +199,8 @@ def draw(figures: Figures, place: Path) -> None:
         axes.set_xlabel("delay at the end, ms")
     panels[0].set_ylabel("utterances with a gap over 10 ms, %")
     panels[0].legend()
-    for (chunk, nudges), words in (
-        ((100.0, 0), "as it is"),
-        ((20.0, 0), "chunks of 20 ms"),
-        ((100.0, 3), "with nudges"),
-    ):
-        rows = [r for r in figures["losing"] if (r["chunk"], r["nudges"]) == (chunk, nudges)]
+    for way, words in NUDGING.items():
+        rows = [r for r in figures["losing"] if (r["chunk"], r["nudges"], r["every"]) == way]
         delays, gaps = ([r[name] for r in rows] for name in ("end_ms", "gaps_percent"))
         panels[3].plot(delays, gaps, marker="o", label=words)
     panels[3].set_title("40 ms ± 15, 0.5 % lost")
@@ -235,7 +231,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     show(
         "A way of 40 ms ± 15 that loses 0.5 %, blocks of 16 ms",
-        ("chunk", "nudges", "prebuffer", "with a gap, %", "delay at the start", "at the end"),
+        (
+            "chunk",
+            "nudges",
+            "every",
+            "prebuffer",
+            "with a gap, %",
+            "delay at the start",
+            "at the end",
+        ),
         [tuple(f"{value:.0f}" for value in row.values()) for row in figures["losing"]],
     )
 

@@ -10,7 +10,9 @@ that is near that says little: what an answer takes is the avatar's own doing. O
 What is lost is only sent again once the other end has told three times that something else came
 after it (SCTP fast retransmit: RFC 9260, 7.2.4). Between two writes nothing does: at a chunk of
 100 ms that takes longer than the way itself. On a path that loses, each write is therefore followed
-by nudges, small packets that nobody gets, and what was lost is there again a round trip later
+by nudges, small packets that nobody gets, and what was lost is there again a round trip later and
+some ms. They go one after another, not at once: packets overtake each other on such a path, and of
+reports that come in another order than they went, only those that tell of something new count
 (`python -m bench runs_dry` is a simulation of it).
 """
 
@@ -32,8 +34,9 @@ LATE_MS: Final = 10.0
 """What took longer than one and a half round trips and this was lost, there or on its way back."""
 CALM: Final = 20
 """After so many utterances without anything lost the path loses no more."""
-NUDGES: Final = 3
-"""What is lost is sent again after so many reports of what came after it."""
+NUDGES: Final = 8
+"""What is lost is sent again after three reports of what came after it; some of them are
+overtaken, and tell nothing."""
 
 
 class Path:
@@ -71,7 +74,7 @@ class Path:
     @property
     def allowance_ms(self) -> int:
         """Sound to have in hand against its jitter, and against what is sent again."""
-        return round(max(self.jitter_ms, self._way_ms if self.loses else 0.0))
+        return round(self.jitter_ms + (self._way_ms if self.loses else 0.0))
 
     @property
     def _way_ms(self) -> float:

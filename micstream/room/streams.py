@@ -16,6 +16,8 @@ _PIECE: Final = 3_200
 """Bytes: the frame of a stock receiver, 100 ms at 16 kHz."""
 _CLOSE_S: Final = 0.5
 """Timeout of a close that nobody waits for."""
+_NUDGE_EVERY_S: Final = 0.006
+"""All of them between two writes."""
 SDK_ERRORS: Final = (ConnectionError, RuntimeError, AssertionError)
 """What the SDK raises once the room is gone; a failed assertion for a handle it has let go."""
 
@@ -29,6 +31,8 @@ class Streams:
         self._room: rtc.Room | None = None
         """The one in which a stream was opened last."""
         self._nudging: asyncio.Task[None] | None = None
+        self._nudges = 0
+        """So many are still to go."""
 
     async def open(self, stream: int, room: rtc.Room, identity: str, rate: int) -> bool:
         """Begin a segment to the avatar: mono PCM at `rate` Hz.
@@ -78,9 +82,15 @@ class Streams:
 
     def _nudge(self, count: int) -> None:
         """Have so many packets follow; nobody waits for them, and they never pile up."""
-        room, nudging = self._room, self._nudging
-        if count and room is not None and (nudging is None or nudging.done()):
-            self._nudging = self._tasks.spawn(_nudged(room, count))
+        self._nudges = count
+        if count and (self._nudging is None or self._nudging.done()):
+            self._nudging = self._tasks.spawn(self._send_nudges())
+
+    async def _send_nudges(self) -> None:
+        while self._nudges and self._room is not None:
+            self._nudges -= 1
+            await send_to_ourselves(self._room)
+            await asyncio.sleep(_NUDGE_EVERY_S)
 
     async def abandon(self, stream: int) -> None:
         """Close it if and as soon as that is possible; nobody waits for it."""
@@ -90,11 +100,6 @@ class Streams:
             with contextlib.suppress(*SDK_ERRORS, TimeoutError):
                 async with asyncio.timeout(_CLOSE_S):
                     await writer.aclose()
-
-
-async def _nudged(room: rtc.Room, count: int) -> None:
-    for _ in range(count):
-        await send_to_ourselves(room)
 
 
 async def _open(room: rtc.Room, identity: str, rate: int) -> rtc.ByteStreamWriter | None:

@@ -35,18 +35,18 @@ def test_frames_of_a_detector_run_dry_with_the_least_and_a_block_more_does_not()
 
 
 def test_nudges_have_what_was_lost_sent_again_a_round_trip_later() -> None:
-    def gaps(nudges: int, prebuffer: int = 200) -> float:
-        case = Case(prebuffer, 16, 30, way=25, loss=0.005, nudges=nudges)
+    def gaps(nudges: int, every: float = 6.0, prebuffer: int = 220) -> float:
+        case = Case(prebuffer, 16, 30, way=25, loss=0.005, nudges=nudges, nudge_every=every)
         return float(judged(case, 200)["gaps_percent"])
 
     assert gaps(0) > 20
-    assert gaps(3) < 5
-    assert gaps(0, 320) < 10, "without, it takes a chunk more"
+    assert gaps(8) < 6
+    assert gaps(3, 0.0) > 10, "a few at once: their reports overtake each other"
 
 
 @given(st.integers(0, 10_000), st.integers(0, 4), st.sampled_from([20.0, 100.0]))
 def test_what_is_lost_is_late_and_never_missing(seed: int, nudges: int, chunk: float) -> None:
-    case = Case(150, 16, 30, way=25, loss=0.2, nudges=nudges, chunk=chunk)
+    case = Case(150, 16, 30, way=25, loss=0.2, nudges=nudges, nudge_every=9, chunk=chunk)
     played = play(case, np.random.default_rng(seed))
     assert np.isfinite(played.end)
     assert played.end == pytest.approx(played.start + played.gap)

@@ -60,12 +60,12 @@ def test_on_an_uneven_path_its_jitter_is_added_and_is_no_stutter() -> None:
 def test_where_packets_are_lost_a_round_trip_is_added_and_no_more() -> None:
     prebuffer = far()
     prebuffer.played(had_ms=118, stutter_ms=230)
-    assert prebuffer.ms == 162
-    prebuffer.played(had_ms=162, stutter_ms=0)
-    prebuffer.played(had_ms=162, stutter_ms=120)
-    assert prebuffer.ms == 162, "it was lost twice"
-    prebuffer.played(had_ms=162, stutter_ms=150)
-    assert prebuffer.ms == 282, "what is missing all the same"
+    assert prebuffer.ms == 180, "its jitter besides"
+    prebuffer.played(had_ms=180, stutter_ms=0)
+    prebuffer.played(had_ms=180, stutter_ms=120)
+    assert prebuffer.ms == 180, "it was lost twice"
+    prebuffer.played(had_ms=180, stutter_ms=150)
+    assert prebuffer.ms == 300, "what is missing all the same"
     for _ in range(60):
         prebuffer.played(had_ms=200, stutter_ms=0)
     assert prebuffer.ms == 118

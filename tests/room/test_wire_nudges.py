@@ -54,7 +54,7 @@ async def test_each_write_is_followed_by_packets_that_nobody_gets(
 
 
 def test_they_never_pile_up() -> None:
-    """However long one takes: there is one task, and it is the room's."""
+    """However long one takes: there is one task, and it is the room's; it sends what is left."""
     spawned: list[Any] = []
 
     class Tasks:
