@@ -151,7 +151,9 @@ class Delivery:
         """
         self._states.heard(event)
         self._feed.push(event, captured_at, now, ages=ages)
-        self._advance(now)
+        due = self._timer is not None and now >= self._timer
+        if due or not self._feed.gathers(now):
+            self._advance(now)
 
     def set_wait_for_avatar(self, seconds: float) -> None:
         """Set how long what can wait does so where nobody listens; then it is dropped, and counted.
@@ -379,7 +381,6 @@ class Delivery:
         self._was_idle = self._feed.is_idle
 
     def _next_timer(self, now: float) -> float | None:
-        wants = self._playback.capacity_at(GRAIN_S, now) if self._want_capacity else None
         at = earliest(
             self._outbox.next_timer(),
             self._playback.next_timer(now),
@@ -392,7 +393,7 @@ class Delivery:
             self._states.next_timer(now),
             None if self._leaving.is_shut else self._backlog.next_timer(now),
             self._absence.next_timer(),
-            wants,
+            self._playback.capacity_at(GRAIN_S, now) if self._want_capacity else None,
         )
         # Never at once again: a moment that is past already would be a mistake of ours.
         return None if at is None or at == math.inf else max(at, now + GRAIN_S)

@@ -36,6 +36,8 @@ MIN_CAPACITY_S: Final = 0.02
 """Less capacity than this is none."""
 IN_TURN_S: Final = 1.0
 """Seconds of sound that may wait here before a source that can wait does so."""
+_AMPLE_S: Final = 1.0
+"""With less capacity than this beyond the next write each piece is looked at."""
 TELL_S: Final = 1.0
 """How often, at most, it is told what is being dropped while somebody speaks."""
 
@@ -112,6 +114,21 @@ class Feed:
             self._queue.count_dropped(self._whole.clear(), "ended")
         self._queue.clear("ended")
         self._tell_now = True
+
+    def gathers(self, now: float) -> bool:
+        """Whether all that waits is speech of ours that makes no write whole: nothing can be done.
+
+        So it is with four pieces of five, and looking whether anything can is most of their cost.
+        """
+        own, held_s = self._sending.own, self._queue.held_of_begun_s
+        if own is None or own.ending is not None or self._queue.has_dropped:
+            return False
+        if held_s is None or held_s > IN_TURN_S:  # then whoever waits is told once he may push
+            return False
+        lacks_s = own.lacks_s
+        if self._playback.capacity_s(now) < own.gathered_s + lacks_s + _AMPLE_S:
+            return False
+        return self._sending.is_busy or held_s < lacks_s - GRAIN_S
 
     # ---- going on ------------------------------------------------------------------------------
 

@@ -125,6 +125,13 @@ class SendQueue:
         return sum(utterance.held for utterance in self._queue) / SPEECH.rate
 
     @property
+    def held_of_begun_s(self) -> float | None:
+        """Seconds that wait of the utterance begun last; None where more waits than its sound."""
+        if len(self._queue) != 1 or self._queue[0] is not self._begun:
+            return None
+        return self._begun.held / SPEECH.rate if self._begun.end is None else None
+
+    @property
     def speaking(self) -> bool:
         """Whether more is to come of the utterance that was put last."""
         return self._open is not None

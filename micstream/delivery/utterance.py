@@ -64,9 +64,11 @@ class OpenUtterance:
         self.sent = 0
         """Bytes written, in the avatar's format."""
         self._format = AudioFormat(options.avatar_rate)
+        self._source = AudioFormat(request.rate)
+        self._pushed = 0
         self._prebuffer = self._format.bytes(prebuffer_ms)
         self._chunk = self._format.bytes(options.chunk_ms)
-        self._resampler = Resampler(AudioFormat(request.rate), options.avatar_rate)
+        self._resampler = Resampler(self._source, options.avatar_rate)
         self._waiting = b""
         self._taken = 0
 
@@ -90,12 +92,20 @@ class OpenUtterance:
         """Seconds of sound that wait for the next write to be whole."""
         return self._format.seconds(len(self._waiting))
 
+    @property
+    def lacks_s(self) -> float:
+        """Seconds of sound that the next write lacks: with less nothing is due."""
+        chunks = (self.sent // self._chunk + 1) * self._chunk
+        whole = chunks if self.sent else self._prebuffer
+        return self._format.seconds(whole) - self._source.seconds(self._pushed)
+
     def seconds(self, size: int) -> float:
         """Seconds that `size` bytes of its sound last."""
         return self._format.seconds(size)
 
     def push(self, pcm: bytes) -> None:
         """Take more of its sound, in the rate of its request."""
+        self._pushed += len(pcm)
         self._gather(self._resampler.push(pcm))
 
     def end(self, reason: EndReason) -> None:

@@ -160,6 +160,18 @@ class TestSourcesThatWait:
         assert stage.did(actions.Idle)
         assert stage.dropped == {}
 
+    def test_they_go_on_where_writing_takes_long(self) -> None:
+        stage = ready(Conduct(write_s=0.3))
+        stage.begin(ages=False)
+        for _ in range(100):
+            if not stage.delivery.accepts(True, stage.now):
+                count = len(stage.did(actions.Taken))
+                stage.until(lambda n=count: len(stage.did(actions.Taken)) > n)  # type: ignore[misc]
+            stage.speak(3_200, ages=False)
+        stage.end()
+        stage.until(lambda: stage.delivery.is_idle)
+        assert stage.streams[0].payload == stage.source
+
     def test_they_wait_for_an_avatar_so_long_and_then_drop(self) -> None:
         stage = Stage()
         stage.probing = True
