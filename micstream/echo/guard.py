@@ -45,9 +45,16 @@ _SMEAR: Final = 4
 """Frames: the reference is as loud as in the loudest of them ..."""
 _AHEAD: Final = 1
 """... so many of them sooner than the delay says: a reference that arrives over a network moves."""
-_SOONER: Final = 5
+_SOONER: Final = (0, 3, 5, 7, 9)
 """Frames by which an echo may come sooner for a while: each receiver of a room stretches what it
-has for itself. So frames are compared with what is expected twice, and explained by either."""
+has for itself. So frames are compared with what is expected when it should come; with ..."""
+_AT_ANY_TIME: Final = 2
+"""... what is expected so much sooner (place in `_SOONER`), as it may come at once; and with what
+has explained the last frames best ..."""
+_LATELY: Final = 0.06
+"""... some 160 ms of them ..."""
+_CLEAR_DB: Final = 0.9
+"""... in which no more than this stood out: from a voice one cannot tell when the echo comes."""
 _DOUBT_DB: Final = 0.2
 """What comes sooner than it should has to be explained so much better."""
 _QUANTILE: Final = 0.35
@@ -142,10 +149,12 @@ class Guard:
         self._levels: Levels = np.zeros((3, _KEPT, BANDS), np.float32)
         self._expected: Levels = np.zeros((_KEPT, BANDS), np.float32)
         self._count = LONGEST + _SMEAR
-        self._decayed = np.zeros((2, BANDS), np.float32)  # when it should come; when it may
+        self._decayed = np.zeros((len(_SOONER), BANDS), np.float32)
         self._learned = np.zeros((2, 1, BANDS), np.float32)  # microphone's, what is left of it
         self._noise = np.full(BANDS, 3.0, np.float32)
-        self._run = np.zeros(2)
+        self._run = np.zeros(len(_SOONER))  # what stands out, by how much sooner it comes
+        self._lately = np.zeros(len(_SOONER))  # the same, over longer
+        self._comes = 0  # of these, how it comes just now
         self._sums = np.zeros((5, BANDS))
         self._follows_db = 0.0
         self._known = 0.0  # loud frames that were learned from
@@ -232,17 +241,18 @@ class Guard:
         if self.delay is None:
             return [False] * frames
         ahead = min(_AHEAD, self.delay)
-        sooner = min(_SOONER, self.delay - ahead)
+        sooner = min(_SOONER[-1], self.delay - ahead)
         first = at - self.delay + ahead
         played = self._levels[2, first - _SMEAR + 1 : first + frames + sooner]
         loudest = played[: frames + sooner]
         for later in range(1, _SMEAR):
             loudest = np.maximum(loudest, played[later : later + frames + sooner])
-        both = np.stack((loudest[:frames], loudest[sooner:]), axis=1)
-        expected = np.empty((frames, 2, BANDS), np.float32)
+        moved = [loudest[each : each + frames] for each in np.minimum(_SOONER, sooner)]
+        either = np.stack(moved, axis=1)
+        expected = np.empty((frames, len(_SOONER), BANDS), np.float32)
         now = self._decayed
         for frame in range(frames):
-            now = np.maximum(both[frame], now - _DECAY_DB)
+            now = np.maximum(either[frame], now - _DECAY_DB)
             expected[frame] = now
         self._decayed = now
         self._expected[at : at + frames] = expected[:, 0]
@@ -261,7 +271,14 @@ class Guard:
 
     def _is_explained(self, stands: npt.NDArray[np.float32], loud: bool) -> bool:
         self._run += _SMOOTH * (stands - self._run)
-        run = float(min(self._run[0], self._run[1] + _DOUBT_DB))
+        if loud:
+            self._lately += _LATELY * (stands - self._lately)
+        best = int(self._lately.argmin())
+        if self._lately[best] < _CLEAR_DB:
+            sooner = self._lately[best] + _DOUBT_DB < self._lately[0]
+            self._comes = best if sooner else 0
+        at_any_time = self._run[_AT_ANY_TIME] + _DOUBT_DB
+        run = float(min(self._run[0], at_any_time, self._run[self._comes]))
         needed = _STANDS_OUT_DB if self._quiet < _RECENT else _ANEW_DB
         self._hold = _HOLD if run > needed else max(0, self._hold - 1)
         self._quiet = 0 if self._hold else self._quiet + 1
