@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -48,15 +48,6 @@ class Way:
     """So many packets of one."""
 
 
-class _What(Enum):
-    WRITE = auto()
-    NUDGE = auto()
-    PACKET = auto()
-    DELAYED = auto()
-    REPORT = auto()
-    PATIENCE = auto()
-
-
 @dataclass
 class _Packet:
     size: int
@@ -78,7 +69,7 @@ class Association:
         self._waiting: deque[int] = deque()
         self._again: deque[int] = deque()
         self._under_way = 0
-        self._events: list[tuple[float, int, _What, object]] = []
+        self._events: list[tuple[float, int, Callable[[float], None]]] = []
         self._number = 0
         self._got: set[int] = set()
         self._next = 0
@@ -88,46 +79,30 @@ class Association:
     def play(self, writes: Sequence[tuple[float, int]], nudges: Sequence[float]) -> np.ndarray:
         """When each write (its moment, its bytes) has come whole; `nudges`: ms after each."""
         for number, (at, size) in enumerate(writes):
-            self._put(at, _What.WRITE, (number, size))
+            self._put(at, partial(self._write, number, size))
             for later in nudges:
-                self._put(at + later, _What.NUDGE)
+                self._put(at + later, partial(self._queue, _NUDGE, -1))
         while self._events:
-            now, _, what, about = heapq.heappop(self._events)
-            self._take(now, what, about)
+            now, _, happens = heapq.heappop(self._events)
+            happens(now)
+            self._send(now)
         came = np.full(len(writes), -np.inf)
         for each in self._packets:
             if each.write >= 0 and each.came_at is not None:
                 came[each.write] = max(came[each.write], each.came_at)
         return np.maximum.accumulate(came)
 
-    def _put(self, at: float, what: _What, about: object = None) -> None:
+    def _put(self, at: float, happens: Callable[[float], None]) -> None:
         self._number += 1
-        heapq.heappush(self._events, (at, self._number, what, about))
-
-    def _take(self, now: float, what: _What, about: object) -> None:
-        match what, about:
-            case _What.WRITE, (int(number), int(size)):
-                for at in range(0, size, PACKET):
-                    self._queue(min(PACKET, size - at) + _HEAD, number)
-            case _What.NUDGE, _:
-                self._queue(_NUDGE, -1)
-            case _What.PACKET, int(number):
-                self._came(number, now)
-            case _What.DELAYED, _:
-                if self._unreported:
-                    self._report(now)
-            case _What.REPORT, frozenset() as told:
-                self._reported(told)
-            case _What.PATIENCE, (int(number), sent_at):
-                packet = self._packets[number]
-                if packet.under_way and packet.sent_at == sent_at:
-                    packet.reports = 0
-                    self._lost(number)
-        self._send(now)
+        heapq.heappush(self._events, (at, self._number, happens))
 
     # ---- sender --------------------------------------------------------------------------------
 
-    def _queue(self, size: int, write: int) -> None:
+    def _write(self, number: int, size: int, now: float) -> None:
+        for at in range(0, size, PACKET):
+            self._queue(min(PACKET, size - at) + _HEAD, number, now)
+
+    def _queue(self, size: int, write: int, _now: float) -> None:
         self._waiting.append(len(self._packets))
         self._packets.append(_Packet(size, write))
 
@@ -139,8 +114,14 @@ class Association:
                 continue
             packet.sent_at, packet.under_way = now, True
             self._under_way += packet.size
-            self._put(now + PATIENCE_MS, _What.PATIENCE, (number, now))
-            self._on_its_way(now, _What.PACKET, number)
+            self._put(now + PATIENCE_MS, partial(self._waited, number, now))
+            self._on_its_way(now, partial(self._came, number))
+
+    def _waited(self, number: int, since: float, _now: float) -> None:
+        packet = self._packets[number]
+        if packet.under_way and packet.sent_at == since:
+            packet.reports = 0
+            self._lost(number)
 
     def _lost(self, number: int) -> None:
         packet = self._packets[number]
@@ -148,7 +129,7 @@ class Association:
         self._under_way -= packet.size
         self._again.append(number)
 
-    def _reported(self, told: frozenset[int]) -> None:
+    def _reported(self, told: frozenset[int], _now: float) -> None:
         new = [number for number in told if not self._packets[number].acknowledged]
         for number in new:
             packet = self._packets[number]
@@ -162,10 +143,10 @@ class Association:
 
     # ---- way and receiver ----------------------------------------------------------------------
 
-    def _on_its_way(self, now: float, what: _What, about: object) -> None:
+    def _on_its_way(self, now: float, comes: Callable[[float], None]) -> None:
         if self._rng.random() >= self._way.loss:
             took = self._rng.uniform(self._way.least, self._way.least + self._way.jitter)
-            self._put(now + took, what, about)
+            self._put(now + took, comes)
 
     def _came(self, number: int, now: float) -> None:
         if number not in self._got:
@@ -177,8 +158,9 @@ class Association:
         if max(self._got) >= self._next or self._unreported >= 2:
             self._report(now)
         else:
-            self._put(now + _DELAYED_MS, _What.DELAYED)
+            self._put(now + _DELAYED_MS, self._report)
 
     def _report(self, now: float) -> None:
-        self._unreported = 0
-        self._on_its_way(now, _What.REPORT, frozenset(self._got))
+        if self._unreported:
+            self._unreported = 0
+            self._on_its_way(now, partial(self._reported, frozenset(self._got)))

@@ -95,9 +95,14 @@ class OpenUtterance:
     @property
     def lacks_s(self) -> float:
         """Seconds of sound that the next write lacks: with less nothing is due."""
-        chunks = (self.sent // self._chunk + 1) * self._chunk
-        whole = chunks if self.sent else self._prebuffer
-        return self._format.seconds(whole) - self._source.seconds(self._pushed)
+        return self._format.seconds(self._whole) - self._source.seconds(self._pushed)
+
+    @property
+    def _whole(self) -> int:
+        """Bytes from its start with which the next write is whole."""
+        if self.sent == 0:
+            return max(self._prebuffer, 1)
+        return (self.sent // self._chunk + 1) * self._chunk
 
     def seconds(self, size: int) -> float:
         """Seconds that `size` bytes of its sound last."""
@@ -128,9 +133,11 @@ class OpenUtterance:
             return 0
         if self.ending is not None or self.is_full:
             return waiting
+        if self.sent + waiting < self._whole:
+            return 0
         if self.sent == 0:
-            return waiting if waiting >= max(self._prebuffer, 1) else 0
-        return max(0, (self.sent + waiting) // self._chunk * self._chunk - self.sent)
+            return waiting
+        return (self.sent + waiting) // self._chunk * self._chunk - self.sent
 
     def take_due(self) -> bytes:
         """What is due, from now on in the write under way."""
