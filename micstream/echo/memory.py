@@ -28,9 +28,9 @@ _LIMIT: Final = 1_000_000
 """Bytes of a file that is read."""
 _MOST_DB: Final = 60.0
 """No echo is as much louder than what was played, or quieter."""
-
-_MOST_SUM: Final = 1e9
-"""Of some hundred frames' levels and their squares there is no more."""
+_MOST_SUM: Final = 1e22
+"""Of some hundred frames' powers and their squares there is no more: a band at full scale has less
+than 1e9."""
 
 _writing: Final = threading.Lock()
 """Several performers of one session are kept at a time."""

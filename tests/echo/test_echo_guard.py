@@ -10,12 +10,13 @@ from micstream.echo.echo_guard import HELD_S, EchoGuard
 from micstream.echo.guard import Guard
 from micstream.settings import load
 from micstream.sound_path import make_path
-from micstream.sources.source import Block, Source
+from micstream.sources.source import Block
 from micstream.speech.cutter import Cutter, Gate
 from micstream.speech.events import EndReason, Onset
 from micstream.speech.segmenter import SegmenterOptions
 from testbed.speech import MONOLOGUE, RATE, SENTENCES, Samples, samples
-from tests.support.chunks import chunked, cuts
+from tests.support.chunks import cuts
+from tests.support.references import Played, through
 from tests.support.scripted import ScriptedDetector, utterances
 from tests.support.sources import Silent
 
@@ -24,29 +25,7 @@ OPTIONS = SegmenterOptions(
 )
 
 
-class Known:
-    """A reference that is known beforehand."""
-
-    missed = late = 0
-
-    def __init__(self, sound: Samples) -> None:
-        self._sound, self._at = sound.astype("<i2").tobytes(), 0
-
-    def open(self, source: Source) -> None:
-        del source
-
-    def hear(self, block: bytes) -> None:
-        del block
-
-    def finish(self) -> None: ...
-
-    def take(self, samples: int, at: float) -> bytes:
-        del at
-        start, self._at = self._at, self._at + 2 * samples
-        return self._sound[start : self._at].ljust(2 * samples, b"\0")
-
-
-class Late(Known):
+class Late(Played):
     """A reference half of which comes too late."""
 
     missed = 0
@@ -56,17 +35,12 @@ class Late(Known):
         return super().take(samples, at)
 
 
-def through(guard: EchoGuard, pcm: bytes, where: list[int]) -> tuple[bytes, bytes]:
-    parts = [guard.push(block, 0.0) for block in chunked(pcm, where)] + [guard.finish()]
-    return b"".join(sound for sound, _ in parts), b"".join(mask for _, mask in parts)
-
-
 @settings(max_examples=20)
 @given(where=cuts(6_000))
 def test_without_a_reference_nothing_is_done_and_nothing_moves(where: list[int]) -> None:
     pcm = np.random.default_rng(2).integers(-900, 900, 3_000).astype("<i2").tobytes()
     where = [each - each % 2 for each in where]
-    sound, mask = through(EchoGuard(Known(np.zeros(1, np.int16))), pcm, where)
+    sound, mask = through(EchoGuard(Played(np.zeros(1, np.int16))), pcm, where)
     assert sound == pcm
     assert mask == b"\xff" * len(pcm)
 
@@ -79,7 +53,7 @@ def guarded() -> tuple[Samples, Samples, Samples]:
     voice = np.zeros(len(played), np.float32)
     voice[14 * RATE : 23 * RATE] = samples(MONOLOGUE)[2 * RATE : 11 * RATE]
     mic = (echo + voice).clip(-32_767, 32_767).astype(np.int16)
-    guard = EchoGuard(Known(played.astype(np.int16)))
+    guard = EchoGuard(Played(played.astype(np.int16)))
     sound, mask = through(guard, mic.tobytes(), list(range(1_024, len(mic) * 2, 1_024)))
     assert guard.guard.delay is not None and abs(guard.guard.delay - 20) <= 1
     assert len(sound) == len(mic) * 2 == len(mask)
@@ -110,7 +84,7 @@ def test_what_is_missing_of_a_silence_is_missed_by_nobody() -> None:
 
 
 def test_what_is_held_back_counts_in_when_it_was_decided() -> None:
-    guard = EchoGuard(Known(np.zeros(1, np.int16)))
+    guard = EchoGuard(Played(np.zeros(1, np.int16)))
     assert HELD_S <= 0.020
     guard.push(bytes(2 * RATE), 0.0)
     assert all(0 <= guard.input_for(at) - at <= 2 * 160 for at in range(0, 15_000, 7))
@@ -119,7 +93,7 @@ def test_what_is_held_back_counts_in_when_it_was_decided() -> None:
 def test_a_sound_path_with_a_guard_hands_out_what_it_heard() -> None:
     decisions = [False] * 30 + [True] * 40 + [False] * 30
     pcm = np.random.default_rng(2).integers(-900, 900, RATE).astype("<i2").tobytes()
-    guard = EchoGuard(Known(np.zeros(1, np.int16)))
+    guard = EchoGuard(Played(np.zeros(1, np.int16)))
     cutter = Cutter(ScriptedDetector(decisions), OPTIONS)
     path = make_path(cutter, load().sound_path(), guard=guard)
     path.open(Silent(RATE, 1))
@@ -133,7 +107,7 @@ def test_a_sound_path_with_a_guard_hands_out_what_it_heard() -> None:
 
 
 def test_what_was_held_back_behind_a_closed_gate_is_silence() -> None:
-    guard = EchoGuard(Known(np.zeros(1, np.int16)))
+    guard = EchoGuard(Played(np.zeros(1, np.int16)))
     cutter = Cutter(ScriptedDetector([True] * 200), OPTIONS)
     path = make_path(cutter, load().sound_path(), guard=guard)
     path.open(Silent(RATE, 1))

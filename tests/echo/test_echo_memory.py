@@ -17,6 +17,8 @@ from micstream.echo.echo_guard import EchoGuard
 from micstream.echo.guard import BANDS, Known
 from micstream.echo.memory import AGES_S, HallMemory, memory_file
 from micstream.echo.reference import Arriving, Beside
+from testbed.speech import RATE
+from tests.support.references import Played, through
 from tests.support.sources import Silent
 
 HALL = Known(22, np.full((2, BANDS), -6.25, np.float32), np.full((5, BANDS), 3.5))
@@ -137,6 +139,23 @@ def test_a_guard_begins_with_it_and_keeps_nothing_that_it_has_not_found(tmp_path
     assert guard.guard.delay == HALL.delay and not guard.guard.is_found
     guard.keep()
     assert (tmp_path / "echo" / "halls.json").read_text() == before
+
+
+@pytest.mark.parametrize("peak", [3_000, 32_767])
+def test_what_was_learned_of_a_sound_is_known_again_however_loud(tmp_path: Path, peak: int) -> None:
+    noise = np.random.default_rng(1).uniform(-peak, peak, 8 * RATE)
+    syllables = (np.arange(len(noise)) // (RATE // 7)) % 5 < 2
+    played = np.rint(noise * syllables).astype(np.int16)
+    heard = np.concatenate([np.zeros(RATE // 5, np.int16), played])[: len(played)]
+    source = Silent(RATE, 1)
+    guard = EchoGuard(Played(played), memory(tmp_path))
+    guard.open(source)
+    through(guard, heard.tobytes(), [*range(640, 2 * len(heard), 640)])
+    assert guard.known is not None
+    guard.keep()
+    again = EchoGuard(Played(played), memory(tmp_path))
+    again.open(source)
+    assert again.guard.delay == guard.known.delay
 
 
 class Laid(Arriving):
