@@ -6,11 +6,13 @@ reference, sound path, detector and cutter. Time is the sound's, so that minutes
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -21,6 +23,7 @@ from micstream.audio.format import SPEECH, AudioFormat
 from micstream.doctor.echo import sound
 from micstream.echo.echo_guard import HELD_S, EchoGuard
 from micstream.echo.guard import Known
+from micstream.echo.memory import HallMemory
 from micstream.echo.reference import Arriving
 from micstream.settings.pieces import DetectionSettings, SoundPathSettings
 from micstream.sound_path import make_path
@@ -261,7 +264,7 @@ class Loop:
 
 
 def check(hall: Hall) -> Known | None:
-    """What `doctor --echo` learns of this hall, at another time."""
+    """What `doctor --echo` learns of this hall, at another time, as it is kept."""
     played = sound()
     loop = Loop(
         replace(hall, seed=hall.seed + 7), _silence(3.0 + len(played) / 2 / RATE), guarded=True
@@ -269,7 +272,10 @@ def check(hall: Hall) -> Known | None:
     loop.play(played)
     loop.run()
     assert loop.guard is not None
-    return loop.guard.known
+    with tempfile.TemporaryDirectory(prefix="micstream-hall-") as folder:
+        place = Path(folder) / "halls.json"
+        HallMemory("auto", place).keep("bench", loop.guard.known)
+        return HallMemory("auto", place).recall("bench")
 
 
 def _silence(seconds: float) -> Sound:

@@ -312,6 +312,16 @@ def echo_reference_late() -> Warned:
     )
 
 
+def echo_unknown() -> Warned:
+    """An echo was learned in mid-show."""
+    return Warned(
+        code="echo_unknown",
+        message="an echo that was not known beforehand has been learned: until now it was let "
+        "through, and may have held an utterance open",
+        hint="before the next show, with the loudspeakers on: micstream doctor --echo",
+    )
+
+
 def echo_too_loud(level_db: float) -> Warned:
     """The echo is more than the guard can tell from speech."""
     return Warned(

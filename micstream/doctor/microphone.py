@@ -85,10 +85,13 @@ def _judge_source(source: ServerSource) -> Check:
 
 
 class _Heard:
-    """What was heard: the longest piece of it in a row without a block of nothing but zeros."""
+    """What was heard: the longest piece of it in a row without a block of nothing but zeros, of the
+    channels that are used.
+    """
 
     def __init__(self, microphone: Source) -> None:
         self.meter, self.pcm = Meter(), b""
+        """That piece, 16 kHz mono."""
         self.zeros_s = 0.0
         """Seconds of nothing but zeros at the end."""
         self.all_s = 0.0
@@ -100,7 +103,7 @@ class _Heard:
     @property
     def seconds(self) -> float:
         """Length of that piece."""
-        return self._microphone.format.seconds(len(self.pcm))
+        return SPEECH.seconds(len(self.pcm))
 
     def push(self, pcm: bytes) -> None:
         """The next block."""
@@ -112,8 +115,9 @@ class _Heard:
             return
         self.zeros_s = 0.0
         meter, resampler, now = self._now = self._now or self._begin()
-        meter.push(resampler.push(pcm))
-        now += pcm
+        sound = resampler.push(pcm)
+        meter.push(sound)
+        now += sound
         if len(now) > len(self.pcm):
             self.meter, self.pcm = meter, bytes(now)
 

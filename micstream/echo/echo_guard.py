@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from micstream.audio.device_name import normal
 from micstream.audio.format import SAMPLE_WIDTH, SPEECH
 from micstream.echo.canceller import DELAY, FRAME, Canceller
 from micstream.echo.delay import LONGEST
@@ -95,6 +96,11 @@ class EchoGuard:
         return self.guard.level_db if self.guard.is_found else None
 
     @property
+    def is_new(self) -> bool:
+        """An echo was found that was not known beforehand: until then none was explained."""
+        return self.guard.is_new
+
+    @property
     def known(self) -> Known | None:
         """What was learned of the hall, its delay counted from the sound's arrival."""
         known = None if self._moved else self.guard.known
@@ -114,7 +120,7 @@ class EchoGuard:
     def open(self, source: Source) -> None:
         """Learn which source the sound comes from now; the first tells which hall it is."""
         self.reference.open(source)
-        name = f"{source.name} {source.pick}"
+        name = f"{normal(source.name)} {source.pick}"
         if not self.source:
             self.source, self._laid = name, 0
             if self._memory is not None:

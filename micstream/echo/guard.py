@@ -160,6 +160,8 @@ class Guard:
         self._known = 0.0  # loud frames that were learned from
         self._hold = self._quiet = self._unsure = 0  # frames
         self._tried = 0.0  # loud frames left to find again what was known beforehand
+        self.is_new = False
+        """An echo was found that was not known beforehand: until then none was explained."""
         if known is not None:
             self._begin_with(known)
 
@@ -351,6 +353,7 @@ class Guard:
         self._tried = 0.0
         if self.delay is None:
             self.delay = found.frames
+            self.is_new = True
             self._look_back()
         elif abs(found.frames - self.delay) > 1:
             self.delay = found.frames

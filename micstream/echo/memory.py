@@ -26,8 +26,8 @@ _MOST: Final = 16
 """Of halls that are kept: those that were learned last."""
 _LIMIT: Final = 1_000_000
 """Bytes of a file that is read."""
-_MOST_DB: Final = 60.0
-"""No echo is as much louder than what was played, or quieter."""
+_MOST_DB: Final = 100.0
+"""Levels of 16-bit sound are no further apart."""
 _MOST_SUM: Final = 1e22
 """Of some hundred frames' powers and their squares there is no more: a band at full scale has less
 than 1e9."""

@@ -1,4 +1,5 @@
-"""Warnings of an echo guard while it runs: no reference, a late one, too much echo. Pure.
+"""Warnings of an echo guard while it runs: no reference, a late one, an echo that is new, or too
+much. Pure.
 
 Told once each, and again only after it was better meanwhile.
 """
@@ -39,6 +40,11 @@ class Facts(Protocol):
         """Level of the echo beside the reference; None: none was found."""
         ...
 
+    @property
+    def is_new(self) -> bool:
+        """An echo was found that was not known beforehand."""
+        ...
+
 
 class EchoWatch:
     """Tells what is in the way of one echo guard; a listener of its sound path."""
@@ -61,6 +67,8 @@ class EchoWatch:
             self._spoken_s += sound.seconds
             if self._spoken_s > SPOKEN_S:
                 self._tell("none", notices.echo_no_reference())
+        if self._facts.is_new and "new" not in self._told:
+            self._tell("new", notices.echo_unknown())
         if heard_s - self._judged_s >= _JUDGED_S:
             self._judge(heard_s)
 

@@ -66,11 +66,15 @@ class PictureTape:
         self._due.append(frame.timestamp_us / _MICRO)
         self._stamps.append(_stamp(frame))
         if len(self._small) < _MOST_SMALL:
-            step = max(1, -(-max(frame.width, frame.height) // _SMALL))
-            small = luma[::step, ::step]
-            if not self._small or small.shape == (self._small_size[1], self._small_size[0]):
-                self._small_size = (small.shape[1], small.shape[0])
-                self._small.append(small.tobytes())
+            if not self._small:
+                step = max(1, -(-max(frame.width, frame.height) // _SMALL))
+                self._small_size = (-(-frame.width // step), -(-frame.height // step))
+            # Each as large as the first, of whichever layer of a simulcast it is.
+            across, down = (
+                np.arange(small) * whole // small
+                for small, whole in zip(self._small_size, self.size, strict=True)
+            )
+            self._small.append(luma[down[:, None], across].tobytes())
 
     def end(self, error: Exception | None = None) -> None:
         """Nothing comes any more."""

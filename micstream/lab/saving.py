@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from micstream.errors import UsageError
 from micstream.lab.run_file import unwritable
@@ -103,23 +104,21 @@ class Film:
     def _encode(self, frame: PictureFrame) -> None:
         import av
 
-        even = (frame.width // 2 * 2, frame.height // 2 * 2)
+        planes = _even(frame)
+        height, width = planes.shape[0] // 3 * 2, planes.shape[1]
         if self._stream is None:
-            self._first_due, self._size = frame.timestamp_us / 1e6, even
+            self._first_due, self._size = frame.timestamp_us / 1e6, (width, height)
             self._stream = self._container.add_stream("libx264", rate=30)
-            self._stream.width, self._stream.height = even
+            self._stream.width, self._stream.height = self._size
             self._stream.pix_fmt = "yuv420p"
             self._stream.options = {"preset": "ultrafast", "crf": "20"}
             self._stream.codec_context.time_base = Fraction(1, _TICKS)
             # Both streams have to be known before anything is written.
             self._sound = self._container.add_stream("flac", rate=RATE)
             self._sound.layout = "mono"
-        if even != self._size or even != (frame.width, frame.height):
-            self.lost += 1
-            return
-        planes = np.frombuffer(frame.i420, np.uint8)[: frame.width * frame.height * 3 // 2]
-        shaped = planes.reshape(frame.height * 3 // 2, frame.width)
-        picture = av.VideoFrame.from_ndarray(shaped, format="yuv420p")
+        picture = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+        if (width, height) != self._size:  # simulcast: another layer of it
+            picture = picture.reformat(*self._size)
         assert self._first_due is not None
         at = frame.timestamp_us / 1e6 - self._first_due + _AHEAD_S
         picture.pts, picture.time_base = round(at * _TICKS), Fraction(1, _TICKS)
@@ -141,3 +140,18 @@ class Film:
             block.rate, block.pts, block.time_base = RATE, begin + at, Fraction(1, RATE)
             self._container.mux(self._sound.encode(block))
         self._container.mux(self._sound.encode())
+
+
+def _even(frame: PictureFrame) -> npt.NDArray[np.uint8]:
+    """The picture's planes one under the other, as PyAV takes I420; no odd row, no odd column."""
+    wide, high = frame.width // 2, frame.height // 2
+    luma = frame.width * frame.height
+    odd_wide, odd_high = -(-frame.width // 2), -(-frame.height // 2)
+    whole = np.frombuffer(frame.i420, np.uint8)
+    halves = whole[luma : luma + 2 * odd_wide * odd_high].reshape(2, odd_high, odd_wide)
+    parts = (
+        whole[:luma].reshape(frame.height, frame.width)[: 2 * high, : 2 * wide],
+        halves[:, :high, :wide],
+    )
+    flat = np.concatenate([part.reshape(-1) for part in parts])
+    return flat.reshape(3 * high, 2 * wide)

@@ -54,7 +54,8 @@ async def own(addresses: Sequence[str], now: float) -> tuple[Path, Path]:
     Raises:
         UsageError: it cannot be made: no `openssl`, or no place to keep it.
     """
-    digest = hashlib.sha256("\0".join(addresses).encode()).hexdigest()[:16]
+    named = "\0".join(sorted(addresses))  # which of them comes first changes with the network
+    digest = hashlib.sha256(named.encode()).hexdigest()[:16]
     folder = Path(platformdirs.user_state_dir("micstream", appauthor=False)) / "certificates"
     certificate, key = folder / f"{digest}.pem", folder / f"{digest}.key"
     try:

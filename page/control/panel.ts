@@ -115,11 +115,13 @@ export class Panel {
     for (const [number, button] of this.routes.entries()) {
       button.setAttribute("aria-pressed", String(state.route === number));
     }
-    for (const button of this.performers) {
-      const name = button.dataset.name;
-      const known = state.performers.find((each) => each.name === name);
+    for (const [number, button] of this.performers.entries()) {
+      // The state names the first few, and of a long name its beginning.
+      const known = state.performers[number];
+      const name = known?.name ?? button.dataset.name;
       button.setAttribute("aria-pressed", String(state.performer === name));
-      write(button.lastElementChild!, MICROPHONES[known?.microphone ?? "none"] ?? "");
+      const microphone = known?.microphone ?? (state.performers.length ? "" : "none");
+      write(button.lastElementChild!, MICROPHONES[microphone] ?? "");
     }
   }
 

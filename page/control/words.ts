@@ -89,7 +89,15 @@ export const LINE: Record<LineTrouble, [title: string, what: string]> = {
   full: ["NO PLACE", "Ten pages and programs are connected already. Close one of them."],
 };
 
-const ENDS: Record<string, string> = { ended: "played to its end", stopped: "stopped" };
+const ENDS: Record<string, string> = {
+  end: "played to its end",
+  stop: "stopped",
+  replaced: "another one was played",
+  performer: "somebody spoke",
+  interrupt: "cut off",
+  panic: "cut off",
+  shutdown: "the session ended",
+};
 const BY: Record<string, string> = {
   key: "terminal",
   ctl: "ctl",

@@ -59,6 +59,8 @@ async def _guards(
             for _ in range(said):
                 await microphone.speak(word)
             wrong = _wrong(ours, before, said)
+            if not learns and any(each["code"] == "echo_unknown" for each in ours.named("warning")):
+                wrong += " what the doctor learned is not known"
             ours.send(signal.SIGTERM)
             assert await ours.ended() == 0
         if not wrong:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from micstream.calibrate import Progress, measure
@@ -34,17 +36,26 @@ def config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return place
 
 
-def installed(monkeypatch: pytest.MonkeyPatch, sound: bytes) -> FakePortAudio:
-    blocks = [sound[at : at + BLOCK] for at in range(0, len(sound) - BLOCK + 1, BLOCK)]
-    device = FakeDevice("headset", rate=16_000, rates=(16_000,), blocks=blocks, unplugged=True)
+def installed(monkeypatch: pytest.MonkeyPatch, sound: bytes, *, channels: int = 1) -> FakePortAudio:
+    block = BLOCK * channels
+    blocks = [sound[at : at + block] for at in range(0, len(sound) - block + 1, block)]
+    device = FakeDevice(
+        "headset",
+        channels=channels,
+        counts=(1, channels),
+        rate=16_000,
+        rates=(16_000,),
+        blocks=blocks,
+        unplugged=True,
+    )
     fake = FakePortAudio([device])
     fake.get_portaudio_version = lambda: (1, "PortAudio V19")  # type: ignore[attr-defined]
     monkeypatch.setattr(portaudio, "load", lambda: fake)
     return fake
 
 
-async def checked() -> dict[str, Check]:
-    return {check.name: check async for check in check_microphone(Settings())}
+async def checked(**given: Any) -> dict[str, Check]:
+    return {check.name: check async for check in check_microphone(Settings(**given))}
 
 
 async def test_a_headset_that_begins_with_seconds_of_zeros_is_well(
@@ -54,6 +65,15 @@ async def test_a_headset_that_begins_with_seconds_of_zeros_is_well(
     checks = await checked()
     assert [check.state for check in checks.values()] == ["ok", "ok", "ok"]
     assert checks["sound"].found == "-55 dBFS"
+
+
+async def test_one_of_many_channels_is_judged_without_the_silent_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sound = np.zeros((len(ROOM) // 2, 16), np.int16)
+    sound[:, 15] = np.frombuffer(ROOM, np.int16)
+    installed(monkeypatch, sound.tobytes(), channels=16)
+    assert (await checked(channel=16))["sound"].found == "-55 dBFS"
 
 
 async def test_one_that_clicks_and_then_begins_with_zeros_is_well(

@@ -107,7 +107,7 @@ def test_a_torn_file_is_no_hall(tmp_path: Path, what: bytes) -> None:
         ("delay", -1),
         ("delay", float("inf")),
         ("at", float("nan")),
-        ("learned", np.full((2, BANDS), 61.0).tolist()),
+        ("learned", np.full((2, BANDS), 101.0).tolist()),
         ("learned", np.full((2, BANDS), np.nan).tolist()),
         ("sums", np.full((5, BANDS), -1.0).tolist()),
         ("sums", np.full((5, BANDS), np.inf).tolist()),
@@ -156,6 +156,8 @@ def test_what_was_learned_of_a_sound_is_known_again_however_loud(tmp_path: Path,
     again = EchoGuard(Played(played), memory(tmp_path))
     again.open(source)
     assert again.guard.delay == guard.known.delay
+    through(again, heard.tobytes(), [*range(640, 2 * len(heard), 640)])
+    assert (guard.is_new, again.is_new) == (True, False)
 
 
 class Laid(Arriving):
@@ -205,6 +207,19 @@ def test_what_was_learned_at_two_microphones_is_kept_at_none(tmp_path: Path) -> 
     guard.find()
     guard.keep()
     assert not (tmp_path / "echo" / "halls.json").exists()
+
+
+def test_a_microphone_is_the_same_wherever_it_is_plugged_in(tmp_path: Path) -> None:
+    one, again = Silent(16_000, 1), Silent(16_000, 1)
+    one.name, again.name = "USB Audio: - (hw:1,0)", "USB Audio: - (hw:2,0)"
+    guard = Found(Arriving(), memory(tmp_path))
+    guard.open(one)
+    guard.open(again)
+    guard.find()
+    guard.keep()
+    later = EchoGuard(Arriving(), memory(tmp_path))
+    later.open(again)
+    assert later.guard.delay == HALL.delay
 
 
 def test_it_lies_in_the_users_state() -> None:

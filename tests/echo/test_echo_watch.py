@@ -14,6 +14,7 @@ class Facts:
     heard_s: float = 0.0
     missed_s: float = 0.0
     level_db: float | None = None
+    is_new: bool = False
 
 
 def second(*, speaking: bool = True) -> Captured:
@@ -34,6 +35,16 @@ def test_speech_without_a_reference_is_told_once() -> None:
     for _ in range(20):
         watch.captured(second())
     assert [each.code for each in told] == ["echo_no_reference"] * 2
+
+
+def test_an_echo_that_was_not_known_beforehand_is_told_once() -> None:
+    facts, told = Facts(), list[Warned]()
+    watch = EchoWatch(facts, told.append)
+    watch.captured(second())
+    facts.heard_s, facts.is_new = 1.0, True
+    for _ in range(5):
+        watch.captured(second())
+    assert [each.code for each in told] == ["echo_unknown"]
 
 
 def test_too_much_echo_and_a_late_reference_are_told() -> None:

@@ -12,7 +12,9 @@ from testbed.waiting import wait_until
 from tests.support.desk import desk
 from tests.support.operators import operator
 
-NAMES = ("anna", "ben")
+LONG = "Бенедикт Александрович Преображенский"
+"""As long as a name may be, and longer than the state has room for."""
+NAMES = ("anna", LONG)
 
 
 class Hall(OnePerformer):
@@ -33,21 +35,24 @@ class Hall(OnePerformer):
 
 
 @pytest.mark.slow
+@pytest.mark.browser
 async def test_who_has_the_voice_is_lit_and_given_by_a_press() -> None:
     hall = Hall()
     async with desk(Show()) as (ours, _), browser() as chromium:
         ours.controls.voice = hall
         ours.bus.emit(events.Performer(name="anna", performers=NAMES))
-        lost = events.Microphone(state="lost", device="room:ben", performer="ben")
+        lost = events.Microphone(state="lost", device="room:ben", performer=LONG)
         ours.bus.emit(lost)
         async with operator(chromium, ours.page) as page:
             await page.until_is('[data-name="anna"]', "aria-pressed", "true")
-            await page.until_is('[data-name="ben"]', "aria-pressed", "false")
+            await page.until_is(f'[data-name="{LONG}"]', "aria-pressed", "false")
             assert "NO MICROPHONE" in await page.text("performers")
-            await page.page.locator('[data-name="ben"]').click()
-            await wait_until(lambda: hall.given == [("ben", "page")], 10, "a press")
+            await page.page.locator(f'[data-name="{LONG}"]').click()
+            await wait_until(lambda: hall.given == [(LONG, "page")], 10, "a press")
             await page.page.keyboard.press("n")
             await wait_until(lambda: hall.given[1:] == [("next", "page")], 10, "a key")
-            ours.bus.emit(events.Performer(name="ben", performers=NAMES, by="page"))
-            await page.until_is('[data-name="ben"]', "aria-pressed", "true")
+            ours.bus.emit(events.Performer(name=LONG, performers=NAMES, by="page"))
+            await page.until_is(f'[data-name="{LONG}"]', "aria-pressed", "true")
+            ours.bus.emit(events.CueEnded(cue="applause", number=1, reason="end", sent_s=1.0))
+            await page.until_says("acts", "cue applause: played to its end")
             assert page.complaints == []

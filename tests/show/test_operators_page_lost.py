@@ -138,6 +138,7 @@ async def test_push_to_talk_ends_with_a_cut_line_and_does_not_come_back_with_it(
         await view.until_is("#talk", "aria-pressed", "false")
 
 
+@pytest.mark.browser
 async def test_push_to_talk_ends_with_a_killed_browser(ours: Desk) -> None:
     async with browser() as running:
         async with AsyncExitStack() as around:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -16,10 +15,7 @@ import pytest
 
 from testbed.waiting import has_ended
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("tmux") is None, reason="there is no tmux"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.terminal]
 ROOT = Path(__file__).resolve().parents[3]
 
 
