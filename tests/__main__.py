@@ -12,9 +12,8 @@ import sys
 
 import pytest
 
-PROCESSES = min(4, max(2, os.cpu_count() or 2)) + 1
-"""Two at least: what is real mostly waits. Four at most: then one waits for the rest. And one for
-the pure ones, in the time that those leave."""
+PROCESSES = min(4, max(2, os.cpu_count() or 2))
+"""Two at least: what is real mostly waits. Four at most: then one waits for the rest."""
 OPTIONS = (
     *("-n", str(PROCESSES)),  # who does what: tests/support/lanes.py
     *("--durations", "15", "--durations-min", "5"),

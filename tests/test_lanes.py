@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.lanes import NICE, Kind, kind
+from tests.support.lanes import rank
 
 ROOT = Path(__file__).resolve().parents[1]
 PASSES = "def test_passes(): pass\n"
@@ -26,21 +25,21 @@ left_to_the_end = Library()
 
 
 @pytest.mark.parametrize(
-    ("markers", "is_of"),
+    ("markers", "place"),
     [
-        ((), Kind.PURE),
-        (("parametrize", "asyncio"), Kind.PURE),
-        (("room", "sound"), Kind.KEEPS_TIME),
-        (("sound",), Kind.KEEPS_TIME),
-        (("room", "slow", "browser"), Kind.KEEPS_TIME),
-        (("room", "slow"), Kind.LONG),
-        (("room",), Kind.REAL),
-        (("slow", "terminal"), Kind.LONG),
-        (("slow",), Kind.LONG_PURE),
+        ((), 0),
+        (("parametrize", "asyncio"), 0),
+        (("room", "sound"), 1),
+        (("sound",), 1),
+        (("room", "slow", "browser"), 1),
+        (("room", "slow"), 2),
+        (("room",), 3),
     ],
 )
-def test_what_kind_it_is(markers: tuple[str, ...], is_of: Kind) -> None:
-    assert kind(markers) is is_of
+def test_pure_comes_first_then_what_keeps_time_then_what_is_long(
+    markers: tuple[str, ...], place: int
+) -> None:
+    assert rank(markers) == place
 
 
 def run(folder: Path, *arguments: str, **files: str) -> subprocess.CompletedProcess[str]:
@@ -75,14 +74,16 @@ def test_a_library_that_aborts_as_the_process_ends_fails_nothing(tmp_path: Path)
     assert "Abort" not in done.stderr
 
 
-TELLS = """
+def test_what_keeps_time_has_one_process_and_pure_ones_come_first(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    by_name = f"""
 import os, time, pytest
 def tell(name):
-    with open({told!r}, "a") as file:
-        print(name, os.environ["PYTEST_XDIST_WORKER"], os.nice(0), file=file)
+    with open({str(told)!r}, "a") as file:
+        print(name, os.environ["PYTEST_XDIST_WORKER"], file=file)
     time.sleep(0.05)
 """
-TIMED = """
+    timed = """
 @pytest.mark.sound
 @pytest.mark.parametrize("name", ["a", "b", "c"])
 def test_sound(name): tell("timed")
@@ -93,64 +94,32 @@ def test_browser(chromium): tell("timed")
 @pytest.mark.room
 def test_room(): tell("room")
 """
-PURE = """
+    pure = """
 @pytest.mark.parametrize("number", range(9))
 def test_pure(number): tell("pure")
-@pytest.mark.slow
-def test_long(): tell("pure")
 """
-
-
-def told_by(folder: Path, processes: int) -> list[tuple[str, str, int]]:
-    """Of each test of those above: its kind, the worker, and how nice that was."""
-    told = folder / "told"
-    by_name = TELLS.format(told=str(told))
-    files = {"a": by_name + TIMED, "b": by_name + TIMED, "z": by_name + PURE}
-    done = run(folder, "-n", str(processes), **files)
+    files = {"a": by_name + timed, "b": by_name + timed, "z": by_name + pure}
+    done = run(tmp_path, "-n", "2", **files)
     assert done.returncode == 0, done.stdout
-    lines = [line.split() for line in told.read_text().splitlines()]
-    assert sorted(name for name, *_ in lines) == ["pure"] * 10 + ["room"] * 2 + ["timed"] * 8
-    assert len({worker for name, worker, _ in lines if name == "timed"}) == 1
-    return [(name, worker, int(nice)) for name, worker, nice in lines]
-
-
-def test_of_two_processes_both_begin_with_the_pure_ones(tmp_path: Path) -> None:
-    told = told_by(tmp_path, 2)
+    told_by = [line.split() for line in told.read_text().splitlines()]
+    names = [name for name, _ in told_by]
+    assert sorted(names) == ["pure"] * 9 + ["room"] * 2 + ["timed"] * 8
     for each in ("gw0", "gw1"):  # what one begins does not wait for what the other is at
-        ours = [name for name, worker, _ in told if worker == each]
-        assert ours[0] == "pure"
-        assert ours[:-1] == sorted(ours[:-1], key=lambda name: name != "pure")
-    assert {nice for *_, nice in told} == {os.nice(0)}
+        ours = [name for name, worker in told_by if worker == each]
+        assert ours == sorted(ours, key=lambda name: name != "pure")
+    assert len({worker for name, worker in told_by if name == "timed"}) == 1
+    assert len({worker for name, worker in told_by if name == "pure"}) == 2
 
 
-def test_one_more_takes_the_pure_ones_where_nobody_else_wants_the_processor(tmp_path: Path) -> None:
-    told = told_by(tmp_path, 3)
-    behind = [(name, nice) for name, worker, nice in told if worker == "gw2"]
-    assert {name for name, _ in behind} == {"pure"}
-    assert {nice for _, nice in behind} == {min(19, os.nice(0) + NICE)}
-    for each in ("gw0", "gw1"):
-        ours = [name for name, worker, _ in told if worker == each]
-        assert ours == sorted(ours, key=lambda name: name == "pure")
-
-
-def test_where_one_dies_in_the_background_the_others_take_what_it_had(tmp_path: Path) -> None:
+def test_what_one_that_dies_last_had_is_run_by_another(tmp_path: Path) -> None:
     dies = """
 import os, time
 def test_dies():
-    if os.environ["PYTEST_XDIST_WORKER"] == "gw2":
-        time.sleep(1)  # the others are told to end meanwhile
-        os._exit(3)
+    time.sleep(1)  # the other one is told to end meanwhile
+    os._exit(3)
 """
-    real = "import pytest\n@pytest.mark.room\ndef test_room(): pass\n"
-    files = {"a": dies, "b": PASSES, "c": PASSES, "r": real, "s": real}
-    done = run(tmp_path, "-n", "3", **files)
-    assert "1 failed, 4 passed" in done.stdout.splitlines()[-1], done.stdout
-
-
-def test_a_single_one_that_keeps_time_is_run(tmp_path: Path) -> None:
-    sound = "import pytest\n@pytest.mark.sound\ndef test_sound(): pass\n"
-    done = run(tmp_path, "-n", "3", one=sound)
-    assert "1 passed" in done.stdout.splitlines()[-1], done.stdout
+    done = run(tmp_path, "-n", "2", a=dies, b=PASSES, c=PASSES, d=PASSES)
+    assert "1 failed, 3 passed" in done.stdout.splitlines()[-1], done.stdout
 
 
 HANGS = """

@@ -17,6 +17,7 @@ Until it is known nothing is explained.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -48,6 +49,9 @@ _AHEAD: Final = 1
 _SOONER: Final = (0, 3, 5, 7, 9)
 """Frames by which an echo may come sooner for a while: each receiver of a room stretches what it
 has for itself. So frames are compared with what is expected when it should come; with ..."""
+_SOONER_BY: Final = np.array(_SOONER)
+_FRAMES: Final = np.arange(2 * STEP)[:, None]
+"""Of as many as are judged at a time, more than enough."""
 _AT_ANY_TIME: Final = 2
 """... what is expected so much sooner (place in `_SOONER`), as it may come at once; and with what
 has explained the last frames best ..."""
@@ -204,7 +208,7 @@ class Guard:
         All three of the same length, whole frames; `left`: of the microphone's by the canceller.
         """
         frames = len(mic) // FRAME
-        levels = self._measure(np.stack((mic, left, reference)), frames)
+        levels = self._measure((mic, left, reference), frames)
         at = self._store(levels, frames)
         explained = self._judge(levels, at, frames)
         if self._count >= self._due:
@@ -214,14 +218,15 @@ class Guard:
             self._look()
         return explained
 
-    def _measure(self, sound: npt.NDArray[np.int16], frames: int) -> Levels:
+    def _measure(self, signals: Sequence[Samples], frames: int) -> Levels:
         """Levels by signal, frame and band."""
-        whole = np.concatenate((self._last, sound), axis=1, dtype=np.float32)
+        whole = np.empty((3, (frames + 1) * FRAME), np.float32)
+        whole[:, :FRAME] = self._last
+        for row, signal in zip(whole, signals, strict=True):
+            row[FRAME:] = signal
         self._last = whole[:, -FRAME:]
-        one, next_ = whole.strides
-        windows = np.lib.stride_tricks.as_strided(
-            whole, (3, frames, 2 * FRAME), (one, next_ * FRAME, next_)
-        )
+        parts = whole.reshape(3, frames + 1, FRAME)
+        windows = np.concatenate((parts[:, :-1], parts[:, 1:]), axis=2)
         spectra = np.fft.rfft(windows * self._hann)
         power = (spectra.real**2 + spectra.imag**2).astype(np.float32) @ self._pool
         levels: Levels = np.maximum(10 * np.log10(power + 1e-3) - _FLOOR_DB, np.float32(0))
@@ -249,8 +254,7 @@ class Guard:
         loudest = played[: frames + sooner]
         for later in range(1, _SMEAR):
             loudest = np.maximum(loudest, played[later : later + frames + sooner])
-        moved = [loudest[each : each + frames] for each in np.minimum(_SOONER, sooner)]
-        either = np.stack(moved, axis=1)
+        either = loudest[np.minimum(_SOONER_BY, sooner) + _FRAMES[:frames]]
         expected = np.empty((frames, len(_SOONER), BANDS), np.float32)
         now = self._decayed
         for frame in range(frames):
@@ -260,12 +264,13 @@ class Guard:
         self._expected[at : at + frames] = expected[:, 0]
         over = levels[:2, :, None] - expected - self._learned[:, :, None]
         above = levels[:2, :, None] - self._noise + _SPARED_DB
-        stands = (np.minimum(over, above) - _MARGIN_DB).clip(0, _MOST_DB).mean(axis=3)
+        out = np.minimum(np.minimum(over, above) - _MARGIN_DB, _MOST_DB)
+        stands = np.maximum(out, np.float32(0)).sum(axis=3) * np.float32(1 / BANDS)
         last = _SMEAR - 1 - ahead
         self._learn(levels, expected[:, 0], played[last : last + frames] > _LOUD_DB)
         # At its very first the canceller takes off all, the performer's voice too.
         left = stands[1] * _LEFT_SHARE if self.is_found else stands[0]
-        loud = expected.max(axis=(1, 2)) > _LOUD_DB
+        loud = expected.reshape(frames, -1).max(axis=1) > _LOUD_DB
         return [
             self._is_explained(each, is_loud)
             for each, is_loud in zip(np.minimum(stands[0], left), loud.tolist(), strict=True)
@@ -293,7 +298,7 @@ class Guard:
         up = _QUANTILE * (_WHILE_SPOKEN if self._hold else 1.0)
         noise = np.where(levels[1] > self._noise, _NOISE_UP_DB, -_NOISE_DOWN_DB)
         self._noise += noise.sum(axis=0).astype(np.float32)
-        frames = float(loud.mean()) * len(loud)
+        frames = np.count_nonzero(loud) / BANDS
         if not frames:
             return
         steps = np.where(levels[:2] - expected > self._learned, up, _QUANTILE - 1.0) * loud

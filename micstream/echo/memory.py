@@ -70,7 +70,7 @@ class HallMemory:
         if known is None:
             return
         hall = {
-            "at": round(self._now()),
+            "at": int(self._now()),
             "delay": known.delay,
             "learned": np.round(known.learned, 2).tolist(),
             "sums": known.sums.tolist(),

@@ -57,6 +57,14 @@ def test_it_is_for_its_owner_alone_and_holds_the_last_sixteen(tmp_path: Path) ->
     assert [*json.loads(place.read_text())] == [f"auto usb {n}" for n in range(4, 20)]
 
 
+@pytest.mark.parametrize("now", [1_000.0, 1_000.5, 1_000.99])
+def test_it_counts_from_the_moment_on(tmp_path: Path, now: float) -> None:
+    clock = Clock()
+    clock.now = now
+    memory(tmp_path, clock=clock).keep("usb 1", HALL)
+    assert memory(tmp_path, clock=clock).recall("usb 1") is not None
+
+
 @pytest.mark.parametrize(("age", "there"), [(AGES_S, True), (AGES_S + 1, False), (-1.0, False)])
 def test_it_counts_for_a_day(tmp_path: Path, age: float, there: bool) -> None:
     clock = Clock()

@@ -1,11 +1,9 @@
 """Order and sharing of the tests among processes (pytest-xdist), by their markers.
 
-One process takes all that must keep time (a sound server, a browser, at which two at once would
-only listen to each other), and others take what meets a real server but mostly waits. What is pure
-has the time that they leave: a process more, that goes last wherever somebody else wants the
-processor, begins with the quickest, so that a mistake is told within the first minutes. The longest
-of what is real are begun first, so that all end at about the same time; who has nothing real left
-helps with the pure ones. Where there is no process more (`-n 2`, `-n 0`) the pure ones come first.
+Pure tests come first, so that a mistake is told within the first minutes; all processes share
+them. Then one process takes all that must keep time (a sound server, a browser, at which two at
+once would only listen to each other), and the others take what meets a real server but mostly
+waits. The longest are begun first, so that all end at about the same time.
 
 The hooks are imported by tests/conftest.py. (xdist's own groups, `--dist loadgroup`, are lost with
 pytest 9.2: they were written into the tests' names, which cannot be changed any more.)
@@ -17,134 +15,73 @@ import atexit
 import json
 import os
 import tempfile
-from collections import deque
-from collections.abc import Collection, Sequence
-from enum import IntEnum
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 from xdist.remote import Producer  # type: ignore[import-untyped]
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
-KEEPS_TIME: Final = frozenset(("sound", "browser"))
-WAITS: Final = frozenset(("room", "terminal"))
-BROWSER_FIXTURE: Final = "chromium"
-TOLD_S: Final = 20.0
-NICE: Final = 5
-"""Of the process in the background: a third of what another one gets. More of it, and beside a busy
-machine what takes half a minute would take longer than a test may."""
+REAL = frozenset(("room", "sound", "slow"))
+KEEPS_TIME = frozenset(("sound", "browser"))
+BROWSER_FIXTURE = "chromium"
+TOLD_S = 20.0
 
-_LANES: Final = "lanes"
-"""Where a worker writes what kind each test is of: a worker alone knows their markers."""
-_BACKGROUND: Final = "background"
+_PLACE = "lanes"
+"""Where a worker writes which tests keep time: a worker alone knows their markers."""
 
 
-class Kind(IntEnum):
-    """Of a test, in the order in which one process runs them."""
-
-    PURE = 0
-    KEEPS_TIME = 1
-    LONG = 2
-    REAL = 3
-    LONG_PURE = 4
-
-
-IN_BACKGROUND: Final = (Kind.PURE, Kind.LONG_PURE)
-BESIDE_IT: Final = (Kind.KEEPS_TIME, Kind.LONG, Kind.REAL, Kind.LONG_PURE, Kind.PURE)
-ALONE: Final = tuple(Kind)
-"""What a process takes first, and what after it."""
-
-
-def kind(markers: Collection[str]) -> Kind:
-    """What kind of test it is, by its markers."""
-    given = set(markers)
-    if KEEPS_TIME & given:
-        return Kind.KEEPS_TIME
-    if WAITS & given:
-        return Kind.LONG if "slow" in given else Kind.REAL
-    return Kind.LONG_PURE if "slow" in given else Kind.PURE
+def rank(markers: Collection[str]) -> int:
+    """Its place in the order: 0 pure, 1 keeps time, 2 long, 3 any other that is real."""
+    if KEEPS_TIME & set(markers):
+        return 1
+    if "slow" in markers:
+        return 2
+    return 3 if REAL & set(markers) else 0
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the tests in order, and have the scheduler know of what kind each is."""
+    """Put the tests in order, and have the scheduler know which keep time."""
     for item in items:
         if BROWSER_FIXTURE in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
-    kinds = {item: kind({mark.name for mark in item.iter_markers()}) for item in items}
-    items.sort(key=kinds.__getitem__)
+    ranks = {item: rank({mark.name for mark in item.iter_markers()}) for item in items}
+    items.sort(key=ranks.__getitem__)
     given: dict[str, Any] = getattr(config, "workerinput", {})
-    if place := given.get(_LANES):
+    if place := given.get(_PLACE):
         own = Path(f"{place}.{given['workerid']}")
-        own.write_text(json.dumps({item.nodeid: kinds[item] for item in items}), "utf-8")
+        own.write_text(json.dumps([item.nodeid for item in items if ranks[item] == 1]), "utf-8")
         own.replace(place)  # each writes the same
 
 
 class Scheduler(LoadScopeScheduling):  # type: ignore[misc]
-    """One test after another to whichever process is free, by what it takes first; those that keep
-    time as a whole.
-    """
+    """One test after another, in their order, to whichever process is free; a lane as a whole."""
 
-    def __init__(
-        self, config: pytest.Config, log: Producer, place: Path, background: str | None
-    ) -> None:
+    def __init__(self, config: pytest.Config, log: Producer, place: Path) -> None:
         config.option.loadscopereorder = False
         super().__init__(config, log)
         self._place = place
-        self._background = background
-        self._kinds: dict[str, Kind] | None = None
-        self._waiting: dict[Kind, deque[str]] | None = None
-        """Of what is in the queue, by kind; None: looked at anew."""
-
-    def _kind(self, nodeid: str) -> Kind:
-        if self._kinds is None:  # asked for the first time: all have collected
-            told = json.loads(self._place.read_text("utf-8"))
-            self._kinds = {each: Kind(number) for each, number in told.items()}
-        return self._kinds[nodeid]
+        self._keep_time: frozenset[str] | None = None
 
     def _split_scope(self, nodeid: str) -> str:
-        return "keeps time" if self._kind(nodeid) is Kind.KEEPS_TIME else nodeid
-
-    def _next(self, node: WorkerController) -> deque[str] | None:
-        """What this process takes now, of the queue; None: there is nothing left for it."""
-        if self._waiting is None:
-            self._waiting = {each: deque() for each in Kind}
-            for scope, unit in self.workqueue.items():
-                self._waiting[self._kind(next(iter(unit)))].append(scope)
-        waiting = self._waiting
-        return next((waiting[each] for each in self._order(node) if waiting[each]), None)
-
-    def _order(self, node: WorkerController) -> Sequence[Kind]:
-        if self._background is None:
-            return ALONE
-        return IN_BACKGROUND if node.gateway.id == self._background else BESIDE_IT
-
-    def _assign_work_unit(self, node: WorkerController) -> None:
-        wanted = self._next(node)
-        if wanted:
-            self.workqueue.move_to_end(wanted.popleft(), last=False)
-            super()._assign_work_unit(node)
+        if self._keep_time is None:  # asked for the first time: all have collected
+            self._keep_time = frozenset(json.loads(self._place.read_text("utf-8")))
+        return "keeps time" if nodeid in self._keep_time else nodeid
 
     def schedule(self) -> None:
-        """As upstream, but of two things that it leaves to chance neither is."""
-        for node in self.nodes:  # where there are more than units, the last ones get none
-            if node.gateway.id == self._background:
-                self.assigned_work[node] = self.assigned_work.pop(node)
+        """As upstream; and one that came in another's place is given two, or its end: with one
+        alone it would wait for a second.
+        """
         super().schedule()
         for node in self.nodes if self.collection else ():
-            # One that came for another needs two, or its end: with one alone it waits for a second.
             self._reschedule(node)
 
     def _reschedule(self, node: WorkerController) -> None:
-        if node not in self.registered_collections:
-            return  # it came for another, and is still collecting
-        if self.workqueue and self._next(node) is None:
-            if not node.shutting_down:
-                node.shutdown()
-            return
-        super()._reschedule(node)
+        if node in self.registered_collections:  # else it is still collecting
+            super()._reschedule(node)
 
     def remove_node(self, node: WorkerController) -> str | None:
         """As upstream, but what ended its process is not begun again by the next one."""
@@ -158,7 +95,6 @@ class Scheduler(LoadScopeScheduling):  # type: ignore[misc]
             if False in unit.values():
                 self.workqueue[scope] = unit
                 self.workqueue.move_to_end(scope, last=False)
-        self._waiting = None
         for other in self.assigned_work:
             self._reschedule(other)
         return ended_it
@@ -170,8 +106,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", told)
     if hasattr(config, "workerinput"):
         config.pluginmanager.register(_Worker(), "lanes")
-        if config.workerinput.get(_BACKGROUND):
-            os.nice(NICE)
     else:
         config.pluginmanager.register(_Controller(config), "lanes")
 
@@ -199,18 +133,15 @@ class _Controller:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._folder = tempfile.TemporaryDirectory(prefix="micstream-lanes-")
-        self._place = Path(self._folder.name) / "kinds.json"
-        processes = config.getoption("numprocesses", None) or 0
-        self._background = f"gw{processes - 1}" if processes > 2 else None
+        self._place = Path(self._folder.name) / "keep-time.json"
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: WorkerController) -> None:
-        node.workerinput[_LANES] = str(self._place)
-        node.workerinput[_BACKGROUND] = node.gateway.id == self._background
+        node.workerinput[_PLACE] = str(self._place)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Producer) -> Scheduler:
-        return Scheduler(config, log, self._place, self._background)
+        return Scheduler(config, log, self._place)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         reporter: Any = self._config.pluginmanager.getplugin("terminalreporter")

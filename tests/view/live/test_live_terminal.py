@@ -15,7 +15,7 @@ import pytest
 
 from testbed.waiting import has_ended
 
-pytestmark = [pytest.mark.slow, pytest.mark.terminal]
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[3]
 
 
