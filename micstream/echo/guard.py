@@ -46,12 +46,9 @@ _SMEAR: Final = 4
 """Frames: the reference is as loud as in the loudest of them ..."""
 _AHEAD: Final = 1
 """... so many of them sooner than the delay says: a reference that arrives over a network moves."""
-_SOONER: Final = (0, 3, 5, 7, 9)
+_SOONER: Final = np.array((0, 3, 5, 7, 9))
 """Frames by which an echo may come sooner for a while: each receiver of a room stretches what it
 has for itself. So frames are compared with what is expected when it should come; with ..."""
-_SOONER_BY: Final = np.array(_SOONER)
-_FRAMES: Final = np.arange(2 * STEP)[:, None]
-"""Of as many as are judged at a time, more than enough."""
 _AT_ANY_TIME: Final = 2
 """... what is expected so much sooner (place in `_SOONER`), as it may come at once; and with what
 has explained the last frames best ..."""
@@ -248,13 +245,13 @@ class Guard:
         if self.delay is None:
             return [False] * frames
         ahead = min(_AHEAD, self.delay)
-        sooner = min(_SOONER[-1], self.delay - ahead)
+        sooner = min(int(_SOONER[-1]), self.delay - ahead)
         first = at - self.delay + ahead
         played = self._levels[2, first - _SMEAR + 1 : first + frames + sooner]
         loudest = played[: frames + sooner]
         for later in range(1, _SMEAR):
             loudest = np.maximum(loudest, played[later : later + frames + sooner])
-        either = loudest[np.minimum(_SOONER_BY, sooner) + _FRAMES[:frames]]
+        either = loudest[np.minimum(_SOONER, sooner) + np.arange(frames)[:, None]]
         expected = np.empty((frames, len(_SOONER), BANDS), np.float32)
         now = self._decayed
         for frame in range(frames):

@@ -67,7 +67,7 @@ class EchoWatch:
             self._spoken_s += sound.seconds
             if self._spoken_s > SPOKEN_S:
                 self._tell("none", notices.echo_no_reference())
-        if self._facts.is_new and "new" not in self._told:
+        if self._facts.is_new:
             self._tell("new", notices.echo_unknown())
         if heard_s - self._judged_s >= _JUDGED_S:
             self._judge(heard_s)

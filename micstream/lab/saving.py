@@ -104,20 +104,19 @@ class Film:
     def _encode(self, frame: PictureFrame) -> None:
         import av
 
-        planes = _even(frame)
-        height, width = planes.shape[0] // 3 * 2, planes.shape[1]
+        picture = av.VideoFrame.from_ndarray(_even(frame), format="yuv420p")
+        size = (picture.width, picture.height)
         if self._stream is None:
-            self._first_due, self._size = frame.timestamp_us / 1e6, (width, height)
+            self._first_due, self._size = frame.timestamp_us / 1e6, size
             self._stream = self._container.add_stream("libx264", rate=30)
-            self._stream.width, self._stream.height = self._size
+            self._stream.width, self._stream.height = size
             self._stream.pix_fmt = "yuv420p"
             self._stream.options = {"preset": "ultrafast", "crf": "20"}
             self._stream.codec_context.time_base = Fraction(1, _TICKS)
             # Both streams have to be known before anything is written.
             self._sound = self._container.add_stream("flac", rate=RATE)
             self._sound.layout = "mono"
-        picture = av.VideoFrame.from_ndarray(planes, format="yuv420p")
-        if (width, height) != self._size:  # simulcast: another layer of it
+        if size != self._size:  # simulcast: another layer of it
             picture = picture.reformat(*self._size)
         assert self._first_due is not None
         at = frame.timestamp_us / 1e6 - self._first_due + _AHEAD_S

@@ -31,5 +31,6 @@ class Played:
 
 
 def through(guard: EchoGuard, pcm: bytes, where: list[int]) -> tuple[bytes, bytes]:
+    """All of a sound and its mask, divided at these bytes."""
     parts = [guard.push(block, 0.0) for block in chunked(pcm, where)] + [guard.finish()]
     return b"".join(sound for sound, _ in parts), b"".join(mask for _, mask in parts)
