@@ -10,14 +10,14 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+# It asks for the signal: a handler that runs just before a sleep is begun does not end the sleep.
 ENDS_IN_ORDER = """
-import os, signal, sys, time
-def end(number, frame):
-    os.write(1, b"ended in order\\n")  # not print: it may come in the midst of the other one
-    sys.exit(int(sys.argv[1]))
-signal.signal(signal.SIGINT, end)
+import signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
 print("ready", flush=True)
-time.sleep(60)
+signal.sigwait([signal.SIGINT])
+print("ended in order", flush=True)
+sys.exit(int(sys.argv[1]))
 """
 
 
@@ -89,6 +89,17 @@ def test_stopped_by_ctrl_z_and_resumed_it_still_hears_ctrl_c(tmp_path: Path) -> 
         time.sleep(0.01)
     os.write(terminal, b"\x03")
     assert running.wait(30) == 0
+    os.close(terminal)
+
+
+def test_told_to_end_it_tells_the_command(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(ENDS_IN_ORDER)
+    command = (sys.executable, "-m", "tools.in_front", sys.executable, "program.py", "0")
+    running, terminal = started(tmp_path, *command)
+    while b"ready" not in os.read(terminal, 4096):
+        pass
+    running.terminate()
+    assert running.wait(30) == 128 + signal.SIGTERM
     os.close(terminal)
 
 

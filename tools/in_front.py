@@ -13,6 +13,9 @@ import os
 import signal
 import sys
 
+HEARD = {signal.SIGCHLD, signal.SIGCONT, signal.SIGTERM, signal.SIGHUP}
+NOTHING_NEW = (0, 0)
+
 
 def main(words: list[str]) -> int:
     """Run the command; its exit code, or 128 and the number of the signal that ended it."""
@@ -21,30 +24,36 @@ def main(words: list[str]) -> int:
         os.execvp(words[0], words)
     # Whoever is no longer in front must be allowed to say who is.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    # Asked for and not handled: a handler would not wake a wait that is just being begun.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
     child = os.fork()
     if child == 0:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         _run(words, terminal)
     with contextlib.suppress(PermissionError):  # it was quicker
         os.setpgid(child, child)
-
-    def resume(*_: object) -> None:
-        """After `fg` or `bg`, which speak to our group alone."""
-        with contextlib.suppress(OSError):
-            if os.tcgetpgrp(terminal) == os.getpgrp():
-                os.tcsetpgrp(terminal, child)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child, signal.SIGCONT)
-
-    signal.signal(signal.SIGCONT, resume)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _: os.kill(child, number))
     while True:
-        _, status = os.waitpid(child, os.WUNTRACED)
-        _put_in_front(terminal, os.getpgrp())
-        if not os.WIFSTOPPED(status):
-            code = os.waitstatus_to_exitcode(status)
-            return code if code >= 0 else 128 - code
-        os.killpg(os.getpgrp(), signal.SIGSTOP)  # Ctrl-Z: the shell is to see all of us stopped
+        number = signal.sigwait(HEARD)
+        if number == signal.SIGCONT:
+            _resume(terminal, child)
+        elif number != signal.SIGCHLD:
+            os.kill(child, number)
+        elif (status := os.waitpid(child, os.WUNTRACED | os.WNOHANG)) != NOTHING_NEW:
+            _put_in_front(terminal, os.getpgrp())
+            if not os.WIFSTOPPED(status[1]):
+                code = os.waitstatus_to_exitcode(status[1])
+                return code if code >= 0 else 128 - code
+            os.killpg(os.getpgrp(), signal.SIGSTOP)  # Ctrl-Z: the shell is to see all of us stopped
+
+
+def _resume(terminal: int, child: int) -> None:
+    """After `fg` or `bg`, which speak to our group alone."""
+    with contextlib.suppress(OSError):
+        if os.tcgetpgrp(terminal) == os.getpgrp():
+            os.tcsetpgrp(terminal, child)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGCONT)
 
 
 def _terminal() -> int | None:
