@@ -49,11 +49,11 @@ from micstream.speech.events import Onset, Speech
 from micstream.taps import Taps
 from micstream.web.serving import LOOPBACK, serving
 from testbed.browser import browser, shown
+from testbed.outputs import NotedOutput
+from testbed.ports import own_port
 from testbed.sound import SINK
+from testbed.sources import Silent
 from testbed.waiting import until
-from tests.support.outputs import NotedOutput
-from tests.support.ports import own_port
-from tests.support.sources import Silent
 
 RATE: Final = 16_000
 BLOCK: Final = 256

@@ -7,13 +7,22 @@ one's end: so a button lights when the audience hears it, not when it was sent.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from micstream import events
 from micstream.events import Event
 
 _UTTERANCES: Final = 99
 """Kept at most: a cue is one for each avatar."""
+
+
+class Carrier(NamedTuple):
+    """An utterance that carries the cue, and is not over."""
+
+    avatar: str
+    id: str
+    heard: bool = False
+    """The avatar reports that it plays it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +37,12 @@ class CueState:
     duration_s: float
     sending: bool = True
     """Not all of it is sent yet; then the avatar plays what is left."""
-    heard: bool = False
-    """An avatar reports that it plays it."""
-    utterances: tuple[str, ...] = ()
-    """Ids of those that carry it and are not over."""
+    utterances: tuple[Carrier, ...] = ()
+
+    @property
+    def heard(self) -> bool:
+        """An avatar reports that it plays it."""
+        return any(each.heard for each in self.utterances)
 
     def as_dict(self) -> dict[str, Any]:
         """Snapshot in JSON's types."""
@@ -53,19 +64,20 @@ def after(cue: CueState | None, event: Event, *, reports: bool) -> CueState | No
         return None
     match event:
         case events.CueEnded(cue=name) if name == cue.name:
-            cue = replace(cue, sending=False)
-        case events.UtteranceStarted(id=id, cue=carried) if carried == cue.name:
-            cue = replace(cue, utterances=(*cue.utterances, id)[-_UTTERANCES:])
-        case events.PlaybackStarted(id=id) if id in cue.utterances:
-            cue = replace(cue, heard=True)
-        case events.PlaybackFinished(id=id) if id in cue.utterances:
-            left = tuple(other for other in cue.utterances if other != id)
-            cue = replace(cue, utterances=left, heard=cue.heard and bool(left))
-        case events.AvatarLeft() | events.AvatarSilent():
-            cue = replace(cue, utterances=(), heard=False)
+            cue, left = replace(cue, sending=False), cue.utterances
+        case events.UtteranceStarted(avatar=name, id=id, cue=carried) if carried == cue.name:
+            left = (*cue.utterances, Carrier(name, id))[-_UTTERANCES:]
+        case events.PlaybackStarted(avatar=name, id=id):
+            begun, plays = Carrier(name, id), Carrier(name, id, heard=True)
+            left = tuple(plays if each == begun else each for each in cue.utterances)
+        case events.PlaybackFinished(avatar=name, id=id):
+            left = tuple(each for each in cue.utterances if each[:2] != (name, id))
+        case events.AvatarLeft(identity=gone) | events.AvatarSilent(identity=gone):
+            left = tuple(each for each in cue.utterances if each.avatar != gone)
         case events.Connection(state="lost" | "reconnecting"):
-            cue = replace(cue, utterances=(), heard=False)
+            left = ()
         case _:
             return cue
-    awaited = cue.sending or (cue.utterances and (cue.heard or reports))
+    cue = replace(cue, utterances=left)
+    awaited = cue.sending or (left and (cue.heard or reports))
     return cue if awaited else None

@@ -286,6 +286,15 @@ def cue_message_failed(name: str, error: MicstreamError) -> Warned:
     )
 
 
+def osc_failed(error: BaseException) -> Warned:
+    """OSC, or a verb that came by it, has failed; all other ways are left."""
+    return Warned(
+        code="osc_failed",
+        message=f"OSC has failed: {error!r}",
+        hint="keys, page and `micstream ctl` go on; please report it",
+    )
+
+
 _MIX_MINUS = (
     "a mix-minus for the microphone, a closer or directional one, or in-ear monitors in place of "
     "loudspeakers"

@@ -44,6 +44,8 @@ from micstream.tasks import run_guarded, task_group
 HURRY_S: Final = 1.7
 """Seconds that leaving may take once a person or a signal ends the program, so that it is gone
 within two; more only where an avatar has answered, and has still to report."""
+_WORK_ENDS_S: Final = 0.2
+"""In a hurry leaving begins so late at most, also where the work takes longer to end."""
 
 
 class Session:
@@ -217,6 +219,10 @@ class Session:
             await asyncio.wait({working, others[0]}, return_when=asyncio.FIRST_COMPLETED)
             for task in (working, *others):
                 task.cancel()
+            if self._hurry.is_set():
+                # What is slow to end takes nothing of the avatars' time.
+                await asyncio.wait({working}, timeout=_WORK_ENDS_S)
+                self._leaving.set()
 
     async def _end(self, *, hurry: bool) -> Exception | None:
         """Leave, and wait for it, however often we are cancelled; the error that it ended with."""

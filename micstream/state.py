@@ -57,8 +57,8 @@ class State:
     """In the order of their numbers; empty where there is but one."""
     connection: Literal["none", "connecting", "connected", "reconnecting", "lost"] = "none"
     attempt: int = 0
-    ready: bool = False
-    """All is there: the next word is heard, if the gate lets it through."""
+    told_ready: bool = False
+    """An avatar listens, and has not gone since."""
     device: str | None = None
     microphone: Literal["none", "capturing", "lost", "zeros"] = "none"
     avatars: tuple[AvatarState, ...] = ()
@@ -86,6 +86,11 @@ class State:
     def several(self) -> bool:
         """Several avatars are spoken through."""
         return self.route is not None
+
+    @property
+    def ready(self) -> bool:
+        """All is there: the next word is heard, if the gate lets it through."""
+        return self.told_ready and self.microphone != "lost"
 
     @property
     def obstacle(self) -> Obstacle | None:
@@ -204,7 +209,7 @@ def fold(state: State, event: Event) -> State:
         case events.Microphone():
             return _microphone(state, event)
         case events.Ready():
-            return replace(state, ready=True)
+            return replace(state, told_ready=True)
         case events.Gate():
             return _gate(state, event)
         case events.CueStarted() | events.CueEnded():
@@ -257,12 +262,13 @@ def _of_avatar(state: State, event: events.AvatarLinkEvent | events.AvatarEvent)
             return _with(state, _known(state, name), link="listening")
         case events.AvatarSilent(identity=name):
             silent = _with(state, _known(state, name), link="silent", playing=False)
-            return replace(silent, ready=False, faults=state.faults + 1)
+            return replace(silent, told_ready=False, faults=state.faults + 1)
         case events.AvatarLeft(identity=name):
             known = _known(state, name)
-            ready = state.ready and known.link != "listening"  # a namesake was never spoken through
+            # A namesake was never spoken through.
+            told_ready = state.told_ready and known.link != "listening"
             left = _with(state, known, link="absent", playing=False, backlog_s=0.0)
-            return replace(left, ready=ready, faults=state.faults + 1)
+            return replace(left, told_ready=told_ready, faults=state.faults + 1)
         case events.UtteranceStarted(avatar=name, id=id):
             return _with(state, _known(state, name), utterance=id)
         case events.UtteranceEnded(avatar=name, id=id):
@@ -321,7 +327,7 @@ def _connection(state: State, event: events.Connection) -> State:
         else each
         for each in state.avatars
     )
-    gone = replace(state, avatars=avatars, ready=False, faults=state.faults + lost)
+    gone = replace(state, avatars=avatars, told_ready=False, faults=state.faults + lost)
     return _with_cue(gone, event)
 
 
@@ -335,7 +341,7 @@ def _microphone(state: State, event: events.Microphone) -> State:
         case "back":
             return replace(state, microphone="capturing")
         case "lost":
-            return replace(state, microphone="lost", ready=False, faults=state.faults + 1)
+            return replace(state, microphone="lost", faults=state.faults + 1)
         case "zeros":
             return replace(state, microphone="zeros", faults=state.faults + 1)
         case _:  # told once, and not when it is over

@@ -20,10 +20,10 @@ from micstream.speech.cutter import Cutter, Gate
 from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech
 from micstream.speech.segmenter import SegmenterOptions
 from micstream.speech.whole import Whole
+from testbed.sources import Silent, opened
 from testbed.speech import RATE, SENTENCES, Samples, samples
 from tests.support.chunks import chunked, cuts
 from tests.support.scripted import FRAME, ScriptedDetector, utterances
-from tests.support.sources import Silent, opened
 from tests.support.tones import tone
 
 OPTIONS = SegmenterOptions(

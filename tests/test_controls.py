@@ -23,9 +23,9 @@ from micstream.speech.cutter import Cutter, Gate
 from micstream.speech.events import EndReason
 from micstream.speech.segmenter import SegmenterOptions
 from micstream.verbs import VERBS
-from tests.support.outputs import NotedOutput
+from testbed.outputs import NotedOutput
+from testbed.sources import Silent
 from tests.support.scripted import ScriptedDetector
-from tests.support.sources import Silent
 
 OPTIONS = SegmenterOptions(
     onset_ms=30, onset_window_ms=50, pre_roll_ms=20, hangover_ms=50, min_speech_ms=0

@@ -15,8 +15,10 @@ STARTED = events.CueStarted(cue="rain", number=2, duration_s=3.0)
 ENDED = events.CueEnded(cue="rain", number=2, reason="end", sent_s=3.0)
 
 
-def begun(id: str, cue: str | None = "rain") -> Event:
-    return events.UtteranceStarted(avatar="a", id=id, onset_s=0, decided_s=0, lead_ms=100, cue=cue)
+def begun(id: str, cue: str | None = "rain", *, avatar: str = "a") -> Event:
+    return events.UtteranceStarted(
+        avatar=avatar, id=id, onset_s=0, decided_s=0, lead_ms=100, cue=cue
+    )
 
 
 def sent(id: str) -> Event:
@@ -25,8 +27,8 @@ def sent(id: str) -> Event:
     )
 
 
-def heard(id: str) -> Event:
-    return events.PlaybackStarted(avatar="a", id=id, delay_ms=200)
+def heard(id: str, *, avatar: str = "a") -> Event:
+    return events.PlaybackStarted(avatar=avatar, id=id, delay_ms=200)
 
 
 def over(id: str) -> Event:
@@ -91,6 +93,20 @@ def test_a_short_one_is_all_sent_before_it_is_heard() -> None:
 
 def test_an_avatar_that_never_reports_leaves_none_behind() -> None:
     assert told(STARTED, begun("u1"), ENDED, reports=False) is None
+
+
+def test_of_two_avatars_one_that_leaves_takes_only_its_own_along() -> None:
+    bens = begun("u1", avatar="b")
+    plays = told(STARTED, begun("u1"), bens, heard("u1"), events.AvatarLeft(identity="b"))
+    assert plays is not None
+    assert plays.heard
+    leaves = told(STARTED, begun("u1"), bens, heard("u1"), events.AvatarSilent(identity="a"))
+    assert leaves is not None
+    assert not leaves.heard
+    leaves = after(leaves, heard("u1", avatar="b"), reports=True)
+    assert leaves is not None
+    assert leaves.heard
+    assert after(leaves, events.AvatarLeft(identity="c"), reports=True) == leaves
 
 
 @pytest.mark.parametrize("cue", [None, "thunder"])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from micstream.fan_out import FanOut
 from micstream.speech.events import End, EndReason, Onset, SegmentEvent, Speech
-from tests.support.outputs import NotedOutput
+from testbed.outputs import NotedOutput
 
 ONSET = Onset(0, 0, 0)
 SPEECH = Speech(0, bytes(320))

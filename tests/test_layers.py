@@ -219,6 +219,15 @@ def test_imports_point_down(file: Path) -> None:
     assert upward(own(file), file.read_text("utf-8")) == []
 
 
+@pytest.mark.parametrize("folder", ["bench", "examples", "testbed", "tools"])
+def test_what_is_no_test_imports_none(folder: str) -> None:
+    files = list((PACKAGE.parent / folder).rglob("*.py"))
+    assert files
+    for file in files:
+        named = {module.partition(".")[0] for module in imports(file.read_text("utf-8"))}
+        assert "tests" not in named, file
+
+
 @pytest.mark.parametrize(
     "file",
     sorted(file for pattern in PURE for file in PACKAGE.glob(pattern)),

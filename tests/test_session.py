@@ -26,12 +26,12 @@ from micstream.sources.sound_server import SourceWatch
 from micstream.sources.source import Away, Block, LiveSource, Lost, Opened, Source
 from micstream.speech.events import Speech
 from micstream.taps import Taps
+from testbed.outputs import NotedOutput
+from testbed.sources import Scripted, ScriptedOpener, Silent
 from testbed.speech import HELLO, samples
 from testbed.waiting import wait_until
 from tests.support.fake_room import FakeRoom, PushedSource
-from tests.support.outputs import NotedOutput
 from tests.support.portaudio import FakeDevice, FakePortAudio
-from tests.support.sources import Scripted, ScriptedOpener, Silent
 from tests.support.standstill import Standstill
 from tests.support.tones import tone
 
@@ -177,6 +177,25 @@ async def test_a_stop_ends_the_work_first_and_then_leaves_within_its_deadline() 
     assert ended == ["cancelled"]
     assert stage.room.log == ["joining", "joined", "leave", "closed"]
     assert stage.room.deadlines == [pytest.approx(now + HURRY_S, abs=0.2)]
+
+
+async def test_work_that_is_slow_to_end_takes_nothing_of_the_time_for_leaving() -> None:
+    stage, over = Stage(), asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await over.wait()
+
+    running = stage.run(work())
+    await settle()
+    stage.stop.set()
+    await wait_until(lambda: "closed" in stage.room.log, 5)
+    assert not running.done()
+    over.set()
+    await running
+    assert stage.room.log == ["joining", "joined", "leave", "closed"]
 
 
 async def test_a_stop_while_the_rest_plays_brings_the_deadline_nearer() -> None:

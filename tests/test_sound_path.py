@@ -18,9 +18,9 @@ from micstream.speech.events import End, EndReason, Onset, Speech, Timed
 from micstream.speech.segmenter import SegmenterOptions
 from micstream.speech.whole import Whole
 from micstream.taps import Captured
+from testbed.sources import Silent, opened
 from tests.support.chunks import chunked, cuts
 from tests.support.scripted import FRAME, ScriptedDetector, ramp, utterances
-from tests.support.sources import Silent, opened
 from tests.support.tones import tone
 
 OPTIONS = SegmenterOptions(

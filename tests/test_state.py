@@ -178,7 +178,7 @@ def test_nobody_who_is_not_there_listens_or_plays(happened: list[Event]) -> None
 
 def test_it_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
-        State().ready = True  # type: ignore[misc]
+        State().told_ready = True  # type: ignore[misc]
 
 
 def test_nothing_happened() -> None:
@@ -271,6 +271,25 @@ def test_an_evening() -> None:
     assert (state.gate, state.muted) == ("closed", True)
     state = fold(state, events.Microphone(state="lost", device="USB"))
     assert (state.microphone, state.ready) == ("lost", False)
+    state = fold(state, events.Microphone(state="back", device="USB"))
+    assert (state.microphone, state.ready) == ("capturing", True)
+
+
+def test_a_microphone_that_comes_back_makes_nothing_ready_that_went_meanwhile() -> None:
+    state = replay(
+        [
+            events.Capturing(device="USB", rate=48_000, channels=1),
+            events.AvatarReady(identity=ANNA, how="probe"),
+            events.Ready(),
+            events.Microphone(state="lost", device="USB"),
+            events.AvatarLeft(identity=ANNA),
+            events.Microphone(state="back", device="USB"),
+        ]
+    )
+    assert not state.ready
+    lost = replay([events.Microphone(state="lost", device="USB"), events.Ready()], state)
+    assert not lost.ready
+    assert fold(lost, events.Microphone(state="back", device="USB")).heard
 
 
 @pytest.mark.parametrize(("code", "stays"), [("unheard", False), ("avatar_dead", True)])

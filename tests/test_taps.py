@@ -15,8 +15,8 @@ from micstream.sources.source import Block
 from micstream.speech.events import EndReason
 from micstream.speech.whole import Whole
 from micstream.taps import Captured, Sent, Tap, Taps
+from testbed.sources import opened
 from tests.support.scripted import ramp
-from tests.support.sources import opened
 
 
 def piece(start: int, samples: int) -> Captured:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
+from micstream.errors import reason_of
 from micstream.events import ControlOpen, Warned
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ async def _page(session: Session, settings: Settings) -> AsyncIterator[None]:
                     Warned(
                         code="no_key_file",
                         message="micstream ctl will not find this show: its file cannot be "
-                        f"written: {(error.strerror or str(error)).lower()}",
+                        f"written: {reason_of(error)}",
                         hint="look at the permissions of micstream's folder in the user's state",
                     )
                 )

@@ -241,7 +241,8 @@ class Feed:
                 return
             self._told_at = now
             for seconds, code in self._queue.take_dropped():
-                self._outbox.tell(dropped(seconds, code, listening=self._playback.listening))
+                event = dropped(seconds, code, listening=self._playback.listening)
+                self._outbox.tell(event, self._sending.lost_by if code == "avatar_lost" else None)
         self._tell_now = False
 
     @property

@@ -63,6 +63,10 @@ class Outbox:
                 self._early.append(Tell(event))
             case UtteranceStarted(id=self._unbegun):
                 self.put(Tell(event))
+                self._early = [
+                    Tell(replace(early.event, t=max(early.event.t, event.t)))
+                    for early in self._early
+                ]
                 self.expect("")
             case _:
                 self.put(Tell(event))

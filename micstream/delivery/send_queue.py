@@ -14,7 +14,8 @@ In all of them at most `bound_s` of sound waits; the oldest gives way, by whole 
 a pause. A pause is 120 ms or more, at least 20 dB below the utterance's own mean: below a fricative
 and longer than the closure of a plosive, so that no cut falls into a word. Where a room is too
 noisy for that (or it is music), half a word is lost rather than all that is still to come. Sound of
-a source that can wait is never late.
+a source that can wait is never late; where it goes on all the same, as another avatar takes it, at
+most `PATIENT_S` waits, and then the oldest utterance gives way.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ PAUSE: Final = SPEECH.samples(120)
 """Samples of quiet that make a pause."""
 KEPT: Final = SPEECH.samples(60)
 """Samples of a pause that are kept before what follows it."""
+PATIENT_S: Final = 600.0
+"""Seconds of sound of sources that can wait, for an avatar to which nothing gets through."""
 QUIET_DB: Final = 20.0
 """So far below the utterance's mean power sound is quiet."""
 
@@ -211,6 +214,9 @@ class SendQueue:
                     self._lose(utterance, "late")
         while sum(u.held for u in self._queue if u.ages) > self._bound:
             self._make_room(now)
+        while sum(u.held for u in self._queue if not u.ages) > SPEECH.samples(1000 * PATIENT_S):
+            patient = [u for u in self._queue if not u.ages and u.held]
+            self._lose(next((u for u in patient if not u.begun), patient[0]), "overflow")
 
     def give_up(self, why: DropCode) -> None:
         """Drop what is left of the utterance that has begun, and what is still to come of it."""

@@ -97,6 +97,9 @@ class Sending:
         self._read_at: float | None = None
         self._shut = False
         self._own_failure: DropCode | None = None
+        self.lost_by = ""
+        """The avatar with which the last one of ours was lost: by the time that its rest is told as
+        dropped, another may listen."""
 
     # ---- who has a turn ------------------------------------------------------------------------
 
@@ -184,7 +187,7 @@ class Sending:
     def _fail(self, utterance: OpenUtterance) -> None:
         utterance.fail()
         if utterance.request.claim is None:
-            self._own_failure = "avatar_lost"
+            self._own_failure, self.lost_by = "avatar_lost", utterance.name
 
     # ---- results -------------------------------------------------------------------------------
 

@@ -28,7 +28,6 @@ _MOST: Final = SPEECH.samples(200)
 _APART: Final = SPEECH.samples(12)
 """So far clocks may run apart before the reference is laid anew: the canceller follows by itself,
 and has to learn anew whenever it is moved."""
-_LOUD: Final = 64
 
 
 class Reference(Protocol):
@@ -109,13 +108,7 @@ class Arriving:
         self.missed = 0
         """Samples that were not there when they were wanted."""
         self._held = bytearray()
-        self._loud_at = float("-inf")
         self.break_off()
-
-    @property
-    def loud_at(self) -> float:
-        """Monotonic seconds at which something other than silence arrived last; -inf: never."""
-        return self._loud_at
 
     @property
     def late(self) -> int:
@@ -136,8 +129,6 @@ class Arriving:
         """Take a block that arrived at this monotonic second."""
         self._held += pcm
         self._end += len(pcm) // SAMPLE_WIDTH
-        if max(memoryview(pcm).cast("h"), default=0) > _LOUD:
-            self._loud_at = arrived
         offset = arrived * SPEECH.rate - self._end
         self._earliest = min(self._earliest, offset) if self._offsets else offset
         self._offsets.append(offset)

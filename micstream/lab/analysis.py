@@ -1,4 +1,4 @@
-"""Lip-sync of a run: figures of the whole and of each utterance, and a story to draw. Pure.
+"""Lip-sync of a run: figures of the whole and of each utterance, and a story to draw.
 
 Everything is laid on the run's clock: the line of the sound that was heard. Of a calibration, the
 measuring path's own offset is taken off every offset.

@@ -6,6 +6,7 @@ import asyncio
 from typing import Final
 
 from livekit import rtc
+from livekit.rtc.participant import PublishDataError
 
 from micstream.errors import MicstreamError
 from micstream.messages import Message
@@ -48,6 +49,8 @@ async def send(room: rtc.Room | None, identity: str, message: Message) -> None:
         raise _failed(identity, message, _words(error)) from None
     except TimeoutError:
         raise _failed(identity, message, f"no answer within {_TIMEOUT_S:g} s") from None
+    except PublishDataError as error:
+        raise _failed(identity, message, f"it was not sent ({error.message})") from None
     except SDK_ERRORS:
         raise _failed(identity, message, "the room is not connected") from None
 

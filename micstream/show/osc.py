@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 
+from micstream import notices
 from micstream.bus import Bus
 from micstream.controls import Controls
 from micstream.errors import MicstreamError, UsageError, reason_of
@@ -90,8 +91,14 @@ class Osc(asyncio.DatagramProtocol):
                 doing = asyncio.ensure_future(self._do(said.verb, said.argument, sender))
                 self._tasks.add(doing)
                 doing.add_done_callback(self._tasks.discard)
+                doing.add_done_callback(self.tell_failure)
         except MicstreamError as error:
             self._refuse(where.removeprefix(ROOT).partition("/")[0], error, sender)
+
+    def tell_failure(self, task: asyncio.Task[None]) -> None:
+        """Warn of what a task of ours has failed with: nobody waits for it."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._bus.emit(notices.osc_failed(error))
 
     async def _do(self, verb: str, argument: str | int | None, sender: Address) -> None:
         try:
@@ -191,6 +198,7 @@ async def serving_osc(
             code="port_in_use",
         ) from None
     telling = asyncio.create_task(osc.run(), name="osc")
+    telling.add_done_callback(osc.tell_failure)
     try:
         yield int(transport.get_extra_info("sockname")[1])
     finally:

@@ -25,8 +25,8 @@ from micstream.events import Event, Ready
 from micstream.fan_out import FanOut
 from micstream.settings.pieces import ControlSettings
 from micstream.verbs import VERBS
+from testbed.outputs import NotedOutput
 from testbed.waiting import wait_until
-from tests.support.outputs import NotedOutput
 
 
 class Desk:

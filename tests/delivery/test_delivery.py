@@ -28,6 +28,7 @@ class TestReports:
         begins, started = stage.named("utterance_started", "playback_started")
         assert (begins.id, begins.EVENT) == ("u1", "utterance_started")
         assert (started.id, started.delay_ms) == ("u1", 200)
+        assert started.t >= begins.t, "as they stand in a record"
 
     def test_one_of_what_could_not_be_written_is_told_at_its_end(self) -> None:
         stage = ready(Conduct(write_s=0.5, writes=False, plays=False))
@@ -230,6 +231,17 @@ class TestTellingOfWhatIsDropped:
         stage.run(5)
         (event,) = stage.named("dropped")
         assert (event.code, event.why, event.seconds) == (code, why, 1.0)
+
+    def test_what_was_lost_with_one_avatar_is_not_laid_to_the_next(self) -> None:
+        stage = ready(Conduct(answer_s=None, close_s=0.3), capacity_s=1.0)
+        stage.begin(ages=False)
+        stage.speak(5 * RATE, ages=False)
+        stage.until(lambda: stage.delivery.is_stalled(stage.now))
+        stage.lose()
+        stage.listen("avatar-next")
+        stage.run(2)
+        assert sum(stage.dropped.values()) > 2
+        assert {event.avatar for event in stage.named("dropped")} == {IDENTITY}
 
     def test_what_was_late_although_an_avatar_listened_says_so(self) -> None:
         assert dropped(1.0, "late").why == "it had to wait too long"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from micstream.delivery.options import Policy
-from micstream.delivery.send_queue import KEPT, PAUSE, QUIET_DB, SendQueue
+from micstream.delivery.send_queue import KEPT, PATIENT_S, PAUSE, QUIET_DB, SendQueue
 from micstream.events import DropCode
 from micstream.speech.events import End, EndReason, Onset, Speech
 
@@ -229,6 +229,16 @@ class TestDrop:
         ours.now += 3_600
         ours.take()
         assert ours.spans() == [(0, RATE)]
+
+    def test_but_of_one_that_does_not_wait_no_more_is_held_than_that(self) -> None:
+        """It does not where another avatar takes it."""
+        ours = queue()
+        for _ in range(14):
+            ours.utterance(SECOND * 50, ages=False)
+        assert ours.queue.held_s == PATIENT_S
+        ours.take()
+        assert ours.spans()[0][0] == 100 * RATE, "the oldest gave way"
+        assert ours.count() == {"overflow": 100.0}
 
 
 class TestQueue:

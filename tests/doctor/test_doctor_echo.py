@@ -18,7 +18,7 @@ from micstream.room.utterance import UtteranceClosed
 from micstream.settings import Settings, load
 from micstream.sources import opening
 from micstream.sources.source import Block, Item, Opened
-from tests.support.sources import Silent
+from testbed.sources import Silent
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ from micstream.sources.source import Block
 from micstream.speech.cutter import Cutter, Gate
 from micstream.speech.events import EndReason, Onset
 from micstream.speech.segmenter import SegmenterOptions
+from testbed.sources import Silent
 from testbed.speech import MONOLOGUE, RATE, SENTENCES, Samples, samples
 from tests.support.chunks import cuts
 from tests.support.references import Played, through
 from tests.support.scripted import ScriptedDetector, utterances
-from tests.support.sources import Silent
 
 OPTIONS = SegmenterOptions(
     onset_ms=30, onset_window_ms=50, pre_roll_ms=20, hangover_ms=50, min_speech_ms=0

@@ -17,9 +17,9 @@ from micstream.echo.echo_guard import EchoGuard
 from micstream.echo.guard import BANDS, Known
 from micstream.echo.memory import AGES_S, HallMemory, memory_file
 from micstream.echo.reference import Arriving, Beside
+from testbed.sources import Silent
 from testbed.speech import RATE
 from tests.support.references import Played, through
-from tests.support.sources import Silent
 
 HALL = Known(22, np.full((2, BANDS), -6.25, np.float32), np.full((5, BANDS), 3.5))
 SHARED = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from micstream.audio.format import AudioFormat
 from micstream.echo.reference import Arriving, Beside
 from micstream.errors import AudioDeviceError
-from tests.support.sources import Silent
+from testbed.sources import Silent
 
 RATE, FRAME = 16_000, 160
 

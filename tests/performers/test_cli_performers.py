@@ -10,13 +10,13 @@ import pytest
 
 from micstream.demo.server import LocalServer
 from testbed.performing import performing
+from testbed.ports import own_port
 from testbed.program import program, run
 from testbed.rooms import WireAvatar
 from testbed.sound import VirtualMicrophone
 from testbed.speech import SENTENCES, labels, samples
 from testbed.waiting import wait_until
 from tests.cli.test_cli_calibrate import on_this
-from tests.support.ports import own_port
 from tests.support.signals import made, speech
 
 pytestmark = [pytest.mark.room, pytest.mark.sound, pytest.mark.slow]

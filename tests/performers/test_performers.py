@@ -25,8 +25,8 @@ from micstream.speech.cutter import Cutter
 from micstream.speech.events import Onset, Speech
 from micstream.speech.segmenter import SegmenterOptions
 from micstream.taps import Captured, Taps
-from tests.support.outputs import NotedOutput
-from tests.support.sources import Silent
+from testbed.outputs import NotedOutput
+from testbed.sources import Silent
 
 OPTIONS = SegmenterOptions(
     onset_ms=30, onset_window_ms=50, pre_roll_ms=20, hangover_ms=50, min_speech_ms=0

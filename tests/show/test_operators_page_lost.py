@@ -20,11 +20,11 @@ from micstream import events
 from micstream.show.server import CLIENTS
 from micstream.speech.cutter import Gate
 from testbed.browser import browser
+from testbed.ports import own_port
 from testbed.waiting import stays, wait_until
 from tests.support.cut_line import CutLine, cut_line
 from tests.support.desk import KEY, Desk, desk
 from tests.support.operators import DOCK, Operator, operator
-from tests.support.ports import own_port
 
 pytestmark = pytest.mark.slow
 

@@ -246,3 +246,26 @@ async def test_a_port_that_is_taken_is_refused_in_words() -> None:
         with pytest.raises(Exception, match=f"--osc {port}: the port cannot be had"):
             async with serving_osc(ours.controls, ours.bus, ours.taps, host=LOOPBACK, port=port):
                 raise AssertionError
+
+
+async def test_a_fault_of_ours_is_told_and_the_rest_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def breaks(*_: object, **__: object) -> None:
+        raise RuntimeError("a fault")
+
+    def told(ours: Desk, times: int) -> bool:
+        return ours.bus.state.warnings == times
+
+    async with desk() as (ours, remote):
+        monkeypatch.setattr(ours.controls, "do", breaks)
+        remote.send("/micstream/mute", 1)
+        await wait_until(lambda: told(ours, 1), 3)
+        monkeypatch.undo()
+        remote.send("/micstream/subscribe", 60)
+        await wait_until(lambda: remote.got.get("/micstream/state/muted") == [0], 3)
+        monkeypatch.setattr("micstream.show.osc.feedback", breaks)
+        ours.controls.mute("on", by="test")
+        await wait_until(lambda: told(ours, 2), 3)
+        assert ours.bus.state.warning is not None
+        assert ours.bus.state.warning.code == "osc_failed"

@@ -19,9 +19,9 @@ from micstream.show import osc
 from micstream.show.osc import serving_osc
 from micstream.speech.cutter import Gate
 from micstream.web.serving import LOOPBACK
+from testbed.ports import own_port
 from testbed.waiting import wait_until
 from tests.support.desk import Desk
-from tests.support.ports import own_port
 
 PROGRAMS = ("oscsend", "oscdump")
 

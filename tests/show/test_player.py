@@ -22,8 +22,8 @@ from micstream.show.player import AHEAD_S, CuePlayer
 from micstream.speech.cutter import Gate
 from micstream.speech.events import End, EndReason, Onset, Speech
 from micstream.taps import Captured, Taps
+from testbed.outputs import NotedOutput
 from testbed.virtual_time import run_virtual
-from tests.support.outputs import NotedOutput
 
 
 def tone(seconds: float, level: int = 8_000) -> bytes:

@@ -25,9 +25,9 @@ from micstream.sources.live import Reopening
 from micstream.sources.microphone import Microphone, MicrophoneOpener
 from micstream.sources.names import InputDevice
 from micstream.sources.source import Block, Lost, Opened, Source, blocks_of
+from testbed.sources import Scripted
 from testbed.waiting import has_ended, stays, wait_until
 from tests.support.portaudio import FakeDevice, FakePortAudio
-from tests.support.sources import Scripted
 from tests.support.standstill import Standstill
 
 CHILD = """

@@ -13,7 +13,7 @@ from micstream.backoff import Backoff
 from micstream.errors import AudioDeviceError
 from micstream.sources.live import Reopening, bridged
 from micstream.sources.source import Away, Block, Item, Lost, Opened
-from tests.support.sources import GONE, Scripted, ScriptedOpener, first_of
+from testbed.sources import GONE, Scripted, ScriptedOpener, first_of
 
 AT_ONCE = 0.0
 

@@ -17,7 +17,7 @@ from micstream.sources.shared import Shared
 from micstream.sources.source import Away, Block, Item, Lost, Opened
 from micstream.speech.events import EndReason, Speech
 from micstream.speech.whole import Whole
-from tests.support.sources import GONE, Pushed, Silent, first_of
+from testbed.sources import GONE, Pushed, Silent, first_of
 
 DESK = Silent(channels=2, name="desk")
 

@@ -17,7 +17,7 @@ from micstream.sources.source import Away, Block, Item, Left, Lost, Opened
 from micstream.sources.switch import Switch
 from micstream.speech.events import End, EndReason, Onset, SegmentEvent
 from micstream.speech.whole import Whole
-from tests.support.sources import GONE, Pushed, Silent
+from testbed.sources import GONE, Pushed, Silent
 
 A, B = Silent(name="a"), Silent(name="b")
 NAMES = {id(A): "a", id(B): "b"}

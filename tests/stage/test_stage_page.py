@@ -26,12 +26,12 @@ from testbed.browser import (
     until_seen,
 )
 from testbed.pictured import pictured
+from testbed.ports import own_port
 from testbed.rooms import joined
 from testbed.speech import MONOLOGUE, samples
 from testbed.staged import settings_for, staged
 from testbed.waiting import stays, until, wait_until
 from tests.conftest import SENDER, AvatarFactory
-from tests.support.ports import own_port
 
 pytestmark = [pytest.mark.room, pytest.mark.slow]
 

@@ -20,8 +20,8 @@ from micstream.show.player import CuePlayer
 from micstream.show.server import ControlServer
 from micstream.taps import Taps
 from micstream.web.serving import LOOPBACK, serving
+from testbed.outputs import NotedOutput
 from testbed.waiting import wait_until
-from tests.support.outputs import NotedOutput
 
 KEY: Final = "0123456789abcdef0123456789abcdef"
 AVATARS: Final = ("avatar-a", "avatar-b")

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import NoReturn, Self
 
 from micstream.sources.source import Item
-from tests.support.outputs import NotedOutput
+from testbed.outputs import NotedOutput
 
 
 class FakeRoom:

@@ -33,7 +33,7 @@ from micstream.signals import set_on_signals
 from micstream.taps import Captured, Taps
 from micstream.tasks import run_guarded, run_until
 from micstream.view.live.live_view import LiveView
-from tests.support.outputs import NotedOutput
+from testbed.outputs import NotedOutput
 
 ANNA = "avatar-anna"
 USED: list[tuple[float, os.times_result]] = []
