@@ -27,10 +27,10 @@ from micstream.sources.source import Away, Block, LiveSource, Lost, Opened, Sour
 from micstream.speech.events import Speech
 from micstream.taps import Taps
 from testbed.outputs import NotedOutput
-from testbed.sources import Scripted, ScriptedOpener, Silent
+from testbed.sources import Pushed, Scripted, ScriptedOpener, Silent
 from testbed.speech import HELLO, samples
 from testbed.waiting import wait_until
-from tests.support.fake_room import FakeRoom, PushedSource
+from tests.support.fake_room import FakeRoom
 from tests.support.portaudio import FakeDevice, FakePortAudio
 from tests.support.standstill import Standstill
 from tests.support.tones import tone
@@ -427,9 +427,9 @@ async def test_sources_are_spoken_one_after_the_other() -> None:
 
 
 @pytest.fixture
-def device(monkeypatch: pytest.MonkeyPatch) -> PushedSource:
+def device(monkeypatch: pytest.MonkeyPatch) -> Pushed:
     """The live source that the settings lead to."""
-    pushed = PushedSource()
+    pushed = Pushed()
 
     def live(wanted: str | None, *, channel: int = 0, channels: int = 0) -> LiveSource:
         return pushed
@@ -439,7 +439,7 @@ def device(monkeypatch: pytest.MonkeyPatch) -> PushedSource:
 
 
 async def test_nothing_else_is_spoken_while_the_microphone_is_listened_to(
-    device: PushedSource,
+    device: Pushed,
 ) -> None:
     stage = Stage()
     async with stage.session as session:
@@ -454,7 +454,7 @@ async def test_nothing_else_is_spoken_while_the_microphone_is_listened_to(
     assert device.closed
 
 
-async def test_ready_is_told_once_all_is_there(device: PushedSource) -> None:
+async def test_ready_is_told_once_all_is_there(device: Pushed) -> None:
     """The avatars first, then the microphone; and again whenever an avatar is back."""
     stage = Stage()
     async with stage.session as session:
@@ -493,7 +493,7 @@ LOUD = b"\x00\x40\x00\xc0" * 160
 """20 ms."""
 
 
-async def test_a_microphone_through_a_loss_and_back(device: PushedSource) -> None:
+async def test_a_microphone_through_a_loss_and_back(device: Pushed) -> None:
     stage = Stage()
     silent = Silent()
     silent.name = "USB"
@@ -536,7 +536,7 @@ async def test_a_microphone_through_a_loss_and_back(device: PushedSource) -> Non
 
 @pytest.mark.parametrize(("verb", "why"), [("mute", "muted"), ("manual", "the gate is closed")])
 async def test_speech_behind_a_closed_gate_is_told_once_each_time_it_is_closed(
-    device: PushedSource, verb: str, why: str
+    device: Pushed, verb: str, why: str
 ) -> None:
     stage = Stage()
     speech = samples(HELLO).tobytes()
@@ -589,7 +589,7 @@ async def test_one_that_was_looked_for_before_is_the_one_that_is_heard() -> None
     [("USB: - (hw:2,0)", []), ("Yeti", ["'Yeti' in place of 'USB: - (hw:1,0)'"])],
 )
 async def test_another_microphone_in_its_place_is_told_and_another_number_of_it_is_not(
-    device: PushedSource, name: str, told: list[str]
+    device: Pushed, name: str, told: list[str]
 ) -> None:
     stage = Stage()
     before, now = Silent(), Silent()
@@ -606,7 +606,7 @@ async def test_another_microphone_in_its_place_is_told_and_another_number_of_it_
 
 
 async def test_a_watch_of_the_sound_server_that_fails_is_told_and_ends_no_show(
-    device: PushedSource, monkeypatch: pytest.MonkeyPatch
+    device: Pushed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[str] = []
 
@@ -634,14 +634,14 @@ async def test_a_watch_of_the_sound_server_that_fails_is_told_and_ends_no_show(
     assert codes.count("source_unwatched") == 2
 
 
-async def test_one_that_cannot_be_opened_is_an_error(device: PushedSource) -> None:
+async def test_one_that_cannot_be_opened_is_an_error(device: Pushed) -> None:
     stage = Stage()
     device.push(AudioDeviceError("no such device"))
     with pytest.raises(AudioDeviceError, match="no such device"):
         await stage.run(stage.session.listen())
 
 
-async def test_a_mute_before_the_microphone_is_there_counts(device: PushedSource) -> None:
+async def test_a_mute_before_the_microphone_is_there_counts(device: Pushed) -> None:
     stage = Stage()
     (output,) = stage.room.avatars
     async with stage.session as session:
@@ -697,7 +697,7 @@ async def test_of_a_stream_whose_channels_cancel_each_other_one_is_heard_and_it_
     assert "channel 1" in told[0].message
 
 
-async def test_of_such_a_microphone_it_is_told_once(device: PushedSource) -> None:
+async def test_of_such_a_microphone_it_is_told_once(device: Pushed) -> None:
     stage = Stage()
     source = cast("Source", Silent(channels=2, name="line in"))
     async with stage.session as session:

@@ -39,6 +39,7 @@ KEPT: Final = SPEECH.samples(60)
 """Samples of a pause that are kept before what follows it."""
 PATIENT_S: Final = 600.0
 """Seconds of sound of sources that can wait, for an avatar to which nothing gets through."""
+_PATIENT: Final = SPEECH.samples(1000 * PATIENT_S)
 QUIET_DB: Final = 20.0
 """So far below the utterance's mean power sound is quiet."""
 
@@ -212,11 +213,10 @@ class SendQueue:
             for utterance in whole[:-1]:
                 if utterance in late:
                     self._lose(utterance, "late")
-        while sum(u.held for u in self._queue if u.ages) > self._bound:
+        while self._held(ages=True) > self._bound:
             self._make_room(now)
-        while sum(u.held for u in self._queue if not u.ages) > SPEECH.samples(1000 * PATIENT_S):
-            patient = [u for u in self._queue if not u.ages and u.held]
-            self._lose(next((u for u in patient if not u.begun), patient[0]), "overflow")
+        while self._held(ages=False) > _PATIENT:
+            self._lose(self._gives_way(ages=False), "overflow")
 
     def give_up(self, why: DropCode) -> None:
         """Drop what is left of the utterance that has begun, and what is still to come of it."""
@@ -279,13 +279,20 @@ class SendQueue:
         return utterance.parts[0].at + self._after_s
 
     def _make_room(self, now: float) -> None:
-        """The oldest that can gives way: one that has begun only where there is no other."""
-        candidates = [u for u in self._queue if u.ages and u.held]
-        oldest = next((u for u in candidates if u.waits), candidates[0])
+        oldest = self._gives_way(ages=True)
         if oldest.waits and oldest.end is None and not oldest.skipping:
             self._skip(oldest, "overflow", now)
         else:
             self._lose(oldest, "overflow")
+
+    def _held(self, *, ages: bool) -> int:
+        """Samples that wait; `ages`: of sources that do not wait for us, else of those that can."""
+        return sum(u.held for u in self._queue if u.ages is ages)
+
+    def _gives_way(self, *, ages: bool) -> _Utterance:
+        """The oldest of these: one that has begun only where there is no other."""
+        held = [u for u in self._queue if u.ages is ages and u.held]
+        return next((u for u in held if not u.begun), held[0])
 
     def _skip(self, utterance: _Utterance, why: DropCode, now: float) -> None:
         """Drop its start up to the next pause; all of it where there is none."""

@@ -234,7 +234,9 @@ class TestDrop:
         """It does not where another avatar takes it."""
         ours = queue()
         for _ in range(14):
-            ours.utterance(SECOND * 50, ages=False)
+            ours.begin(ages=False)
+            ours.say(SECOND * 50, size=2_500)
+            ours.end()
         assert ours.queue.held_s == PATIENT_S
         ours.take()
         assert ours.spans()[0][0] == 100 * RATE, "the oldest gave way"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from typing import NoReturn, Self
 
-from micstream.sources.source import Item
 from testbed.outputs import NotedOutput
 
 
@@ -66,27 +65,3 @@ class FakeRoom:
         while True:
             await self._ready.get()
             yield
-
-
-class PushedSource:
-    """A live source whose items the test pushes."""
-
-    def __init__(self) -> None:
-        self._queue: asyncio.Queue[Item | Exception] = asyncio.Queue()
-        self.closed = False
-
-    def push(self, *items: Item | Exception) -> None:
-        """These come next; an error is raised."""
-        for item in items:
-            self._queue.put_nowait(item)
-
-    async def items(self) -> AsyncGenerator[Item, None]:
-        """What is pushed."""
-        try:
-            while True:
-                item = await self._queue.get()
-                if isinstance(item, Exception):
-                    raise item
-                yield item
-        finally:
-            self.closed = True
